@@ -1,0 +1,18 @@
+"""The command table: which file each command lives in, in the order of --help."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
+
+COMMANDS = ("init", "doctor", "provision", "build", "release", "rollback", "releases", "status", "logs", "exec_", "sandbox")
+"""Modules of orchestrator.cli; each has register(app)."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add every command; the modules import their workflow only when they are called."""
+    for name in COMMANDS:
+        importlib.import_module(f"orchestrator.cli.{name}").register(app)

@@ -1,0 +1,23 @@
+"""The options that commands share, with one wording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+StageOption = Annotated[
+    str | None,
+    typer.Option(
+        "--stage", "-s", envvar="VPSDEPLOY_STAGE", help="Folder under inventories/; the only one where there is one."
+    ),
+]
+ProjectOption = Annotated[
+    Path, typer.Option("--project", "-p", envvar="VPSDEPLOY_PROJECT", help="Directory with vpsdeploy.yml.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (docs/json.md) instead of text.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show what is run and answered.")]
+
+HERE = Path()
+"""Default of --project: the current directory."""

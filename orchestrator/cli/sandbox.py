@@ -1,0 +1,1 @@
+"""vpsdeploy sandbox up | status | down: local VPSes."""
