@@ -1,1 +1,4 @@
 """vpsdeploy sandbox up | status | down: local VPSes."""
+
+def register(app): ...
+
