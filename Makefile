@@ -1,0 +1,75 @@
+# make demo, make test: the two commands of README.md. Both install what is missing and can be run again at any time.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+.PHONY: help deps venv venv-dev demo test test-all test-static test-unit test-roles test-e2e test-e2e-all bench clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+# The newest Python that really runs: pyenv leaves shims on the PATH for versions that do not.
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+
+SANDBOX_PACKAGES := podman crun netavark aardvark-dns iptables nftables mmdebstrap uidmap fuse-overlayfs openssh-client
+CONTROLLER_PACKAGES := git ca-certificates python3-venv
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+deps: ## install the Debian packages that the sandbox and the tests need
+	@missing=$$(for p in $(SANDBOX_PACKAGES) $(CONTROLLER_PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
+	[ -z "$$missing" ] && exit 0
+	$(SUDO) apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+
+venv: $(VENV)/.runtime ## the virtual environment that the commands need
+venv-dev: $(VENV)/.dev ## the virtual environment that the tests need
+
+$(VENV)/.runtime: requirements/runtime.txt pyproject.toml | deps
+	@[ -n "$(PYTHON)" ] || { echo "error: no Python 3.11 or newer runs here"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --require-hashes -r $< -r requirements/build.txt
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+	@$(BIN)/pip install -q --require-hashes -r $<
+	touch $@
+
+demo: deps venv ## bare VPS -> live NestJS app, released twice and rolled back, with the proof
+	@$(BIN)/python examples/demo.py
+
+test: deps venv-dev ## all tests, as CI runs them
+	@$(MAKE) --no-print-directory test-static test-unit test-roles test-e2e
+
+test-all: deps venv-dev ## the full matrix: every role and the whole site on Debian 12 and 13
+	@$(MAKE) --no-print-directory test-static test-unit
+	$(BIN)/python molecule/run.py --debian 12 --debian 13
+	$(MAKE) --no-print-directory test-e2e-all
+
+test-static: venv-dev ## formatting, lint, types, layers
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/ansible-lint --offline --strict
+
+test-unit: venv-dev ## unit, contract and template tests; no sandbox
+	@$(BIN)/pytest -q -n 2 tests/unit tests/cases tests/contracts tests/templates
+
+test-roles: venv-dev ## Molecule: every role on Debian 13, the site on Debian 12
+	@$(BIN)/python molecule/run.py
+
+test-e2e: venv-dev ## end to end on sandbox hosts
+	@$(BIN)/pytest -q tests/e2e
+
+test-e2e-all: venv-dev
+	@for debian in 12 13; do VPSDEPLOY_TEST_DEBIAN=$$debian $(BIN)/pytest -q tests/e2e; done
+
+bench: deps venv-dev ## the figures of docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+clean: ## remove the demo, all sandboxes and the virtual environment
+	@[ ! -x $(BIN)/vpsdeploy ] || $(BIN)/vpsdeploy sandbox down --all
+	rm -rf $(VENV) build dist
