@@ -1,7 +1,7 @@
 """`make demo`: from a bare VPS to a live NestJS app, a second release under load, and back again.
 
-Everything is done by the commands that a user would type; each is printed before it runs. The project is copied to
-build/demo, so that the checkout stays clean and the next commands can be tried on the copy.
+Everything is done by the commands that a user would type; each is printed before it runs. The project is
+copied to build/demo, so that the checkout stays clean and the next commands can be tried on the copy.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ next:  {VPSDEPLOY.relative_to(ROOT)} status --project {SHOWN}
 
 def say(text: str) -> None:
     """Print at once, so that it stays in order with the commands' own output."""
-    print(text, flush=True)  # noqa: T201 - this program's output is its purpose
+    print(text, flush=True)
 
 
 if __name__ == "__main__":
