@@ -3,7 +3,7 @@
     python molecule/run.py                          every role on Debian 13, the whole site on Debian 12
     python molecule/run.py --debian 12 nginx app    these scenarios on Debian 12
 
-Prints one line per scenario as it ends, the tail of the output where it failed, and "N passed, N failed" at the end.
+Prints one line per scenario as it ends, the tail of the output where it failed, and last "N passed, N failed".
 """
 
 from __future__ import annotations
