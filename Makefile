@@ -1,4 +1,5 @@
 # make demo, make test: the two commands of README.md. Both install what is missing and can be run again at any time.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
@@ -33,11 +34,17 @@ $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | deps
 	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
 	touch $@
 
-$(VENV)/.dev: requirements/dev.txt $(VENV)/.runtime
+# A project is built on this machine: with its own Node and npm where they are new enough for NestJS 12, else with PyPI's.
+$(VENV)/.node: requirements/node.txt $(VENV)/.runtime
+	@command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || \
+	  $(BIN)/pip install -q --require-hashes -r $<
+	touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.node
 	@$(BIN)/pip install -q --require-hashes -r $<
 	touch $@
 
-demo: deps venv ## bare VPS -> live NestJS app, released twice and rolled back, with the proof
+demo: deps venv $(VENV)/.node ## bare VPS -> live NestJS app, released twice and rolled back, with the proof
 	@$(BIN)/python examples/demo.py
 
 test: deps venv-dev ## all tests, as CI runs them
