@@ -16,7 +16,7 @@ SANDBOX_PACKAGES := podman crun netavark aardvark-dns iptables nftables mmdebstr
 CONTROLLER_PACKAGES := git ca-certificates python3-venv
 
 help: ## this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 deps: ## install the Debian packages that the sandbox and the tests need
 	@missing=$$(for p in $(SANDBOX_PACKAGES) $(CONTROLLER_PACKAGES); do dpkg-query -Wf '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done)
