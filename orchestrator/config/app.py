@@ -1,0 +1,127 @@
+"""vpsdeploy.yml as frozen models: every key, its default and its limits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from orchestrator.config.fields import (
+    Allowed,
+    AppName,
+    Cpu,
+    Domains,
+    EnvKey,
+    EnvValue,
+    HealthPath,
+    IncludePaths,
+    Memory,
+    NodeRequest,
+    RelativePath,
+    SharedPaths,
+    Text,
+)
+from orchestrator.model.pool import MAX_INSTANCES, PORT_SPAN
+
+FIRST_PORT = 1024
+"""Lowest port that a process without privileges can listen on."""
+
+LAST_BASE_PORT = 65536 - PORT_SPAN
+"""Highest base port whose pools still fit below 65536."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class BuildConfig(_Section):
+    """How the bundle is made; what is None is detected from the project."""
+
+    command: Text | None = Field(default=None, description="The build command")
+    output: RelativePath | None = Field(default=None, description="Directory that the build writes")
+    entry: RelativePath | None = Field(default=None, description="File that Node starts, relative to source")
+    project: Text | None = Field(default=None, description="Project of a Nest monorepo")
+    include: IncludePaths = Field(default=(), description="Further files and directories to ship")
+
+
+class HealthConfig(_Section):
+    """How a release knows that an instance can serve."""
+
+    path: HealthPath = Field(
+        default="/health", description="Path that answers 2xx when the instance can serve"
+    )
+    timeout_seconds: float = Field(
+        default=30, ge=1, le=600, description="Longest wait for the first healthy answer (seconds)"
+    )
+    interval_seconds: float = Field(
+        default=0.25, ge=0.05, le=10, description="Pause between two attempts (seconds)"
+    )
+
+
+class LimitsConfig(_Section):
+    """What one instance may use; one that wants more is slowed down or started anew."""
+
+    memory: Memory = Field(default="512M", description="Memory of one instance")
+    cpu: Cpu = Field(default="100%", description="Processor time of one instance; 100% is one core")
+
+
+class ReleaseConfig(_Section):
+    """How releases change over."""
+
+    keep: int = Field(default=5, ge=2, le=50, description="Releases kept on each host for a rollback (count)")
+    drain_seconds: int = Field(
+        default=30, ge=5, le=3600, description="Longest wait for open requests of the old pool (seconds)"
+    )
+    surge: Annotated[Literal["all", 1], Allowed('"all" or 1')] = Field(
+        default="all", description="New instances that boot at the same time"
+    )
+
+
+class AppConfig(_Section):
+    """One app: a NestJS project with its vpsdeploy.yml."""
+
+    app: AppName = Field(description="Name of the app: its Linux user, unit and directory on the hosts")
+    source: Text = Field(
+        default=".", description="Directory of the NestJS project, relative to vpsdeploy.yml"
+    )
+    node: NodeRequest = Field(default="lts", description="Node.js version")
+    build: BuildConfig = BuildConfig()
+    instances: int = Field(
+        default=2, ge=1, le=MAX_INSTANCES, description="Instances on each app host (count)"
+    )
+    port: int = Field(
+        default=4000,
+        ge=FIRST_PORT,
+        le=LAST_BASE_PORT,
+        description="Base port; the app takes 200 from here on",
+    )
+    health: HealthConfig = HealthConfig()
+    env: dict[EnvKey, EnvValue] = Field(default={}, description="Env variables of the app, as text")
+    shared: SharedPaths = Field(default=(), description="Directories that outlive releases, such as uploads")
+    limits: LimitsConfig = LimitsConfig()
+    release: ReleaseConfig = ReleaseConfig()
+    domains: Domains = Field(default=(), description="Domain names; without any, nginx answers to every name")
+
+    _project_dir: Path = PrivateAttr(default=Path())
+    _warnings: tuple[str, ...] = PrivateAttr(default=())
+
+    @property
+    def project_dir(self) -> Path:
+        """The directory of vpsdeploy.yml, absolute."""
+        return self._project_dir
+
+    @property
+    def source_dir(self) -> Path:
+        """The directory of the NestJS project, absolute."""
+        return (self._project_dir / self.source).resolve()
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is allowed but looks wrong, one sentence each."""
+        return self._warnings
+
+    @property
+    def node_is_set(self) -> bool:
+        """Whether vpsdeploy.yml names a Node version: then the project's own request is not asked."""
+        return "node" in self.model_fields_set

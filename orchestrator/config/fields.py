@@ -1,0 +1,128 @@
+"""The types of single keys: what is allowed, said once for the check and for the message."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+MIN_MEMORY_BYTES = 64 * 1024**2
+"""Below this Node itself does not start an application (a bare NestJS process is about 60 MB resident)."""
+
+_SCALE = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
+_RESERVED_ENV = {
+    "PORT": "vpsdeploy sets it for each instance",
+    "NODE_ENV": "it is always production",
+}
+_SECRET_WORDS = frozenset({"PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "CREDENTIALS", "PRIVATEKEY"})
+_DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a key may hold, in words: shown where a value is refused."""
+
+    text: str
+
+
+def _matches(pattern: str) -> AfterValidator:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError
+        return value
+
+    return AfterValidator(check)
+
+
+def _memory(value: str) -> str:
+    match = re.fullmatch(r"([1-9]\d{0,6})([KMGT])", value)
+    if match is None or int(match[1]) * _SCALE[match[2]] < MIN_MEMORY_BYTES:
+        raise ValueError
+    return value
+
+
+def _relative(value: str) -> str:
+    path = PurePosixPath(value)
+    if not value.isprintable() or not path.parts or path.is_absolute() or ".." in path.parts:
+        raise ValueError
+    return str(path)
+
+
+def _without_overlap(paths: tuple[str, ...]) -> tuple[str, ...]:
+    for path in paths:
+        for other in paths:
+            if PurePosixPath(path) in PurePosixPath(other).parents:
+                raise ValueError(f'"{other}" is inside "{path}": name the outer one only')
+    return _unique(paths)
+
+
+def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f'"{value}" is there twice')
+    return values
+
+
+def _env_key(key: str) -> str:
+    if not re.fullmatch(r"[A-Z_][A-Za-z0-9_]*", key):
+        raise ValueError(
+            "a name of an env variable starts with a capital letter or _; letters, digits and _ follow"
+        )
+    if key in _RESERVED_ENV:
+        raise ValueError(f"cannot be set: {_RESERVED_ENV[key]}")
+    if key.startswith("VPSDEPLOY_"):
+        raise ValueError("cannot be set: names that start with VPSDEPLOY_ are vpsdeploy's own")
+    return key
+
+
+def _env_value(value: str) -> str:
+    # The value is never shown: it may be a secret.
+    if any(not c.isprintable() and c not in "\n\t" for c in value):
+        raise ValueError("contains a control character")
+    return value
+
+
+def looks_secret(key: str) -> bool:
+    """Whether an env variable's name says that its value should not be in a file under version control."""
+    words = set(key.upper().split("_"))
+    return bool(words & _SECRET_WORDS) or {"API", "KEY"} <= words or {"PRIVATE", "KEY"} <= words
+
+
+AppName = Annotated[
+    str,
+    _matches(r"[a-z][a-z0-9-]{0,30}"),
+    Allowed(
+        "a small letter, then up to 30 small letters, digits and hyphens (it names a Linux user and a unit)"
+    ),
+]
+Text = Annotated[str, _matches(r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*"), Allowed("text on one line")]
+RelativePath = Annotated[
+    str, AfterValidator(_relative), Allowed("a path inside the source directory, without ..")
+]
+NodeRequest = Annotated[
+    str,
+    _matches(r"lts|[1-9]\d{0,2}(\.\d{1,3}){0,2}"),
+    Allowed('"lts", or a version in quotes: "24", "24.21" or "24.21.0"'),
+]
+HealthPath = Annotated[
+    str, _matches(r"/[A-Za-z0-9/._~%!$&()*+,;=:@?-]*"), Allowed("a path that starts with /, such as /health")
+]
+Memory = Annotated[str, AfterValidator(_memory), Allowed("a size from 64M on, such as 512M or 2G")]
+Cpu = Annotated[str, _matches(r"[1-9]\d{0,4}%"), Allowed("a percentage of one core, such as 100% or 250%")]
+Domain = Annotated[
+    str, _matches(_DOMAIN.pattern), Allowed("a full domain name in small letters, such as shop.example.com")
+]
+SharedPaths = Annotated[
+    tuple[RelativePath, ...], AfterValidator(_without_overlap), Allowed("a list of directories")
+]
+IncludePaths = Annotated[tuple[RelativePath, ...], AfterValidator(_unique), Allowed("a list of paths")]
+Domains = Annotated[tuple[Domain, ...], AfterValidator(_unique), Allowed("a list of domain names")]
+EnvKey = Annotated[str, AfterValidator(_env_key)]
+EnvValue = Annotated[
+    str, AfterValidator(_env_value), Allowed('text, a number or true/false; "" for an empty value')
+]
