@@ -35,8 +35,8 @@ def _root(
 ) -> None:
     """Turn bare Debian servers into NestJS hosts, and release onto them without dropping a request.
 
+    \b
     Start here:
-
       vpsdeploy init              write vpsdeploy.yml for the NestJS project in this directory
       vpsdeploy sandbox up        boot a VPS on this machine to try it on
       vpsdeploy provision host    bare Debian server -> production host

@@ -1,0 +1,1 @@
+"""Contracts: documents and code say the same."""
