@@ -34,7 +34,14 @@ class VpsdeployError(Exception):
     exit_code: ClassVar[int] = 1
 
     def __init__(
-        self, what: str, *, host: str = "", step: str = "", why: str = "", state: str = "", next: str = ""  # noqa: A002 - the word users see
+        self,
+        what: str,
+        *,
+        host: str = "",
+        step: str = "",
+        why: str = "",
+        state: str = "",
+        next: str = "",  # noqa: A002 - the word users see
     ) -> None:
         super().__init__(what)
         self.what, self.host, self.step = what, host, step

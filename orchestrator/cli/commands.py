@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import typer
 
-COMMANDS = ("init", "doctor", "provision", "build", "release", "rollback", "releases", "status", "logs", "exec_", "sandbox")
+COMMANDS = (
+    "init",
+    "doctor",
+    "provision",
+    "build",
+    "release",
+    "rollback",
+    "releases",
+    "status",
+    "logs",
+    "exec_",
+    "sandbox",
+)
 """Modules of orchestrator.cli; each has register(app)."""
 
 

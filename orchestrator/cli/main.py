@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -30,10 +30,14 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: bool = typer.Option(False, "--version", callback=_print_version, is_eager=True, help="Print the version."),
-    debug: bool = typer.Option(False, "--debug", envvar="VPSDEPLOY_DEBUG", help="Show a traceback with an error."),
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", envvar="VPSDEPLOY_DEBUG", help="Show a traceback with an error.")
+    ] = False,
 ) -> None:
-    """Turn bare Debian servers into NestJS hosts, and release onto them without dropping a request.
+    r"""Turn bare Debian servers into NestJS hosts, and release onto them without dropping a request.
 
     \b
     Start here:
@@ -75,5 +79,6 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("VPSDEPLOY_DEBUG"):
             raise
-        _fail(InternalError("unexpected error", why=repr(error), next="run again with --debug and report the traceback"))
+        hint = "run again with --debug and report the traceback"
+        _fail(InternalError("unexpected error", why=repr(error), next=hint))
     sys.exit(code if isinstance(code, int) else 0)

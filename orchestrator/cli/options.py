@@ -10,7 +10,10 @@ import typer
 StageOption = Annotated[
     str | None,
     typer.Option(
-        "--stage", "-s", envvar="VPSDEPLOY_STAGE", help="Folder under inventories/; the only one where there is one."
+        "--stage",
+        "-s",
+        envvar="VPSDEPLOY_STAGE",
+        help="Folder under inventories/; the only one where there is one.",
     ),
 ]
 ProjectOption = Annotated[

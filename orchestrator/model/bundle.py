@@ -35,12 +35,12 @@ class Manifest:
 
     Attributes:
         app: Name of the app.
-        revision: Git commit, with "-dirty" where the tree was changed; or the content digest without Git.
+        revision: Git commit, with "-dirty" where the tree was changed; the content digest without Git.
         subject: First line of the commit's message; empty without Git.
         digest: SHA-256 over the sorted file list: names the content.
         entry: Entry file relative to the app's directory, for example dist/main.js.
         node_request: What the project asks for: "lts", "24" or "24.21.0".
-        node_abi: process.versions.modules of the Node that installed the dependencies; 0 where nothing native is inside.
+        node_abi: process.versions.modules of the Node that installed the dependencies; 0 without native modules.
         platform: "linux-x64" or "linux-arm64"; "any" where nothing native is inside.
         built_at: ISO 8601, UTC.
         files: Sorted by path.
