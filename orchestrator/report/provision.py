@@ -1,0 +1,103 @@
+"""What provisioning tells: the summary for people, the fields for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from orchestrator.errors import ProvisionFailed
+from orchestrator.model.provision import Change, HostResult, ProvisionResult
+
+_HEADINGS = ("host", "ok", "changed", "failed", "unreachable", "seconds")
+
+
+def fields(result: ProvisionResult) -> dict[str, Any]:
+    """The result for --json (kind "provision")."""
+    return {
+        "stage": result.stage,
+        "check": result.check,
+        "seconds": round(result.seconds, 3),
+        "hosts": [_host_fields(host) for host in result.hosts],
+    }
+
+
+def _host_fields(host: HostResult) -> dict[str, Any]:
+    counts = host.counts
+    return {
+        "name": host.name, "ok": counts.ok, "changed": counts.changed, "failed": counts.failed,
+        "unreachable": counts.unreachable, "module_calls": host.module_calls,
+        "seconds": round(host.seconds, 3),
+        "changes": [{"task": c.task, "paths": list(c.paths), "diff": c.diff} for c in host.changes],
+    }  # fmt: skip
+
+
+def text(result: ProvisionResult) -> str:
+    """The result for people: in a rehearsal the diffs, then the table and a line that says what is true now."""
+    lines = [*(_diffs(result) if result.check else ()), *_table(result.hosts)]
+    if not result.failures:
+        lines += ["", _conclusion(result)]
+    return "\n".join(lines)
+
+
+def failure(result: ProvisionResult) -> ProvisionFailed | None:
+    """The first failure in full; None where there is none."""
+    if not result.failures:
+        return None
+    first = result.failures[0]
+    return ProvisionFailed(
+        f"provisioning failed on {_several(result)}" if len(result.failures) > 1 else "provisioning failed",
+        host=f"{first.host} ({result.stage})",
+        step=first.task,
+        why=first.why,
+        state=_state(result),
+        next=f"put that right, then run it again (safe at any time): vpsdeploy provision host {first.host} "
+        f"--stage {result.stage}",
+    )
+
+
+def _several(result: ProvisionResult) -> str:
+    return f"{len(result.failures)} of {len(result.hosts)} hosts, first"
+
+
+def _state(result: ProvisionResult) -> str:
+    if result.check:
+        return "nothing was changed: this was a rehearsal"
+    failed = {f.host for f in result.failures}
+    done = [host.name for host in result.hosts if host.name not in failed]
+    rest = f"; complete: {', '.join(done)}" if done else ""
+    return f"what was done before the failure stays; releases that run were not touched{rest}"
+
+
+def _conclusion(result: ProvisionResult) -> str:
+    changed = sum(host.counts.changed for host in result.hosts)
+    if result.check:
+        return f"nothing was changed: {changed or 'no'} tasks would change something"
+    return f"{changed} tasks changed something" if changed else "nothing had to be changed"
+
+
+def _table(hosts: tuple[HostResult, ...]) -> Iterator[str]:
+    rows = [_HEADINGS, *(_row(host) for host in hosts)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADINGS))]
+    for row in rows:
+        numbers = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
+        yield "  ".join([row[0].ljust(widths[0]), *numbers])
+
+
+def _row(host: HostResult) -> tuple[str, ...]:
+    c = host.counts
+    return (host.name, str(c.ok), str(c.changed), str(c.failed), str(c.unreachable), f"{host.seconds:.1f}")
+
+
+def _diffs(result: ProvisionResult) -> Iterator[str]:
+    for host in result.hosts:
+        for change in host.changes:
+            yield from _change(host.name, change)
+
+
+def _change(host: str, change: Change) -> Iterator[str]:
+    yield f"{host}: {change.task}"
+    if change.diff:
+        yield from (f"    {line}" for line in change.diff.splitlines())
+    elif change.paths:
+        yield from (f"    {path}" for path in change.paths)
+    yield ""

@@ -1,0 +1,96 @@
+"""The private directory of one run: on tmpfs, for its owner only, gone when the run is over.
+
+Ansible leaves variables, events and SSH sockets on the way; none of them may outlive the run. A run that was
+killed is recognised by its lock, which the kernel gave back, and is swept by the next run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from orchestrator.errors import HostNotReady
+
+_PREFIX = "run-"
+
+
+def base_dir() -> Path:
+    """The directory of all runs of this user, made where it is missing.
+
+    Raises: HostNotReady: somebody else owns it; where all may write, that would be an attack.
+    """
+    path = _memory_dir() / f"vpsdeploy-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o700:
+        raise HostNotReady(
+            "the directory for private files is not safe",
+            why=f"{path} is not a directory with mode 0700 of user {os.getuid()}",
+            state="nothing was changed",
+            next=f"look who made {path}, then remove it",
+        )
+    return path
+
+
+def _memory_dir() -> Path:
+    """Memory first: what never reached a disk need not be wiped from it."""
+    candidates = (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}", "/run", "/dev/shm")  # noqa: S108 - base_dir() checks the owner
+    return next((Path(c) for c in candidates if c and _usable(c)), Path(tempfile.gettempdir()))
+
+
+def _usable(path: str) -> bool:
+    return Path(path).is_dir() and os.access(path, os.W_OK | os.X_OK)
+
+
+@contextlib.contextmanager
+def run_dir() -> Iterator[Path]:
+    """A new private directory; deleted at the end whatever happens."""
+    base = base_dir()
+    with _locked(base):
+        _sweep(base)
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=base))
+        held = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(held, fcntl.LOCK_EX)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.close(held)
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Hold the base while a run appears or is swept: a directory is not locked yet when it is made."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(base: Path) -> None:
+    """Delete the directories of runs that have died."""
+    for path in base.glob(f"{_PREFIX}*"):
+        if _is_abandoned(path):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_abandoned(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True

@@ -1,0 +1,219 @@
+"""Turn bare hosts into what the roles say: reach them, run the site playbook, add up what came out."""
+
+from __future__ import annotations
+
+import ipaddress
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator import shipped
+from orchestrator.config import AppConfig
+from orchestrator.errors import ConfigError, Interrupted, ProvisionFailed, UsageError, VpsdeployError
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.provision import Event, Output, ProvisionResult, TaskEnded
+from orchestrator.report.provision_progress import Progress
+from orchestrator.report.reporter import Reporter
+from orchestrator.transport import (
+    agent_pyz,
+    ansible,
+    ansible_private,
+    ssh_accept,
+    ssh_check,
+    ssh_options,
+    ssh_public_keys,
+)
+from orchestrator.transport.ansible_settings import Play
+from orchestrator.workflows.provision_tally import Tally
+
+PLAYBOOK = "site"
+"""The playbook of `provision host`."""
+
+_DOCUMENTATION = tuple(
+    ipaddress.ip_network(net)
+    for net in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32")
+)
+"""Addresses that no host has. Source: RFC 5737, RFC 3849."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the user asked for.
+
+    Attributes:
+        check: Rehearse: show what would change, change nothing.
+        tags: Only tasks with one of these tags; empty means all.
+        accept_host_key: Fingerprint of a host key to learn first; empty for none.
+    """
+
+    check: bool = False
+    tags: tuple[str, ...] = ()
+    accept_host_key: str = ""
+
+
+def run(
+    config: AppConfig,
+    stage: Stage,
+    hosts: tuple[Host, ...],
+    wish: Wish,
+    reporter: Reporter,
+    watch: Callable[[tuple[str, ...]], Progress],
+) -> ProvisionResult:
+    """Provision the hosts.
+
+    Args:
+        config: The app that the hosts are made for.
+        stage: All its hosts are known to the play: a load balancer needs the addresses of the app hosts.
+        hosts: Those of the stage that are provisioned; the others are left alone.
+        wish: How.
+        reporter: Told what is done before Ansible starts.
+        watch: Makes whoever is shown Ansible's progress, from the hosts' names.
+
+    Raises:
+        UsageError, ConfigError, HostUnreachable, HostNotReady: nothing was changed.
+        ProvisionFailed: Ansible itself could not go on. A failed host is no exception: it is in the result.
+        Interrupted: Ctrl-C; Ansible has been ended.
+    """
+    refuse_placeholders(stage, hosts)
+    if wish.accept_host_key:
+        _accept(stage, hosts, wish.accept_host_key, reporter)
+    keys = ssh_public_keys.collect(stage, hosts)
+    with ansible_private.run_dir() as directory:
+        ssh_config = ssh_options.write(directory, stage)
+        try:
+            _reach(ssh_config, stage, hosts, reporter)
+            play = _play(config, stage, hosts, wish, keys, directory)
+            return _provision(play, directory, ssh_config, watch)
+        finally:
+            ssh_check.close_all(ssh_config, hosts)
+
+
+def refuse_placeholders(stage: Stage, hosts: tuple[Host, ...]) -> None:
+    """Refuse the addresses that examples are written with.
+
+    Raises: ConfigError: the first host that has one.
+    """
+    for host in hosts:
+        if _is_placeholder(host.address):
+            raise ConfigError(
+                "a placeholder instead of an address", host=f"{host.name} ({stage.name})",
+                why=f"{host.address} is reserved for documentation (RFC 5737); no host has it",
+                state="nothing was changed",
+                next=f"write the server's address into {stage.path}: ansible_host",
+            )  # fmt: skip
+
+
+def _is_placeholder(address: str) -> bool:
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(parsed in network for network in _DOCUMENTATION)
+
+
+def _accept(stage: Stage, hosts: tuple[Host, ...], fingerprint: str, reporter: Reporter) -> None:
+    if len(hosts) != 1:
+        raise UsageError(
+            "--accept-host-key is for one host",
+            why=f"{len(hosts)} hosts would be provisioned, each has its own key",
+            next=f"name it: vpsdeploy provision host HOST --accept-host-key {fingerprint} --stage {stage.name}",
+        )  # fmt: skip
+    if ssh_accept.accept(hosts[0], stage, fingerprint):
+        reporter.note(f"{hosts[0].name}: host key {fingerprint} written to {stage.known_hosts}")
+
+
+def _reach(ssh_config: Path, stage: Stage, hosts: tuple[Host, ...], reporter: Reporter) -> None:
+    began = time.monotonic()
+    title = f"reach {len(hosts)} host{'s' if len(hosts) > 1 else ''}"
+    reporter.started(title)
+    errors = ssh_check.check_all(ssh_config, stage, hosts)
+    if errors:
+        raise _with_others(errors, reporter)
+    reporter.finished(title, time.monotonic() - began)
+
+
+def _with_others(errors: list[VpsdeployError], reporter: Reporter) -> VpsdeployError:
+    """The first error in full; one line for each host that has one, where there are several."""
+    if len(errors) > 1:
+        for error in errors:
+            reporter.note(f"{error.host}: {error.what}")
+    return errors[0]
+
+
+def _play(
+    config: AppConfig,
+    stage: Stage,
+    hosts: tuple[Host, ...],
+    wish: Wish,
+    keys: tuple[str, ...],
+    directory: Path,
+) -> Play:
+    agent = agent_pyz.build(directory / "agent.pyz")
+    return Play(
+        playbook=shipped.playbook(PLAYBOOK),
+        roles=shipped.roles(),
+        stage=stage,
+        hosts=tuple(host.name for host in hosts),
+        variables=variables(config, stage, keys, agent.path),
+        cwd=config.project_dir,
+        check=wish.check,
+        tags=wish.tags,
+    )
+
+
+def variables(config: AppConfig, stage: Stage, keys: tuple[str, ...], agent: Path) -> dict[str, object]:
+    """What the playbook is told (docs/internals.md, Ansible); nothing secret is among it."""
+    return {
+        "vpsdeploy_stage": stage.name,
+        "vpsdeploy_app": config.app,
+        "vpsdeploy_port": config.port,
+        "vpsdeploy_instances": config.instances,
+        "vpsdeploy_domains": list(config.domains),
+        "vpsdeploy_node": config.node,
+        "vpsdeploy_shared": list(config.shared),
+        "vpsdeploy_limits": config.limits.model_dump(),
+        "vpsdeploy_deploy_keys": list(keys),
+        "vpsdeploy_agent_pyz": str(agent),
+        "vpsdeploy_health_path": config.health.path,
+    }
+
+
+def _provision(
+    play: Play, directory: Path, ssh_config: Path, watch: Callable[[tuple[str, ...]], Progress]
+) -> ProvisionResult:
+    tally, began = Tally(play.hosts), time.monotonic()
+    try:
+        with watch(play.hosts) as progress:
+            code = ansible.run(play, directory, ssh_config, lambda event: _tell(tally, progress, event))
+    except KeyboardInterrupt:
+        raise _interrupted(play) from None
+    failures = tally.failures()
+    if code and not failures:
+        raise _stopped(code, tally.complaints)
+    return ProvisionResult(play.stage.name, tally.results(), play.check, time.monotonic() - began, failures)
+
+
+def _tell(tally: Tally, progress: Progress, event: Event) -> None:
+    place = tally.add(event)
+    if place:
+        progress.host(place, event if isinstance(event, TaskEnded) else None)
+    elif isinstance(event, Output):
+        progress.output(event)
+
+
+def _interrupted(play: Play) -> Interrupted:
+    return Interrupted(
+        "interrupted",
+        state="nothing was changed: this was a rehearsal" if play.check
+        else "Ansible was ended; what it had done stays, a package installation may still finish on the host",
+        next=f"running it again is safe: vpsdeploy provision host {' '.join(play.hosts)} --stage {play.stage.name}",
+    )  # fmt: skip
+
+
+def _stopped(code: int, complaints: list[str]) -> ProvisionFailed:
+    return ProvisionFailed(
+        "Ansible stopped", why="\n".join(complaints[-10:]) or f"exit code {code}, and no reason given",
+        state="no task failed; what was done before stays",
+        next="run it again with --verbose to see all that Ansible says",
+    )  # fmt: skip
