@@ -1,17 +1,156 @@
+"""Ask a host, before anything is changed, whether Ansible gets through: SSH, host key, login, sudo, Python.
+
+Asked with the OpenSSH client and the configuration that Ansible is given, so that both see the same; the connection
+stays open and Ansible goes on with it, so the question costs nothing.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from orchestrator.errors import HostNotReady, HostUnreachable, VpsdeployError
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.transport import ssh, ssh_options
+
+_TIMEOUT_SECONDS = 15
+"""Longest wait for the answer: ConnectTimeout, login, and sudo's look at its rules."""
+
+_MAX_AT_ONCE = 32
+"""Most hosts asked at the same time (our choice)."""
+
+_NO_CONNECTION = 255
+"""The client's own exit code. Source: ssh(1), EXIT STATUS."""
+
+_NO_PYTHON = 91
+"""Exit code of our question where Python is missing (ours: used by neither ssh nor sudo)."""
+
+_UNTOUCHED = "nothing was changed on any host"
+
+Answer = subprocess.CompletedProcess[str]
+Run = Callable[[list[str]], Answer]
+
+
+def check_all(config: Path, stage: Stage, hosts: tuple[Host, ...]) -> list[VpsdeployError]:
+    """Ask all hosts at once; what is wrong, in the order of the hosts."""
+    with ThreadPoolExecutor(max_workers=_MAX_AT_ONCE) as pool:
+        return [error for error in pool.map(lambda host: check(config, stage, host), hosts) if error]
+
+
+def check(config: Path, stage: Stage, host: Host, run: Run | None = None) -> VpsdeployError | None:
+    """Ask one host; None where all is well."""
+    answer = (run or _run)(ssh_options.command(config, host, [_question(host)]))
+    if answer.returncode == 0:
+        return None
+    if answer.returncode == _NO_CONNECTION:
+        return _no_connection(stage, host, answer.stderr)
+    if answer.returncode == _NO_PYTHON:
+        return _no_python(stage, host)
+    return _no_sudo(stage, host, answer)
+
+
+def close_all(config: Path, hosts: tuple[Host, ...]) -> None:
+    """End the shared connections that the check has left open."""
+    for host in hosts:
+        _run(ssh_options.command(config, host, [], "-O", "exit"))
+
+
+def _run(arguments: list[str]) -> Answer:
+    # The connection left open holds the standard error that it was started with: a pipe would never end, a file does.
+    with tempfile.TemporaryFile("w+") as errors:
+        try:
+            code = subprocess.run(
+                arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                timeout=_TIMEOUT_SECONDS, check=False,
+            ).returncode  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return Answer(arguments, _NO_CONNECTION, "", f"no answer within {_TIMEOUT_SECONDS} s")
+        errors.seek(0)
+        return Answer(arguments, code, "", errors.read())
+
+
+def _question(host: Host) -> str:
+    python = f"test -x /usr/bin/python3 || exit {_NO_PYTHON}"
+    return python if host.user == "root" else f"LC_ALL=C sudo -n true || exit; {python}"
+
+
+def _no_connection(stage: Stage, host: Host, said: str) -> VpsdeployError:
+    if "Host key verification failed" in said:
+        return _host_key(stage, host, said)
+    if "Permission denied" in said:
+        return _wrong_key(stage, host, said)
+    return HostUnreachable(
+        "no SSH connection",
+        host=_where(stage, host),
+        why=f"{host.address} port {host.port}: {_last(said)}",
+        state=_UNTOUCHED,
+        next=f"check the address in {stage.path} and that the host is up: {_login(host)}",
+    )
+
+
+def _host_key(stage: Stage, host: Host, said: str) -> VpsdeployError:
+    """OpenSSH does not tell the fingerprint of an unknown key: our own client does, and says what to type."""
+    try:
+        ssh.connect(host, stage, host.user).close()
+    except HostUnreachable as error:
+        error.state = _UNTOUCHED
+        return error
+    return HostUnreachable(
+        "the host key was refused", host=_where(stage, host), why=said.strip(), state=_UNTOUCHED,
+        next=f"look at the key of {host.address} in ~/.ssh/known_hosts, /etc/ssh/ssh_known_hosts and {stage.known_hosts}",
     )  # fmt: skip
 
 
-def _no_privilege(stage: Stage, host: Host, answer: subprocess.CompletedProcess[str]) -> VpsdeployError:
-    where, said = f"{host.name} ({stage.name})", _last(answer.stderr)
-    if answer.returncode == _NO_PYTHON:
-        return HostNotReady(
-            "Python is missing", host=where, why="/usr/bin/python3 is not there, and Ansible needs it",
-            state=_UNTOUCHED,
-            next=f"{_login(host)} {'sudo ' if host.user != 'root' else ''}apt-get install --yes python3",
-        )  # fmt: skip
-    if "password is required" in answer.stderr or "terminal is required" in answer.stderr:
-        return HostUnreachable(
-            "sudo needs a password", host=where, why=said, state=_UNTOUCHED,
-            next="as root on the host: "
-            f"echo '{host.user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{host.user}\n"
-            "or let Ansible log in as root: ansible_user: root in the inventory",
+def _wrong_key(stage: Stage, host: Host, said: str) -> VpsdeployError:
+    login, key = f"{host.user}@{host.address}", f"-i {host.key_file} " if host.key_file else ""
+    return HostUnreachable(
+        "the login was refused",
+        host=_where(stage, host),
+        why=f"{login} does not accept {host.key_file or 'the SSH agent and ~/.ssh/id_*'}: {_last(said)}",
+        state=_UNTOUCHED,
+        next="put the right key into the inventory (ansible_ssh_private_key_file), or let the host know it:\n"
+        f"ssh-copy-id {key}-p {host.port} {login}\n"
+        "a key with a passphrase has to be in the SSH agent: ssh-add",
+    )
+
+
+def _no_python(stage: Stage, host: Host) -> VpsdeployError:
+    return HostNotReady(
+        "Python is missing",
+        host=_where(stage, host),
+        why="/usr/bin/python3 is not there, and Ansible needs it",
+        state=_UNTOUCHED,
+        next=f"{_login(host)} {'' if host.user == 'root' else 'sudo '}apt-get install --yes python3",
+    )
+
+
+def _no_sudo(stage: Stage, host: Host, answer: Answer) -> VpsdeployError:
+    wants_password = "password is required" in answer.stderr or "terminal is required" in answer.stderr
+    advice = (
+        f"echo '{host.user} ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/{host.user}"
+        if wants_password
+        else f"apt-get install sudo && adduser {host.user} sudo, without a password for it"
+    )
+    return HostUnreachable(
+        "sudo needs a password" if wants_password else "sudo was refused",
+        host=_where(stage, host),
+        why=_last(answer.stderr),
+        state=_UNTOUCHED,
+        next=f"as root on the host: {advice}\nor let Ansible log in as root: ansible_user: root in {stage.path}",
+    )
+
+
+def _where(stage: Stage, host: Host) -> str:
+    return f"{host.name} ({stage.name})"
+
+
+def _login(host: Host) -> str:
+    return f"ssh -p {host.port} {host.user}@{host.address}"
+
+
+def _last(said: str) -> str:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return lines[-1] if lines else "no answer"
