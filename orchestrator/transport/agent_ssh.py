@@ -1,0 +1,101 @@
+"""The fleet over SSH: one connection a host, opened once and shared by all verbs of a command."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from orchestrator.errors import VpsdeployError
+from orchestrator.transport import agent_protocol, ssh
+from orchestrator.transport.agent import Answer, OnEvent
+
+if TYPE_CHECKING:
+    from orchestrator.model.fleet import Stage
+    from orchestrator.transport.ssh_channel import Session
+
+
+class SshFleet:
+    """The hosts of a stage.
+
+    Args:
+        stage: Hosts and known keys.
+        app: The app's name; every request carries it.
+        by: Who is asking, "user@controller"; goes into the hosts' history.
+        user: Login name.
+    """
+
+    def __init__(self, stage: Stage, app: str, by: str, user: str = ssh.DEPLOY_USER) -> None:
+        self._stage, self._app, self._by, self._user = stage, app, by, user
+        self._hosts = {host.name: host for host in stage.hosts}
+        self._connections: dict[str, ssh.Connection] = {}
+        self._guard = threading.Lock()
+
+    def open(self, host: str) -> None:
+        """Log in to a host unless that was done."""
+        self._connection(host)
+
+    def call(
+        self,
+        host: str,
+        verb: str,
+        request: Answer,
+        *,
+        body: Iterable[bytes] = (),
+        on_event: OnEvent | None = None,
+    ) -> Answer:
+        """One verb on one host (see Fleet.call)."""
+        session = self.start(host, verb, request, body)
+        try:
+            return _answer(host, verb, session, on_event)
+        finally:
+            session.close()
+
+    def start(
+        self, host: str, verb: str, request: Answer, body: Iterable[bytes] = (), *, pty: bool = False
+    ) -> Session:
+        """Run a verb and send its request; the caller reads what it streams."""
+        session = self._connection(host).run(agent_protocol.command(verb), pty=pty)
+        session.send(chain([agent_protocol.request_line(self._app, self._by, request)], body))
+        return session
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._guard:
+            for connection in self._connections.values():
+                connection.close()
+            self._connections.clear()
+
+    def _connection(self, name: str) -> ssh.Connection:
+        with self._guard:
+            found = self._connections.get(name)
+        if found is None:
+            found = ssh.connect(self._hosts[name], self._stage, self._user)
+            with self._guard:
+                self._connections[name] = found
+        return found
+
+
+def _answer(host: str, verb: str, session: Session, on_event: OnEvent | None) -> Answer:
+    last: Answer = {}
+    for line in session.lines():
+        message = agent_protocol.parse_line(line)
+        if message is None:
+            continue
+        if message["event"] in ("result", "error"):
+            last = message
+        elif on_event:
+            on_event(host, message)
+    return _judge(host, verb, session, last)
+
+
+def _judge(host: str, verb: str, session: Session, last: Answer) -> Answer:
+    error: VpsdeployError
+    if last.get("event") == "result":
+        return {key: value for key, value in last.items() if key != "event"}
+    if last.get("event") == "error":
+        error = agent_protocol.error_from(host, last)
+    else:
+        error = agent_protocol.no_answer(host, verb, session.exit_code(), session.stderr_tail())
+    raise error
