@@ -1,0 +1,209 @@
+"""Bring a sandbox up, look at it, take it down.
+
+Each thing is recorded before it is made, and each step starts from what is really there: whatever was interrupted, the next
+`up` completes and the next `down` removes.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from orchestrator.errors import SandboxError, UsageError
+from orchestrator.sandbox import controller, inventory, network, planning, record, requirements
+from orchestrator.sandbox.hosts import SandboxHost, container_name, network_arguments, network_name
+from orchestrator.sandbox.image import ImageStore
+from orchestrator.sandbox.machine import ALL, Machine
+from orchestrator.sandbox.record import HostRecord, Record
+from orchestrator.sandbox.spec import HostStatus, SandboxSpec, SandboxStatus, check_name, groups_of
+
+Progress = Callable[[str], None]
+# Hosts that boot at once: more only wait for the processors.
+_BOOTS_AT_ONCE = 8
+
+
+class Lifecycle:
+    """Sandboxes of this machine."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine, self._state = machine, machine.state
+
+    def up(self, spec: SandboxSpec, project_dir: Path, progress: Progress) -> SandboxStatus:
+        """Make what is missing of a sandbox, start what is stopped, write its stage.
+
+        Raises: SandboxError, UsageError
+        """
+        spec.check()
+        requirements.check()
+        with self._state.lock(ALL, shared=True), self._state.lock(f"sandbox-{spec.name}"):
+            self._machine.prepare()
+            directory = planning.stage_dir(spec, project_dir)
+            inventory.check(directory)
+            made = self._record(spec, directory, progress)
+            self._ensure_network(made)
+            keys = self._boot(made, self._ensure_key(made.name), progress)
+            inventory.write(directory, self._hosts_text(made), inventory.known_hosts_text(keys))
+            return self._status(made)
+
+    def status(self, name: str) -> SandboxStatus:
+        """A sandbox as it is.
+
+        Raises: UsageError: There is none of that name.
+        """
+        check_name(name)
+        found = record.load(self._state, name)
+        if not found:
+            raise UsageError(f"there is no sandbox {name}", next="vpsdeploy sandbox up")
+        self._machine.prepare()
+        return self._status(found)
+
+    def names(self) -> tuple[str, ...]:
+        """The sandboxes of this machine."""
+        return self._state.names()
+
+    def down(self, name: str, progress: Progress) -> bool:
+        """Remove a sandbox with everything that was made for it; False where there was nothing."""
+        check_name(name)
+        if not self._machine.used:
+            return False
+        with self._state.lock(ALL, shared=True), self._state.lock(f"sandbox-{name}"):
+            self._machine.prepare()
+            return self._remove(name, progress)
+
+    def down_all(self, progress: Progress) -> bool:
+        """Remove every sandbox, then the images, the storage and the namespace; False where there was nothing."""
+        if not self._machine.used:
+            return False
+        with self._state.lock(ALL):
+            self._machine.prepare()
+            labelled = {container.sandbox for container in self._machine.podman.containers()}
+            for name in sorted(labelled | set(self._state.names())):
+                self._remove(name, progress)
+            progress("removing images and storage")
+            self._machine.remove()
+        return True
+
+    def host(self, name: str, host: str) -> SandboxHost:
+        """One host of a sandbox.
+
+        Raises: UsageError: It is not recorded.
+        """
+        found = record.load(self._state, name)
+        wanted = next((known for known in (found.hosts if found else ()) if known.name == host), None)
+        if not wanted:
+            known = ", ".join(found.host_names) if found else "none: there is no such sandbox"
+            raise UsageError(f"sandbox {name} has no host {host}", why=f"its hosts: {known}", next="vpsdeploy sandbox status")
+        self._machine.prepare()
+        return SandboxHost(self._machine.podman, name, wanted)
+
+    def _record(self, spec: SandboxSpec, directory: Path, progress: Progress) -> Record:
+        old = record.load(self._state, spec.name)
+        debian = planning.debian_of(spec, old)
+        missing = set(planning.wanted_names(spec, old)) - set(old.host_names if old else ())
+        image = ""
+        if missing:
+            requirements.check_memory(len(missing))
+            store = ImageStore(self._machine.run, self._state, self._machine.podman)
+            image = store.ensure(debian, controller.read(self._machine.run), progress)
+        self._drop_extra(spec, old, progress)
+        with self._state.lock("subnets"):
+            subnet = old.subnet if old else self._free_subnet(spec.name)
+            made = planning.record_of(spec, old, subnet=subnet, directory=directory, image=image)
+            record.save(self._state, made)
+        if old and old.inventory_dir != str(directory):
+            inventory.remove(Path(old.inventory_dir))
+        return made
+
+    def _drop_extra(self, spec: SandboxSpec, old: Record | None, progress: Progress) -> None:
+        extra = planning.extra_names(spec, old)
+        if extra and spec.remove_extra:
+            progress(f"removing {', '.join(extra)}")
+            self._remove_containers([container_name(spec.name, host) for host in extra])
+        elif extra:
+            progress(f"keeping {', '.join(extra)} (removed only if asked)")
+
+    def _free_subnet(self, name: str) -> str:
+        routes = self._machine.run(("ip", "-json", "-4", "route", "show", "table", "all")).stdout
+        taken = (*network.parse_routes(routes), *record.subnets(self._state))
+        return network.choose_subnet(name, str(self._state.root), taken)
+
+    def _ensure_network(self, made: Record) -> None:
+        podman = self._machine.podman
+        if not podman.call("network", "exists", network_name(made.name)).ok:
+            resolv_conf = Path("/etc/resolv.conf").read_text("utf-8", errors="replace")
+            podman.must("make the sandbox's network", *network_arguments(made.name, made.subnet, resolv_conf))
+
+    def _ensure_key(self, name: str) -> str:
+        path = self._state.key_file(name)
+        if not path.with_suffix(".pub").exists():
+            path.unlink(missing_ok=True)
+            comment = f"vpsdeploy-sandbox-{name}"
+            made = self._machine.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)))
+            if not made.ok:
+                raise SandboxError("cannot make the login key", why=made.tail(), next=f"ls -la {path.parent}")
+        return path.with_suffix(".pub").read_text("utf-8").strip()
+
+    def _boot(self, made: Record, public_key: str, progress: Progress) -> dict[str, tuple[str, ...]]:
+        states = self._states(made.name)
+
+        def boot(host: HostRecord) -> tuple[str, tuple[str, ...]]:
+            one = SandboxHost(self._machine.podman, made.name, host)
+            if states.get(host.name) != "running":
+                progress(f"{host.name}: booting")
+                one.start() if host.name in states else one.create()
+                one.wait_until_booted()
+                progress(f"{host.name}: up at {host.address}")
+            one.authorize(public_key)
+            return host.address, one.host_keys()
+
+        with ThreadPoolExecutor(_BOOTS_AT_ONCE) as pool:
+            return dict(pool.map(boot, made.hosts))
+
+    def _states(self, name: str) -> dict[str, str]:
+        found = self._machine.podman.containers(name)
+        return {container.host: "running" if container.running else "stopped" for container in found}
+
+    def _status(self, made: Record) -> SandboxStatus:
+        directory = Path(made.inventory_dir)
+        return SandboxStatus(
+            made.name, made.debian, made.subnet, directory / "hosts.yml", directory / "known_hosts",
+            self._state.key_file(made.name), self._hosts(made, self._states(made.name)),
+        )  # fmt: skip
+
+    def _hosts(self, made: Record, states: dict[str, str]) -> tuple[HostStatus, ...]:
+        names = made.host_names
+        return tuple(
+            HostStatus(host.name, host.address, groups_of(host.name, names), states.get(host.name, "missing"))
+            for host in made.hosts
+        )
+
+    def _hosts_text(self, made: Record) -> str:
+        return inventory.hosts_text(self._hosts(made, {}), self._state.key_file(made.name))
+
+    def _remove(self, name: str, progress: Progress) -> bool:
+        podman = self._machine.podman
+        containers = [container.name for container in podman.containers(name)]
+        known = self._state.sandbox(name).is_dir()
+        if containers:
+            progress(f"removing {', '.join(containers)}")
+        self._remove_containers(containers)
+        if podman.call("network", "exists", network_name(name)).ok:
+            podman.must("remove the sandbox's network", "network", "rm", network_name(name))
+        self._forget(name)
+        return known or bool(containers)
+
+    def _forget(self, name: str) -> None:
+        """The record goes last: until then it says what is still to be removed."""
+        try:
+            found = record.load(self._state, name)
+        except SandboxError:
+            found = None  # unreadable: what it named was found by its label
+        if found:
+            inventory.remove(Path(found.inventory_dir))
+        shutil.rmtree(self._state.sandbox(name), ignore_errors=True)
+
+    def _remove_containers(self, names: Sequence[str]) -> None:
+        if names:
+            self._machine.podman.must("remove hosts", "rm", "--force", "--time", "0", "--ignore", *names)

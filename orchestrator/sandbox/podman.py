@@ -1,0 +1,106 @@
+"""Every call of podman: on a storage, a network directory and locks of our own, so that it shares nothing with the user's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from orchestrator.errors import SandboxError
+from orchestrator.sandbox.process import Result, Runner
+from orchestrator.sandbox.state import StateDir
+
+LABEL = "io.vpsdeploy.sandbox"
+
+_STORAGE = """\
+[storage]
+driver = "overlay"
+graphroot = "{root}/storage"
+runroot = "{run}/storage"
+"""
+
+# File locks: podman's usual ones are one block of shared memory for the machine, which a second storage would wipe.
+_CONTAINERS = """\
+[containers]
+log_size_max = 1048576
+[engine]
+lock_type = "file"
+events_logger = "file"
+tmp_dir = "{run}/libpod"
+static_dir = "{root}/libpod"
+volume_path = "{root}/volumes"
+[network]
+network_backend = "netavark"
+network_config_dir = "{root}/networks"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """What podman says about one container of ours. host and sandbox come from its labels."""
+
+    name: str
+    sandbox: str
+    host: str
+    running: bool
+
+
+class Podman:
+    """podman with our storage.
+
+    Args:
+        run: Starts programs.
+        state: Where our storage is.
+        prefix: Program and arguments that enter the private namespace; empty where podman runs as it is.
+    """
+
+    def __init__(self, run: Runner, state: StateDir, prefix: Sequence[str] = ()) -> None:
+        self._run, self._state, self._prefix = run, state, tuple(prefix)
+
+    def write_config(self) -> None:
+        """Write the two files that make the storage ours."""
+        for path, text in ((self._storage_conf, _STORAGE), (self._containers_conf, _CONTAINERS)):
+            path.write_text(text.format(root=self._state.podman, run=self._state.run), "utf-8")
+
+    def call(self, *arguments: str, stdin: str = "", timeout_seconds: float = 120) -> Result:
+        """Run podman; how it ended is the caller's to judge."""
+        argv = (*self._prefix, "podman", *arguments)
+        return self._run(argv, stdin=stdin, env=self.env(), timeout_seconds=timeout_seconds)
+
+    def must(self, what: str, *arguments: str, timeout_seconds: float = 120) -> str:
+        """Run podman and return its output.
+
+        Raises: SandboxError: It failed; `what` could not be done.
+        """
+        result = self.call(*arguments, timeout_seconds=timeout_seconds)
+        if not result.ok:
+            raise SandboxError(f"cannot {what}", why=result.tail(), next="vpsdeploy sandbox status")
+        return result.stdout
+
+    def env(self) -> Mapping[str, str]:
+        """The variables that point podman, and the conmon it leaves behind, at our configuration."""
+        return {"CONTAINERS_CONF": str(self._containers_conf), "CONTAINERS_STORAGE_CONF": str(self._storage_conf)}
+
+    def containers(self, sandbox: str = "") -> tuple[Container, ...]:
+        """Containers of one sandbox, or of all."""
+        wanted = f"{LABEL}={sandbox}" if sandbox else LABEL
+        text = self.must("list the sandbox's hosts", "ps", "--all", "--filter", f"label={wanted}", "--format", "json")
+        return tuple(_container(found) for found in json.loads(text or "[]"))
+
+    @property
+    def _storage_conf(self) -> Path:
+        return self._state.podman / "storage.conf"
+
+    @property
+    def _containers_conf(self) -> Path:
+        return self._state.podman / "containers.conf"
+
+
+def _container(found: Mapping[str, object]) -> Container:
+    labels, names = found.get("Labels"), found.get("Names")
+    labels = labels if isinstance(labels, dict) else {}
+    name = names[0] if isinstance(names, list) and names else ""
+    return Container(
+        str(name), str(labels.get(LABEL, "")), str(labels.get(f"{LABEL}.host", "")), found.get("State") == "running"
+    )

@@ -1,0 +1,49 @@
+"""What this machine must have before anything is made."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from orchestrator.errors import SandboxError
+
+# Program to Debian package. `make deps` installs all of these packages.
+PROGRAMS = {
+    "podman": "podman", "crun": "crun", "mmdebstrap": "mmdebstrap", "iptables": "iptables", "nft": "nftables",
+    "ssh-keygen": "openssh-client", "ip": "iproute2", "nsenter": "util-linux", "apt-config": "apt",
+}  # fmt: skip
+# netavark is no program on the PATH.
+_NETAVARK = tuple(Path(place) / "netavark" for place in ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/libexec/podman"))
+HOST_MEMORY_BYTES = 192 * 1024**2
+
+
+def check(which: Callable[[str], str | None] = shutil.which, uid: Callable[[], int] = os.geteuid) -> None:
+    """Refuse early, with everything that is missing in one message.
+
+    Raises: SandboxError
+    """
+    if uid() != 0:
+        why = "hosts with systemd and addresses of their own need root"
+        raise SandboxError("the sandbox needs root", why=why, state="nothing was changed", next="sudo vpsdeploy sandbox up")
+    missing = {package for program, package in PROGRAMS.items() if not which(program)}
+    if "podman" not in missing and not any(path.exists() for path in _NETAVARK):
+        missing.add("netavark")
+    if missing:
+        packages = " ".join(sorted(missing))
+        what = "programs for the sandbox are missing"
+        next_step = f"apt-get install --no-install-recommends {packages}"
+        raise SandboxError(what, why=f"missing packages: {packages}", state="nothing was changed", next=next_step)
+
+
+def check_memory(new_hosts: int, meminfo: Path = Path("/proc/meminfo")) -> None:
+    """Refuse more hosts than the machine has memory for.
+
+    Raises: SandboxError
+    """
+    fields = dict(line.split(":", 1) for line in meminfo.read_text("utf-8").splitlines())
+    free = int(fields["MemAvailable"].split()[0]) * 1024
+    if free < new_hosts * HOST_MEMORY_BYTES:
+        why = f"{free // 1024**2} MiB free, {new_hosts} x {HOST_MEMORY_BYTES // 1024**2} MiB needed"
+        raise SandboxError("not enough memory for the hosts", why=why, state="nothing was changed", next="ask for fewer --hosts")
