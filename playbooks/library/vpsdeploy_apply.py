@@ -1,0 +1,165 @@
+#!/usr/bin/python
+"""Ansible module: a role's packages, accounts, files and units in one call."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.vpsdeploy import accounts, files, packages, units
+from ansible.module_utils.vpsdeploy.host import Host, HostError
+
+DOCUMENTATION = r"""
+module: vpsdeploy_apply
+short_description: Apply a role's packages, accounts, files and units in one call
+description:
+  - One module call costs about as much as all of a role's checks together, so a role makes one.
+  - Order is packages, accounts, files, I(check), units. Where a file's validator or I(check) says no, every file of the
+    call is put back as it was.
+  - Templates are rendered on the controller by the action plugin of the same name.
+options:
+  packages:
+    description: Debian packages that must be installed; what is missing is installed in one transaction.
+    type: list
+    elements: str
+    default: []
+  package_lists_max_age_seconds:
+    description: Fetch apt's lists first where they are older and something is missing.
+    type: int
+    default: 3600
+  accounts:
+    description: Users, each with a group of its own name and no password.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Login name., type: str, required: true}
+      comment: {description: Full name., type: str, default: ''}
+      home: {description: Home directory., type: str, required: true}
+      create_home: {description: Make the home directory., type: bool, default: false}
+      shell: {description: Login shell., type: str, default: /usr/sbin/nologin}
+      system: {description: Number below 1000., type: bool, default: false}
+      groups: {description: Further groups; others are left alone., type: list, elements: str, default: []}
+  files:
+    description: Files, directories and links, applied in this order.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      path: {description: Absolute path on the host., type: str, required: true}
+      state: {description: Kind., type: str, choices: [file, directory, link, absent], default: file}
+      owner: {description: Owner., type: str, default: root}
+      group: {description: Group., type: str, default: root}
+      mode: {description: Octal; by default 0644 for files and 0755 for directories., type: str}
+      target: {description: What a link points to., type: str}
+      template: {description: "Template on the controller; by default I(path) with C(.j2), below templates/.", type: str}
+      source: {description: Binary file on the controller., type: str}
+      content: {description: Text in place of a template., type: str}
+      binary_content: {description: Set by the action plugin from I(source)., type: str}
+      secret_content: {description: Set by the action plugin where I(secret) is set., type: str}
+      secret: {description: Never show the content., type: bool, default: false}
+      validate:
+        description: Program and arguments that judge the new file; C(%s) is its path.
+        type: list
+        elements: str
+        default: []
+  check:
+    description: Program and arguments that judge the tree, on every run.
+    type: list
+    elements: str
+    default: []
+  units:
+    description: systemd units.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      name: {description: Unit name with its suffix., type: str, required: true}
+      enabled: {description: Start at boot., type: bool}
+      state: {description: Wanted state now., type: str, choices: [started, stopped]}
+      reload_on: {description: Changed paths that ask for a reload., type: list, elements: str, default: []}
+      restart_on: {description: Changed paths that ask for a restart., type: list, elements: str, default: []}
+author: vpsdeploy
+"""
+
+_STRINGS = {"type": "list", "elements": "str", "default": []}
+
+ACCOUNT = {
+    "name": {"type": "str", "required": True},
+    "comment": {"type": "str", "default": ""},
+    "home": {"type": "str", "required": True},
+    "create_home": {"type": "bool", "default": False},
+    "shell": {"type": "str", "default": "/usr/sbin/nologin"},
+    "system": {"type": "bool", "default": False},
+    "groups": _STRINGS,
+}
+
+FILE = {
+    "path": {"type": "str", "required": True},
+    "state": {"type": "str", "choices": ["file", "directory", "link", "absent"], "default": "file"},
+    "owner": {"type": "str", "default": "root"},
+    "group": {"type": "str", "default": "root"},
+    "mode": {"type": "str"},
+    "target": {"type": "str"},
+    "template": {"type": "str"},
+    "source": {"type": "str"},
+    "content": {"type": "str"},
+    "binary_content": {"type": "str"},
+    "secret_content": {"type": "str", "no_log": True},
+    "secret": {"type": "bool", "default": False, "no_log": False},
+    "validate": _STRINGS,
+}
+
+UNIT = {
+    "name": {"type": "str", "required": True},
+    "enabled": {"type": "bool"},
+    "state": {"type": "str", "choices": ["started", "stopped"]},
+    "reload_on": _STRINGS,
+    "restart_on": _STRINGS,
+}
+
+ARGUMENTS = {
+    "packages": _STRINGS,
+    "package_lists_max_age_seconds": {"type": "int", "default": 3600},
+    "accounts": {"type": "list", "elements": "dict", "default": [], "options": ACCOUNT},
+    "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
+    "check": _STRINGS,
+    "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
+}
+
+
+def converge(host: Host, params: dict[str, Any]) -> list[str]:
+    """Apply everything in order; the paths that changed."""
+    packages.apply(host, params["packages"], params["package_lists_max_age_seconds"])
+    accounts.apply(host, params["accounts"])
+    changes = files.plan(host, params["files"])
+    paths = [change.path for change in changes]
+    notes = units.owe(host, params["units"], paths)
+    try:
+        files.apply(host, changes, params["check"])
+    except (HostError, OSError):
+        for note in notes:
+            note.unlink(missing_ok=True)
+        raise
+    units.apply(host, params["units"], paths)
+    return paths
+
+
+def main() -> None:
+    """Ansible's entry."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    # Modes are written out, so that the login's own umask decides nothing.
+    os.umask(0o022)
+    for spec in module.params["files"]:
+        spec["mode"] = spec["mode"] or ("0755" if spec["state"] == "directory" else "0644")
+    host = Host(module.check_mode, module._diff)
+    try:
+        paths = converge(host, module.params)
+    except (HostError, OSError) as error:
+        module.fail_json(msg=str(error), changes=host.changes)
+    module.exit_json(changed=bool(host.changes), changes=host.changes, changed_paths=paths, diff=host.diffs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+#!/usr/bin/python
+"""Ansible module: is this host fit to be provisioned?"""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.vpsdeploy import preflight
+
+DOCUMENTATION = r"""
+module: vpsdeploy_preflight
+short_description: Check a host before anything on it is changed
+description: Reads the host in one call and fails with everything that speaks against provisioning it.
+options:
+  app: {description: The app's name; empty on hosts that run none., type: str, default: ''}
+  port: {description: The app's base port., type: int, default: 0}
+  http_port: {description: Port that nginx will listen on; 0 on hosts without nginx., type: int, default: 0}
+  disk_free_min_bytes: {description: Room needed on /., type: int, default: 536870912}
+author: vpsdeploy
+"""
+
+ARGUMENTS = {
+    "app": {"type": "str", "default": ""},
+    "port": {"type": "int", "default": 0},
+    "http_port": {"type": "int", "default": 0},
+    "disk_free_min_bytes": {"type": "int", "default": 512 << 20},
+}
+
+
+def main() -> None:
+    """Ansible's entry."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    found = preflight.findings(module.params)
+    if found:
+        module.fail_json(msg="the host cannot be provisioned: " + "; ".join(found), findings=found)
+    module.exit_json(changed=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Users, each with a group of its own name. Nobody gets a password; whoever logs in has a key."""
+
+from __future__ import annotations
+
+import grp
+import pwd
+from typing import Any
+
+from ansible.module_utils.vpsdeploy.host import Host
+
+NO_PASSWORD = "*"  # noqa: S105 - not a password: what shadow(5) holds where none can ever match
+"""Not "!", which sshd takes for a locked account where PAM is off. Source: sshd(8), LOGIN PROCESS."""
+
+
+def apply(host: Host, accounts: list[dict[str, Any]]) -> None:
+    """Create the users that are missing and set the shell and the groups of the others."""
+    for account in accounts:
+        try:
+            entry = pwd.getpwnam(account["name"])
+        except KeyError:
+            _create(host, account)
+        else:
+            _correct(host, account, entry)
+
+
+def _create(host: Host, account: dict[str, Any]) -> None:
+    name = account["name"]
+    host.changed(f"user {name}", _diff(name, "", _summary(account["shell"], account["groups"])))
+    if host.check_mode:
+        return
+    group = ["--gid", name] if _group_exists(name) else ["--user-group"]
+    system = ["--system"] if account["system"] else []
+    home = ["--create-home"] if account["create_home"] else ["--no-create-home"]
+    extra = ["--groups", ",".join(account["groups"])] if account["groups"] else []
+    attributes = ["--home-dir", account["home"], "--shell", account["shell"], "--comment", account["comment"]]
+    host.run(["useradd", *group, *system, *home, *extra, *attributes, "--password", NO_PASSWORD, name])
+
+
+def _correct(host: Host, account: dict[str, Any], entry: pwd.struct_passwd) -> None:
+    name = account["name"]
+    member_of = {group.gr_name for group in grp.getgrall() if name in group.gr_mem}
+    absent = [group for group in account["groups"] if group not in member_of]
+    if entry.pw_shell == account["shell"] and not absent:
+        return
+    before = _summary(entry.pw_shell, [group for group in account["groups"] if group in member_of])
+    host.changed(f"user {name}", _diff(name, before, _summary(account["shell"], account["groups"])))
+    if not host.check_mode:
+        groups = ["--append", "--groups", ",".join(absent)] if absent else []
+        host.run(["usermod", "--shell", account["shell"], *groups, name])
+
+
+def _group_exists(name: str) -> bool:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def _summary(shell: str, groups: list[str]) -> str:
+    return f"shell: {shell}\ngroups: {' '.join(sorted(groups))}\n"
+
+
+def _diff(name: str, before: str, after: str) -> dict[str, str]:
+    header = f"user {name}"
+    return {"before_header": header, "after_header": header, "before": before, "after": after}

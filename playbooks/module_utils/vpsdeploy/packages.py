@@ -1,0 +1,85 @@
+"""Debian packages: one question to dpkg, and one apt transaction where something is missing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ansible.module_utils.vpsdeploy.host import Host, HostError, tail
+
+APT = ["apt-get", "--quiet", "--yes", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]
+"""How apt is called: it waits for another apt (unattended upgrades, a first boot) instead of failing."""
+
+KEEP_OUR_FILES = ["-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold"]
+
+_LISTS = Path("/var/lib/apt/lists")
+_INTERRUPTED = Path("/var/lib/dpkg/updates")
+_LOCK_WAIT_SECONDS = 300
+_LOCK_PAUSE_SECONDS = 5
+
+
+def apply(host: Host, names: list[str], lists_max_age_seconds: int) -> None:
+    """Install the packages that are missing, all in one transaction.
+
+    Raises: HostError: apt failed; its last lines are in the text.
+    """
+    missing = absent(host, names)
+    if not missing:
+        return
+    host.changed(f"packages {' '.join(missing)}", _diff(missing))
+    if host.check_mode:
+        return
+    if _INTERRUPTED.is_dir() and any(_INTERRUPTED.iterdir()):
+        host.run(["dpkg", "--configure", "--pending"])
+    refreshed = _lists_age_seconds() > lists_max_age_seconds
+    if refreshed:
+        _refresh(host)
+    _install(host, missing, may_refresh=not refreshed)
+
+
+def absent(host: Host, names: list[str]) -> list[str]:
+    """The names whose package is not fully installed, in the order given."""
+    if not names:
+        return []
+    answer = host.attempt(["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev} ${Package}\n", *names])
+    lines = (line.split() for line in answer.stdout.splitlines())
+    installed = {words[1] for words in lines if len(words) == 2 and words[0] == "ii"}
+    return [name for name in dict.fromkeys(names) if name not in installed]
+
+
+def _lists_age_seconds() -> float:
+    """Age of apt's lists; endless where there are none (a minimal image ships none)."""
+    if not any(_LISTS.glob("*_Packages*")):
+        return float("inf")
+    return time.time() - _LISTS.stat().st_mtime
+
+
+def _refresh(host: Host) -> None:
+    """Fetch apt's lists, waiting for another apt: the option for the lock does not cover this one.
+
+    Source: apt-get(8); apt waits for dpkg's lock only, a taken lists lock is an error at once.
+    """
+    deadline = time.monotonic() + _LOCK_WAIT_SECONDS
+    while True:
+        answer = host.attempt([*APT, "update"])
+        if answer.returncode == 0:
+            return
+        if "Could not get lock" not in answer.stderr or time.monotonic() > deadline:
+            raise HostError(f"apt could not fetch its package lists: {tail(answer)}")
+        time.sleep(_LOCK_PAUSE_SECONDS)
+
+
+def _install(host: Host, missing: list[str], may_refresh: bool) -> None:
+    """Install; once more with fresh lists where the ones at hand were too old for the mirror."""
+    argv = [*APT, *KEEP_OUR_FILES, "--no-install-recommends", "install", *missing]
+    answer = host.attempt(argv, timeout_seconds=1800)
+    if answer.returncode != 0 and may_refresh:
+        _refresh(host)
+        answer = host.attempt(argv, timeout_seconds=1800)
+    if answer.returncode != 0:
+        raise HostError(f"apt could not install {' '.join(missing)}: {tail(answer)}")
+
+
+def _diff(missing: list[str]) -> dict[str, str]:
+    after = "".join(f"{name}\n" for name in missing)
+    return {"before_header": "packages", "after_header": "packages", "before": "", "after": after}
