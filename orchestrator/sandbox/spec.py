@@ -9,6 +9,9 @@ from pathlib import Path
 
 from orchestrator.errors import UsageError
 from orchestrator.model.fleet import GROUP_APP, GROUP_LOADBALANCER
+from orchestrator.model.sandbox import HostStatus, SandboxStatus
+
+__all__ = ["HostStatus", "SandboxSpec", "SandboxStatus", "check_name", "groups_of", "host_names"]
 
 SUITES: Mapping[int, str] = {12: "bookworm", 13: "trixie"}
 DEFAULT_DEBIAN = 13
@@ -48,35 +51,9 @@ class SandboxSpec:
         _within("hosts", self.hosts, 1, MAX_HOSTS)
         _within("loadbalancers", self.loadbalancers, 0, MAX_LOADBALANCERS)
         if self.debian is not None and self.debian not in SUITES:
-            raise UsageError(f"Debian {self.debian} is not supported in the sandbox", next="--debian 12 or --debian 13")
-
-
-@dataclass(frozen=True, slots=True)
-class HostStatus:
-    """One host of a sandbox. state: running, stopped or missing."""
-
-    name: str
-    address: str
-    groups: tuple[str, ...]
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class SandboxStatus:
-    """A sandbox as it is now."""
-
-    name: str
-    debian: int
-    subnet: str
-    inventory: Path
-    known_hosts: Path
-    key_file: Path
-    hosts: tuple[HostStatus, ...]
-
-    @property
-    def running(self) -> bool:
-        """Whether every host runs."""
-        return bool(self.hosts) and all(host.state == "running" for host in self.hosts)
+            raise UsageError(
+                f"Debian {self.debian} is not supported in the sandbox", next="--debian 12 or --debian 13"
+            )
 
 
 def check_name(name: str) -> None:
