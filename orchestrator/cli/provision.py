@@ -62,7 +62,7 @@ def host(
       vpsdeploy provision host --check                  show the differences, change nothing
     """
     from orchestrator.config import load
-    from orchestrator.config.inventory import load_stage, select_hosts
+    from orchestrator.config.inventory import choose_hosts, load_stage
     from orchestrator.report import envelope, provision_progress, reporter
     from orchestrator.report import provision as report
     from orchestrator.workflows import provision
@@ -73,7 +73,7 @@ def host(
     result = provision.run(
         config,
         loaded,
-        select_hosts(loaded, tuple(hosts or ())),
+        choose_hosts(loaded, tuple(hosts or ())),
         wish,
         reporter.JsonLines() if as_json else reporter.Console(verbose=verbose),
         lambda names: provision_progress.choose(names, as_json=as_json, verbose=verbose),

@@ -43,15 +43,14 @@ def failure(result: ProvisionResult) -> ProvisionFailed | None:
     """The first failure in full; None where there is none."""
     if not result.failures:
         return None
-    first = result.failures[0]
+    first, hosts = result.failures[0], " ".join(failed.host for failed in result.failures)
     return ProvisionFailed(
         f"provisioning failed on {_several(result)}" if len(result.failures) > 1 else "provisioning failed",
         host=f"{first.host} ({result.stage})",
         step=first.task,
         why=first.why,
         state=_state(result),
-        next=f"put that right, then run it again (safe at any time): vpsdeploy provision host {first.host} "
-        f"--stage {result.stage}",
+        next=f"put that right, then: vpsdeploy provision host {hosts} --stage {result.stage}",
     )
 
 
@@ -65,7 +64,7 @@ def _state(result: ProvisionResult) -> str:
     failed = {f.host for f in result.failures}
     done = [host.name for host in result.hosts if host.name not in failed]
     rest = f"; complete: {', '.join(done)}" if done else ""
-    return f"what was done before the failure stays; releases that run were not touched{rest}"
+    return f"what was done before the failure stays, and running it again is safe{rest}"
 
 
 def _conclusion(result: ProvisionResult) -> str:

@@ -56,9 +56,12 @@ def write(directory: Path, play: Play, ssh_config: Path) -> list[str]:
 
 
 def arguments(directory: Path, play: Play) -> list[str]:
-    """Start the Ansible of our interpreter: needs no PATH, and no script whose first line may be too long."""
+    """Start the Ansible of our interpreter: needs no PATH, and no script whose first line may be too long.
+
+    -P: the working directory is the user's project, whose modules are not ours.
+    """
     return [
-        sys.executable, "-m", "ansible", "playbook", str(play.playbook),
+        sys.executable, "-P", "-m", "orchestrator.transport.ansible_child", "playbook", str(play.playbook),
         "--inventory", str(play.stage.path), "--inventory", str(directory / "become.yml"),
         "--limit", ",".join(play.hosts), "--extra-vars", f"@{directory / 'variables.json'}",
         *(["--check", "--diff"] if play.check else []),

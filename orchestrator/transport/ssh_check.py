@@ -100,7 +100,7 @@ def _host_key(stage: Stage, host: Host, said: str) -> VpsdeployError:
         return error
     return HostUnreachable(
         "the host key was refused", host=_where(stage, host), why=said.strip(), state=_UNTOUCHED,
-        next=f"look at the key of {host.address} in ~/.ssh/known_hosts, /etc/ssh/ssh_known_hosts and {stage.known_hosts}",
+        next=f"look at {host.address} in ~/.ssh/known_hosts, /etc/ssh/ssh_known_hosts and {stage.known_hosts}",
     )  # fmt: skip
 
 

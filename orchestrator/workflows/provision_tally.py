@@ -97,5 +97,8 @@ class Tally:
         return bool(counts.failed or counts.unreachable)
 
     def _counts(self, name: str) -> HostCounts:
-        """Ansible's recap; a host that no task was run on is not in it."""
-        return self._recap.hosts.get(name, HostCounts()) if self._recap else HostCounts()
+        """Ansible's recap, which lacks a host that no task was run on; our own sums where Ansible died before it."""
+        if self._recap:
+            return self._recap.hosts.get(name, HostCounts())
+        host = self._hosts[name]
+        return HostCounts(ok=host.n - host.failed, changed=host.changed, failed=host.failed)

@@ -1,0 +1,189 @@
+"""Hosts are checked, Ansible is run, and what came out is told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from orchestrator.config import AppConfig
+from orchestrator.errors import (
+    ConfigError,
+    HostUnreachable,
+    Interrupted,
+    ProvisionFailed,
+    UsageError,
+    VpsdeployError,
+)
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.provision import Event, Output, ProvisionResult
+from orchestrator.report.provision_progress import Lines
+from orchestrator.report.reporter import Console
+from orchestrator.transport import ansible_events
+from orchestrator.transport.ansible_settings import Play
+from orchestrator.workflows import provision
+from orchestrator.workflows.provision import Wish
+
+STREAMS = Path(__file__).parents[1] / "transport" / "data"
+CONFIG = AppConfig(app="shop", domains=("shop.example",))
+
+
+class World:
+    """The transport's stand-in: answers of the hosts, a recorded run of Ansible."""
+
+    def __init__(self) -> None:
+        self.plays: list[Play] = []
+        self.errors: list[VpsdeployError] = []
+        self.closed = 0
+        self.directory = Path()
+        self.stream, self.code = "provision_ok", 0
+        self.interrupt = False
+
+    def ansible(self, play: Play, directory: Path, _config: Path, on_event: Callable[[Event], None]) -> int:
+        """Replays the stream."""
+        self.plays.append(play)
+        self.directory = directory
+        if self.interrupt:
+            raise KeyboardInterrupt
+        for line in (STREAMS / f"{self.stream}.jsonl").read_text().splitlines() if self.stream else ():
+            event = ansible_events.parse(json.loads(line))
+            if event and getattr(event, "host", play.hosts[0]) in play.hosts:
+                on_event(event)
+        if not self.stream:
+            on_event(Output("[ERROR]: the role 'nginx' was not found", is_error=True))
+        return self.code
+
+    def close(self, *_: object) -> None:
+        """Counts the closings."""
+        self.closed += 1
+
+
+@pytest.fixture(name="world")
+def _world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    monkeypatch.setattr(provision.ansible, "run", world.ansible)
+    monkeypatch.setattr(provision.ssh_check, "check_all", lambda *_: world.errors)
+    monkeypatch.setattr(provision.ssh_check, "close_all", world.close)
+    monkeypatch.setattr(provision.ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
+    monkeypatch.setattr(provision.agent_pyz, "build", lambda target: SimpleNamespace(path=target))
+    return world
+
+
+def stage(*addresses: str) -> Stage:
+    """A stage with a host for each address."""
+    hosts = tuple(
+        Host(f"web-{n}", address) for n, address in enumerate(addresses or ("10.0.0.11", "10.0.0.12"), 1)
+    )
+    return Stage("production", Path("inventories/production/hosts.yml"), Path("known_hosts"), hosts)
+
+
+def run(stage: Stage, wish: Wish = Wish(), hosts: tuple[Host, ...] = ()) -> ProvisionResult:  # noqa: B008 - frozen
+    """Run the workflow on all hosts of the stage."""
+    return provision.run(CONFIG, stage, hosts or stage.hosts, wish, Console(), lambda _: Lines())
+
+
+def test_a_good_run(world: World) -> None:
+    """The result has each host's counts and calls; the run's directory and connections are gone."""
+    result = run(stage())
+    assert [(h.name, h.counts.ok, h.module_calls) for h in result.hosts] == [
+        ("web-1", 8, 11),
+        ("web-2", 7, 10),
+    ]
+    assert not result.failures
+    assert world.closed == 1
+    assert not world.directory.exists()
+
+
+def test_the_play_is_told_the_contract(world: World) -> None:
+    """Exactly the variables of docs/internals.md are handed over."""
+    run(stage(), Wish(check=True, tags=("nginx",)))
+    (play,) = world.plays
+    assert (play.check, play.tags, play.hosts) == (True, ("nginx",), ("web-1", "web-2"))
+    written: dict[str, Any] = dict(play.variables)
+    assert Path(str(written.pop("vpsdeploy_agent_pyz"))).name == "agent.pyz"
+    assert written == {
+        "vpsdeploy_stage": "production", "vpsdeploy_app": "shop", "vpsdeploy_port": 4000, "vpsdeploy_instances": 2,
+        "vpsdeploy_domains": ["shop.example"], "vpsdeploy_node": "lts", "vpsdeploy_shared": [],
+        "vpsdeploy_limits": {"memory": "512M", "cpu": "100%"}, "vpsdeploy_deploy_keys": ["ssh-ed25519 AAAA"],
+        "vpsdeploy_health_path": "/health",
+    }  # fmt: skip
+
+
+def test_one_host_of_several(world: World) -> None:
+    """Only the named host is run on; the play's stage still knows the others."""
+    whole = stage()
+    run(whole, hosts=whole.hosts[1:])
+    assert world.plays[0].hosts == ("web-2",)
+    assert len(world.plays[0].stage.hosts) == 2
+
+
+def test_failed_hosts_are_in_the_result(world: World) -> None:
+    """A failed host stops nobody else and is no exception."""
+    world.stream, world.code = "provision_two_fail", 2
+    failures = run(stage()).failures
+    assert {f.host for f in failures} == {"web-1", "web-2"}
+
+
+def test_an_unreachable_host_stops_before_ansible(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is started; every host that cannot be reached is named."""
+    world.errors = [HostUnreachable("no SSH connection", host=f"web-{n} (production)") for n in (1, 2)]
+    with pytest.raises(HostUnreachable, match="no SSH connection on web-1"):
+        run(stage())
+    assert world.plays == []
+    assert world.closed == 1
+    assert "web-2 (production): no SSH connection" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("address", ["203.0.113.10", "198.51.100.1", "192.0.2.77", "2001:db8::1"])
+def test_a_placeholder_is_refused(world: World, address: str) -> None:
+    """An address of the examples is refused before the network is used."""
+    with pytest.raises(ConfigError, match="a placeholder instead of an address") as caught:
+        run(stage(address))
+    assert "inventories/production/hosts.yml" in caught.value.next
+    assert world.plays == []
+
+
+def test_a_name_is_no_placeholder(world: World) -> None:
+    """A DNS name is left to SSH."""
+    provision.refuse_placeholders(stage("web-1.example.com"), stage("web-1.example.com").hosts)
+
+
+def test_ctrl_c(world: World) -> None:
+    """The message says that running again is safe, and with what command."""
+    world.interrupt = True
+    with pytest.raises(Interrupted) as caught:
+        run(stage())
+    assert str(caught.value) == (
+        "error: interrupted\n"
+        "state: Ansible was ended; what it had done stays, a package installation may still finish on the host\n"
+        "next:  running it again is safe: vpsdeploy provision host web-1 web-2 --stage production"
+    )
+    assert world.closed == 1
+
+
+def test_ansible_that_cannot_start(world: World) -> None:
+    """Ansible's own complaint is the cause where no task failed."""
+    world.stream, world.code = "", 4
+    with pytest.raises(ProvisionFailed) as caught:
+        run(stage())
+    assert caught.value.why == "[ERROR]: the role 'nginx' was not found"
+
+
+def test_a_host_key_is_accepted_for_one_host_only(world: World) -> None:
+    """With two hosts a fingerprint names nobody."""
+    with pytest.raises(UsageError, match="--accept-host-key is for one host"):
+        run(stage(), Wish(accept_host_key="SHA256:x"))
+
+
+def test_an_accepted_host_key_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The key is learned before the host is asked."""
+    monkeypatch.setattr(provision.ssh_accept, "accept", lambda *given: given[-1] == "SHA256:x")
+    whole = stage()
+    run(whole, Wish(accept_host_key="SHA256:x"), whole.hosts[:1])
+    assert "web-1: host key SHA256:x written to known_hosts\n" in capsys.readouterr().err
