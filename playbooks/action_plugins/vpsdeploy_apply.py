@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,9 @@ class ActionModule(ActionBase):
         """Fill in each file's content and call the module."""
         result: dict[str, Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        arguments["files"] = [self._ready(dict(spec), task_vars or {}) for spec in arguments.get("files") or []]
+        arguments["files"] = [
+            self._ready(dict(spec), task_vars or {}) for spec in arguments.get("files") or []
+        ]
         result.update(self._execute_module("vpsdeploy_apply", module_args=arguments, task_vars=task_vars))
         # The invocation repeats every file's whole content: in events and logs it would only be a leak.
         result.pop("invocation", None)
@@ -47,21 +48,18 @@ class ActionModule(ActionBase):
         return base64.b64encode(path.read_bytes()).decode()
 
     def _render(self, spec: dict[str, Any], task_vars: dict[str, Any]) -> str:
-        """Render as the builtin `template` action does: same trust, same search path, same whitespace rules.
+        """Render as the builtin `template` action does: same trust, same includes, same whitespace rules.
 
         Source: ansible-core 2.19 to 2.21, plugins/action/template.py.
         """
         name = spec.get("template") or f"{spec['path'].lstrip('/')}.j2"
         source = self._find_needle("templates", name)
         text = trust_as_template(self._loader.get_text_file_contents(source))
-        search = [os.path.dirname(source), os.path.dirname(self._role_templates(source, name))]
-        templar = self._templar.copy_with_new_env(searchpath=search, available_variables=task_vars)
-        rendered = templar.template(text, escape_backslashes=False, overrides={"trim_blocks": True, "lstrip_blocks": True})
+        templar = self._templar.copy_with_new_env(
+            searchpath=[str(Path(source).parent)], available_variables=task_vars
+        )
+        overrides = {"trim_blocks": True, "lstrip_blocks": True}
+        rendered = templar.template(text, escape_backslashes=False, overrides=overrides)
         if not isinstance(rendered, str):
             raise AnsibleActionFail(f"{name}: rendered to {type(rendered).__name__}, not to text")
         return rendered
-
-    @staticmethod
-    def _role_templates(source: str, name: str) -> str:
-        """The templates directory that a template was found in, so that includes are named from there."""
-        return source.removesuffix(name) + "_"

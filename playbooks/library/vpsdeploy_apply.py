@@ -53,7 +53,7 @@ options:
       group: {description: Group., type: str, default: root}
       mode: {description: Octal; by default 0644 for files and 0755 for directories., type: str}
       target: {description: What a link points to., type: str}
-      template: {description: "Template on the controller; by default I(path) with C(.j2), below templates/.", type: str}
+      template: {description: "Template on the controller; by default I(path) with C(.j2).", type: str}
       source: {description: Binary file on the controller., type: str}
       content: {description: Text in place of a template., type: str}
       binary_content: {description: Set by the action plugin from I(source)., type: str}
@@ -134,7 +134,7 @@ def converge(host: Host, params: dict[str, Any]) -> list[str]:
     packages.apply(host, params["packages"], params["package_lists_max_age_seconds"])
     accounts.apply(host, params["accounts"])
     changes = files.plan(host, params["files"])
-    paths = [change.path for change in changes]
+    paths = [str(change.path) for change in changes]
     notes = units.owe(host, params["units"], paths)
     try:
         files.apply(host, changes, params["check"])

@@ -12,8 +12,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.vpsdeploy import node_install, node_versions, packages
 from ansible.module_utils.vpsdeploy.host import Host, HostError
 from ansible.module_utils.vpsdeploy.http import Unreachable
-from ansible.module_utils.vpsdeploy.node_sources import DistSource, NpmSource
 from ansible.module_utils.vpsdeploy.node_install import Source
+from ansible.module_utils.vpsdeploy.node_sources import DistSource, NpmSource
 from ansible.module_utils.vpsdeploy.node_versions import NodeError, Version
 
 DOCUMENTATION = r"""
@@ -29,8 +29,14 @@ options:
   source: {description: Kind of source., type: str, choices: [npm, dist], default: npm}
   registry: {description: "npm registry; empty for the one of /etc/npmrc, else the public one.", type: str, default: ''}
   dist_url: {description: Address of the dist tree., type: str, default: 'https://nodejs.org/dist/'}
-  keyring: {description: "GPG keyring on the host that must have signed the sums of a dist tree; empty for none.", type: str, default: ''}
-  schedule: {description: "Node's lines and their dates, as schedule.json of nodejs/Release has them.", type: dict, required: true}
+  keyring:
+    description: GPG keyring on the host that must have signed the sums of a dist tree; empty for none.
+    type: str
+    default: ''
+  schedule:
+    description: Node's lines and their dates, as schedule.json of nodejs/Release has them.
+    type: dict
+    required: true
   directory: {description: Where the versions are., type: str, default: /opt/node}
   timeout_seconds: {description: Longest silence of the source., type: int, default: 20}
 author: vpsdeploy
@@ -74,7 +80,9 @@ def converge(module: AnsibleModule, host: Host) -> str:
         return node_versions.text(at_hand)
     best = node_versions.newest(prefix, offered)
     if not best:
-        raise NodeError(f"node: {params['request']!r} is not offered by {params['source']}: ask for another in vpsdeploy.yml")
+        raise NodeError(
+            f"node: {params['request']!r} is not offered by {params['source']}: ask for another in vpsdeploy.yml"
+        )
     if node_versions.text(best) not in present:
         _install(host, root, source, best, offered)
     return node_versions.text(best)

@@ -1,5 +1,5 @@
 #!/usr/bin/python
-"""Ansible module: is this host fit to be provisioned?"""
+"""Ansible module: what speaks against provisioning this host."""
 
 from __future__ import annotations
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import grp
 import hashlib
-import os
 import pwd
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.vpsdeploy.host import HostError
@@ -33,27 +33,28 @@ class Entry:
             return f"link to {self.target}\n"
         if self.kind == "absent":
             return ""
-        return f"{self.kind} {self.mode:04o} {_name(self.uid, pwd.getpwuid)}:{_name(self.gid, grp.getgrgid)}\n"
+        return (
+            f"{self.kind} {self.mode:04o} {_name(self.uid, pwd.getpwuid)}:{_name(self.gid, grp.getgrgid)}\n"
+        )
 
 
 ABSENT = Entry("absent")
 
 
-def read(path: str) -> Entry:
+def read(path: Path) -> Entry:
     """The state of a path on this host; links are not followed."""
     try:
-        status = os.lstat(path)
+        status = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return ABSENT
     if stat.S_ISLNK(status.st_mode):
-        return Entry("link", target=os.readlink(path))
+        return Entry("link", target=str(path.readlink()))
     owner = {"mode": stat.S_IMODE(status.st_mode), "uid": status.st_uid, "gid": status.st_gid}
     if stat.S_ISDIR(status.st_mode):
         return Entry("directory", **owner)
     if not stat.S_ISREG(status.st_mode):
         return Entry("other", **owner)
-    with open(path, "rb") as stream:
-        return Entry("file", content=stream.read(), **owner)
+    return Entry("file", content=path.read_bytes(), **owner)
 
 
 def wanted(spec: dict[str, Any], content: bytes, check_mode: bool) -> Entry:
@@ -68,10 +69,10 @@ def wanted(spec: dict[str, Any], content: bytes, check_mode: bool) -> Entry:
     return Entry(kind, content=content, mode=int(spec["mode"], 8), uid=uid, gid=gid)
 
 
-def diff(path: str, before: Entry, after: Entry, secret: bool) -> dict[str, str]:
+def diff(path: Path, before: Entry, after: Entry, secret: bool) -> dict[str, str]:
     """What --diff shows; never the content of a secret or of a binary file."""
     texts = [entry.attributes() + _shown(entry, secret) for entry in (before, after)]
-    return {"before_header": path, "after_header": path, "before": texts[0], "after": texts[1]}
+    return {"before_header": str(path), "after_header": str(path), "before": texts[0], "after": texts[1]}
 
 
 def _shown(entry: Entry, secret: bool) -> str:

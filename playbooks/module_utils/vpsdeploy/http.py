@@ -30,4 +30,6 @@ def opened(url: str, timeout_seconds: float, accept: str = "*/*") -> Iterator[IO
     except urllib.error.HTTPError as error:
         raise Unreachable(f"{url} answered {error.code}") from error
     except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-        raise Unreachable(f"{url} cannot be reached from the host: {getattr(error, 'reason', error)}") from error
+        raise Unreachable(
+            f"{url} cannot be reached from the host: {getattr(error, 'reason', error)}"
+        ) from error

@@ -26,7 +26,11 @@ class Source(Protocol):
 
 def installed(root: Path) -> list[str]:
     """The versions whose program is there and can be run, as 24.21.0."""
-    return [path.name[1:] for path in root.glob("v*") if parse(path.name) and os.access(path / "bin/node", os.X_OK)]
+    return [
+        path.name[1:]
+        for path in root.glob("v*")
+        if parse(path.name) and os.access(path / "bin/node", os.X_OK)
+    ]
 
 
 def install(root: Path, source: Source, version: Version, integrity: str) -> None:
@@ -53,7 +57,7 @@ def install(root: Path, source: Source, version: Version, integrity: str) -> Non
 def unpack(archive: Path, tree: Path) -> None:
     """Unpack without the archive's first directory, everything owned by root and writable by nobody else."""
     with tarfile.open(archive) as tar:
-        # Debian 12's Python has no filters yet. The archive's digest was verified, so this is a second lock, not the first.
+        # Debian 12's Python has no filters yet. The digest was verified: this is a second lock, not the first.
         tar.extraction_filter = getattr(tarfile, "data_filter", None)
         tar.extractall(tree, members=_members(tar))  # noqa: S202 - filtered where Python can, and by _members
     for path in [tree, *tree.rglob("*")]:
@@ -77,6 +81,10 @@ def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
 def _try(tree: Path, version: Version) -> None:
     """Run it once: a binary for another processor or libc must never be installed."""
     program = tree / "bin/node"
-    answer = subprocess.run([str(program), "--version"], capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(
+        [str(program), "--version"], capture_output=True, text=True, timeout=60, check=False
+    )
     if answer.stdout.strip() != f"v{text(version)}":
-        raise NodeError(f"the downloaded Node does not run on this host: {(answer.stderr or answer.stdout).strip()[-300:]}")
+        raise NodeError(
+            f"the downloaded Node does not run on this host: {(answer.stderr or answer.stdout).strip()[-300:]}"
+        )

@@ -1,4 +1,4 @@
-"""Where Node comes from: the npm registry, or nodejs.org's dist tree and its mirrors. Each says what there is, and how it is verified."""
+"""Where Node comes from: the npm registry, or nodejs.org's dist tree and its mirrors; and how each is verified."""
 
 from __future__ import annotations
 
@@ -60,9 +60,15 @@ class NpmSource:
 
     def versions(self) -> dict[str, str]:
         """Every published version and its integrity; one request."""
-        with opened(f"{self.registry}node-linux-{architecture()}", self.timeout_seconds, _ABBREVIATED) as answer:
+        with opened(
+            f"{self.registry}node-linux-{architecture()}", self.timeout_seconds, _ABBREVIATED
+        ) as answer:
             packument = json.load(answer)
-        return {name: entry["dist"]["integrity"] for name, entry in packument["versions"].items() if "integrity" in entry["dist"]}
+        return {
+            name: entry["dist"]["integrity"]
+            for name, entry in packument["versions"].items()
+            if "integrity" in entry["dist"]
+        }
 
     def download(self, version: Version, integrity: str, directory: Path) -> Path:
         """The verified archive.
@@ -71,11 +77,13 @@ class NpmSource:
         """
         package = f"node-linux-{architecture()}"
         archive = directory / "node.tgz"
-        # The address is built from the registry at hand, as npm does it: a mirror's packument still names the public one.
+        # Built from the registry at hand, as npm does it: a mirror's packument still names the public one.
         fetch(f"{self.registry}{package}/-/{package}-{text(version)}.tgz", archive, self.timeout_seconds)
         algorithm, _, expected = integrity.partition("-")
         if algorithm != "sha512" or digest(archive, algorithm) != base64.b64decode(expected):
-            raise NodeError(f"{package} {text(version)} from {self.registry} does not match its integrity: nothing was installed")
+            raise NodeError(
+                f"{package} {text(version)} from {self.registry} does not match its integrity: nothing was installed"
+            )
         return archive
 
 
@@ -96,7 +104,9 @@ class DistSource:
         """Every version that has a binary for this machine; the sums are fetched with the download."""
         with opened(f"{self.url}index.json", self.timeout_seconds) as answer:
             releases = json.load(answer)
-        return {release["version"]: "" for release in releases if f"linux-{architecture()}" in release["files"]}
+        return {
+            release["version"]: "" for release in releases if f"linux-{architecture()}" in release["files"]
+        }
 
     def download(self, version: Version, integrity: str, directory: Path) -> Path:
         """The verified archive.
@@ -133,7 +143,9 @@ def verified_text(signed: Path, keyring: str) -> str:
         argv = ["gpgv", "--keyring", keyring, "--output", str(output), str(signed)]
         answer = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False)
         if answer.returncode != 0:
-            raise NodeError(f"SHASUMS256.txt.asc has no good signature of the keyring: {answer.stderr.strip()[-400:]}")
+            raise NodeError(
+                f"SHASUMS256.txt.asc has no good signature of the keyring: {answer.stderr.strip()[-400:]}"
+            )
         return output.read_text()
 
 

@@ -32,9 +32,15 @@ def lts_line(schedule: dict[str, dict[str, str]], today: datetime.date) -> int:
     Raises: NodeError: the schedule is so old that every line of it has ended.
     """
     day = today.isoformat()
-    lines = [int(name.lstrip("v")) for name, dates in schedule.items() if dates.get("lts", "9999") <= day < dates["end"]]
+    lines = [
+        int(name.lstrip("v"))
+        for name, dates in schedule.items()
+        if dates.get("lts", "9999") <= day < dates["end"]
+    ]
     if not lines:
-        raise NodeError(f"the schedule of Node's lines knows none that is in LTS on {day}: refresh it, or set `node: 26`")
+        raise NodeError(
+            f"the schedule of Node's lines knows none that is in LTS on {day}: refresh it, or set `node: 26`"
+        )
     return max(lines)
 
 
@@ -56,9 +62,11 @@ def wanted(request: str, schedule: dict[str, dict[str, str]], today: datetime.da
 def newest(prefix: tuple[int, ...], versions: Iterable[str]) -> Version | None:
     """The newest release that begins with the prefix, compared as numbers."""
     releases = (parse(text) for text in versions)
-    return max((release for release in releases if release and release[: len(prefix)] == prefix), default=None)
+    return max(
+        (release for release in releases if release and release[: len(prefix)] == prefix), default=None
+    )
 
 
 def text(version: Version) -> str:
-    """24.21.0"""
+    """Written out, as 24.21.0."""
     return ".".join(str(part) for part in version)

@@ -41,7 +41,9 @@ def absent(host: Host, names: list[str]) -> list[str]:
     """The names whose package is not fully installed, in the order given."""
     if not names:
         return []
-    answer = host.attempt(["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev} ${Package}\n", *names])
+    answer = host.attempt(
+        ["dpkg-query", "--show", "--showformat", "${db:Status-Abbrev} ${Package}\n", *names]
+    )
     lines = (line.split() for line in answer.stdout.splitlines())
     installed = {words[1] for words in lines if len(words) == 2 and words[0] == "ii"}
     return [name for name in dict.fromkeys(names) if name not in installed]

@@ -42,13 +42,21 @@ def _system(root: Path) -> list[str]:
     release = _os_release(root)
     if release.get("ID") != "debian" or release.get("VERSION_ID") not in DEBIAN_RELEASES:
         name = release.get("PRETTY_NAME", "an unknown system")
-        found.append(f"the host runs {name}; supported are Debian {' and '.join(DEBIAN_RELEASES)}: reinstall it with one of them")
+        found.append(
+            f"the host runs {name}; supported are Debian {' and '.join(DEBIAN_RELEASES)}: reinstall it with one of them"
+        )
     if platform.machine() not in ARCHITECTURES:
-        found.append(f"the host's processor is {platform.machine()}; supported are {' and '.join(ARCHITECTURES)}")
+        found.append(
+            f"the host's processor is {platform.machine()}; supported are {' and '.join(ARCHITECTURES)}"
+        )
     if os.geteuid() != 0:
-        found.append("the login is neither root nor allowed to become root: set ansible_user, or give it sudo without a password")
+        found.append(
+            "the login is neither root nor allowed to become root: set ansible_user, or give it sudo without a password"
+        )
     if not (root / "run/systemd/system").is_dir():
-        found.append("systemd does not run on the host (a plain container?): use a VPS, or `vpsdeploy sandbox up`")
+        found.append(
+            "systemd does not run on the host (a plain container?): use a VPS, or `vpsdeploy sandbox up`"
+        )
     return found
 
 
@@ -64,20 +72,28 @@ def _disk(minimum: int, root: Path) -> list[str]:
     free = shutil.disk_usage(root).free
     if free >= minimum:
         return []
-    return [f"/ has {free >> 20} MiB free, {minimum >> 20} MiB are needed: make room (`du -xh / | sort -h | tail`)"]
+    return [
+        f"/ has {free >> 20} MiB free, {minimum >> 20} MiB are needed: make room (`du -xh / | sort -h | tail`)"
+    ]
 
 
 def _app_name(app: str, root: Path) -> list[str]:
     """An app's name becomes a user, a unit and a slice: it must not be one that the host already has."""
     if not _NAME.fullmatch(app):
-        return [f"app {app!r}: use a lower-case letter, then letters, digits or dashes, at most 31: edit `app` in vpsdeploy.yml"]
+        return [
+            f"app {app!r}: begin with a letter, go on with a-z, 0-9 or dashes, at most 31: edit `app` in vpsdeploy.yml"
+        ]
     if app.split("-")[0] in RESERVED_SLICES:
         return [f"app {app!r}: {app.split('-')[0]}.slice belongs to systemd: edit `app` in vpsdeploy.yml"]
     if (root / "etc/vpsdeploy/apps" / f"{app}.json").exists():
         return []
     found = []
     for directory in ("usr/lib/systemd/system", "etc/systemd/system"):
-        found += [_taken(app, f"unit {name}") for name in (f"{app}@.service", f"{app}.service") if (root / directory / name).exists()]
+        found += [
+            _taken(app, f"unit {name}")
+            for name in (f"{app}@.service", f"{app}.service")
+            if (root / directory / name).exists()
+        ]
     if _user_home(app) not in (None, f"/srv/{app}"):
         found.append(_taken(app, f"user {app}"))
     return found
@@ -103,15 +119,19 @@ def _port_overlaps(app: str, port: int, root: Path) -> list[str]:
         other = int(json.loads(path.read_text())["port"])
         if abs(other - port) < PORT_SPAN:
             found.append(
-                f"port {port}: the app {path.stem!r} on this host has {other} to {other + PORT_SPAN - 1}, "
-                f"{app!r} needs {port} to {port + PORT_SPAN - 1}: set `port` in vpsdeploy.yml to {_free_port(root, app, port)}"
+                f"port {port}: the app {path.stem!r} on this host has {other} to {other + PORT_SPAN - 1}, {app!r} needs "
+                f"{port} to {port + PORT_SPAN - 1}: set `port` in vpsdeploy.yml to {_free_port(root, app, port)}"
             )
     return found
 
 
 def _free_port(root: Path, app: str, port: int) -> int:
     """The next base port above that overlaps with no other app."""
-    others = [json.loads(path.read_text())["port"] for path in (root / "etc/vpsdeploy/apps").glob("*.json") if path.stem != app]
+    others = [
+        json.loads(path.read_text())["port"]
+        for path in (root / "etc/vpsdeploy/apps").glob("*.json")
+        if path.stem != app
+    ]
     while any(abs(int(other) - port) < PORT_SPAN for other in others):
         port += PORT_SPAN
     return port
@@ -133,7 +153,9 @@ def listeners(port: int, root: Path) -> set[str]:
         path = root / "proc/net" / table
         rows = path.read_text().splitlines()[1:] if path.exists() else []
         fields = [row.split() for row in rows]
-        inodes |= {row[9] for row in fields if row[3] == _LISTENING and int(row[1].rsplit(":", 1)[1], 16) == port}
+        inodes |= {
+            row[9] for row in fields if row[3] == _LISTENING and int(row[1].rsplit(":", 1)[1], 16) == port
+        }
     return {name for inode in inodes for name in _holders(inode, root)}
 
 
@@ -141,7 +163,7 @@ def _holders(inode: str, root: Path) -> set[str]:
     names = set()
     for link in (root / "proc").glob("[0-9]*/fd/*"):
         try:
-            if os.readlink(link) == f"socket:[{inode}]":
+            if str(link.readlink()) == f"socket:[{inode}]":
                 names.add((link.parent.parent / "comm").read_text().strip())
         except OSError:  # the process ended while we looked
             continue

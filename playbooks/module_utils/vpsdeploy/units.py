@@ -11,7 +11,9 @@ OWED = Path("/run/vpsdeploy/owed")
 """Reloads that are owed: written before the files change, removed when done, so that a lost connection in between
 cannot swallow one. Gone after a reboot, as is the need."""
 
-_PROPERTIES = "Id,LoadState,UnitFileState,ActiveState,NeedDaemonReload,ConditionResult,ConditionTimestampMonotonic"
+_PROPERTIES = (
+    "Id,LoadState,UnitFileState,ActiveState,NeedDaemonReload,ConditionResult,ConditionTimestampMonotonic"
+)
 _RUNNING = ("active", "activating", "reloading")
 
 
@@ -97,7 +99,9 @@ def _action(unit: dict[str, Any], paths: list[str]) -> str:
 
     def hit(patterns: list[str]) -> bool:
         return any(
-            path == pattern or (pattern.endswith("/") and path.startswith(pattern)) for path in paths for pattern in patterns
+            path == pattern or (pattern.endswith("/") and path.startswith(pattern))
+            for path in paths
+            for pattern in patterns
         )
 
     if hit(unit["restart_on"]):
