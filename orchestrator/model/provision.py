@@ -23,12 +23,12 @@ class Change:
 
     Attributes:
         task: The task's name.
-        paths: Files that it changed, where the task names them.
+        items: What it changed (files, packages, units), where the task names it.
         diff: Unified diff; empty where the task shows none (secrets, packages) or none was asked for.
     """
 
     task: str
-    paths: tuple[str, ...] = ()
+    items: tuple[str, ...] = ()
     diff: str = ""
 
 

@@ -27,7 +27,7 @@ def _host_fields(host: HostResult) -> dict[str, Any]:
         "name": host.name, "ok": counts.ok, "changed": counts.changed, "failed": counts.failed,
         "unreachable": counts.unreachable, "module_calls": host.module_calls,
         "seconds": round(host.seconds, 3),
-        "changes": [{"task": c.task, "paths": list(c.paths), "diff": c.diff} for c in host.changes],
+        "changes": [{"task": c.task, "items": list(c.items), "diff": c.diff} for c in host.changes],
     }  # fmt: skip
 
 
@@ -97,6 +97,6 @@ def _change(host: str, change: Change) -> Iterator[str]:
     yield f"{host}: {change.task}"
     if change.diff:
         yield from (f"    {line}" for line in change.diff.splitlines())
-    elif change.paths:
-        yield from (f"    {path}" for path in change.paths)
+    else:
+        yield from (f"    {item}" for item in change.items)
     yield ""

@@ -11,6 +11,7 @@ from orchestrator.report import envelope
 if TYPE_CHECKING:
     from rich.live import Live
     from rich.table import Table
+    from rich.text import Text
 
 _SILENT = (TaskStatus.OK, TaskStatus.SKIPPED)
 
@@ -103,9 +104,7 @@ class LiveTable:
         """Shown at the next redraw; a failure stays above the table."""
         self._rows[progress.name] = progress
         if ended and ended.failure and self._live:
-            self._live.console.print(
-                f"{progress.name}: {ended.task}: {ended.status}", style="red", markup=False
-            )
+            self._live.console.print(_failed(f"{progress.name}: {ended.task}: {ended.status}"))
 
     def output(self, output: Output) -> None:
         """Not shown here: --verbose prints lines instead of a table."""
@@ -136,6 +135,12 @@ def choose(hosts: tuple[str, ...], *, as_json: bool, verbose: bool) -> Progress:
 def position(progress: HostProgress) -> str:
     """Say "7 of 21"; without the total where it is unknown, never beyond it (tasks included at run time)."""
     return f"{progress.n} of {max(progress.n, progress.of)}" if progress.of else str(progress.n)
+
+
+def _failed(text: str) -> Text:
+    from rich.text import Text
+
+    return Text(text, "red")
 
 
 def _event(kind: str, fields: dict[str, Any]) -> None:

@@ -8,19 +8,19 @@ from typing import Any
 
 
 def of_result(result: dict[str, Any]) -> tuple[tuple[str, ...], str]:
-    """The changed paths and the diff of a task's result; a result that Ansible censored has neither."""
+    """The names of what changed, and the diff, of a task's result; a result that Ansible censored has neither."""
     results = [item for item in result.get("results") or [result] if isinstance(item, dict)]
     parts = [part for item in results for part in _parts(item)]
-    paths = dict.fromkeys(path for item in results for path in _paths(item))
-    return tuple(paths), "\n".join(text for text in map(_text, parts) if text)
+    names = dict.fromkeys(name for item in results for name in _names(item))
+    return tuple(names), "\n".join(text for text in map(_text, parts) if text)
 
 
-def _paths(item: dict[str, Any]) -> list[str]:
+def _names(item: dict[str, Any]) -> list[str]:
     if not item.get("changed"):
         return []
-    several = item.get("changed_paths")
+    several = item.get("changes")  # of our own modules
     if isinstance(several, list):
-        return [str(path) for path in several]
+        return [str(name) for name in several]
     one = item.get("dest") or item.get("path")
     return [str(one)] if one else []
 

@@ -41,7 +41,7 @@ def test_a_rehearsal_shows_diffs_and_says_that_nothing_was_changed() -> None:
 
 
 def test_a_change_without_a_diff_names_its_files() -> None:
-    """Where a task shows no diff, its paths are better than nothing."""
+    """Where a task shows no diff, its names are better than nothing."""
     host = HostResult("web-1", HostCounts(changed=1), 1, 1.0, (Change("Secret", ("/etc/s",)),))
     assert report.text(result(host, check=True)).splitlines()[:3] == ["web-1: Secret", "    /etc/s", ""]
 
@@ -86,6 +86,6 @@ def test_the_fields_for_programs() -> None:
         "stage": "production", "check": False, "seconds": 4.568,
         "hosts": [{
             "name": "web-1", "ok": 12, "changed": 2, "failed": 0, "unreachable": 0, "module_calls": 9, "seconds": 3.21,
-            "changes": [{"task": "Files", "paths": ["/etc/a"], "diff": "-x\n+y"}],
+            "changes": [{"task": "Files", "items": ["/etc/a"], "diff": "-x\n+y"}],
         }],
     }  # fmt: skip

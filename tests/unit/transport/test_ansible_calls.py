@@ -15,7 +15,7 @@ from orchestrator.transport import ansible_calls
         ("ansible.builtin.debug", {}, 0),
         ("assert", {}, 0),
         ("ansible.builtin.apt", {}, 1),
-        ("vpsdeploy_files", {"changed_paths": ["/a", "/b"]}, 1),
+        ("vpsdeploy_files", {"changes": ["/a", "/b"]}, 1),
         ("ansible.builtin.copy", {}, 2),
         ("template", {}, 2),
         ("file", {"results": [{}, {"skipped": True}, {}]}, 2),

@@ -28,10 +28,10 @@ def test_a_prepared_diff_is_shown_as_it_is() -> None:
 
 
 def test_several_files_of_one_task() -> None:
-    """The module that applies a tree names its paths and gives a part for each file."""
+    """The module that applies a tree names its changes and gives a part for each file."""
     result = {
         "changed": True,
-        "changed_paths": ["/a", "/b"],
+        "changes": ["/a", "/b"],
         "diff": [{"before": "", "after": "1\n"}, {"before": "same", "after": "same"}],
     }
     assert of_result(result) == (("/a", "/b"), "--- before\n+++ after\n@@ -0,0 +1 @@\n+1")

@@ -55,11 +55,11 @@ def test_the_recap_is_ansibles_own() -> None:
 
 
 def test_a_loop_is_one_task_with_a_call_for_each_item() -> None:
-    """Three items are three module calls, and their paths are the change."""
+    """Three items are three module calls, and their paths name the change."""
     task = ended("provision_two_fail", "web-1")["Make directories"]
     assert (task.status, task.module_calls) == (TaskStatus.CHANGED, 3)
     assert task.change
-    assert task.change.paths == ("/srv/a", "/srv/b", "/srv/c")
+    assert task.change.items == ("/srv/a", "/srv/b", "/srv/c")
 
 
 def test_a_failing_loop_tells_the_first_failed_item() -> None:
@@ -95,7 +95,7 @@ def test_a_secret_change_is_counted_without_its_content() -> None:
     """A no_log task that changed something is a change without a diff."""
     change = ended("provision_check", "web-1")["Write a secret"].change
     assert change
-    assert (change.diff, change.paths) == ("", ())
+    assert (change.diff, change.items) == ("", ())
 
 
 def test_an_unreachable_host_is_a_failure_without_module_calls() -> None:
