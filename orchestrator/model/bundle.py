@@ -64,3 +64,22 @@ class Bundle:
 
     manifest: Manifest
     root: Path
+
+
+@dataclass(frozen=True, slots=True)
+class BundleWritten:
+    """A bundle file.
+
+    Attributes:
+        path: Where it is.
+        digest: Of the bundle's content.
+        size_bytes: Length of the file.
+        files: In it (count).
+        revision: That it was built from.
+    """
+
+    path: Path
+    digest: str
+    size_bytes: int
+    files: int
+    revision: str

@@ -80,4 +80,6 @@ class Session:
             self._stderr = (self._stderr + self.channel.recv_stderr(BLOCK_BYTES))[-STDERR_TAIL_BYTES:]
 
     def _answered(self) -> bool:
-        return self.channel.recv_ready() or self.channel.exit_status_ready() or self.channel.eof_received
+        return (
+            self.channel.recv_ready() or self.channel.exit_status_ready() or bool(self.channel.eof_received)
+        )

@@ -1,0 +1,63 @@
+"""vpsdeploy release: build the project and make it live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import HERE, JsonOption, ProjectOption, StageOption, VerboseOption
+
+BundleOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--bundle", metavar="FILE", help="Release this bundle (vpsdeploy build) instead of building."
+    ),
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the steps; change nothing.")]
+WaitOption = Annotated[
+    bool, typer.Option("--wait-drain", help="Wait until the old pool is gone, and measure until then.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `release`."""
+    app.command("release")(release)
+
+
+def release(
+    bundle: BundleOption = None,
+    dry_run: DryRunOption = False,
+    wait_drain: WaitOption = False,
+    stage: StageOption = None,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Build the project and make it live without dropping a request.
+
+    If anything fails before the flip, users notice nothing; after it, every host is flipped back.
+
+    Examples:
+      vpsdeploy release
+
+      vpsdeploy release --dry-run                      print the steps, change nothing
+
+      vpsdeploy release --bundle shop.bundle --stage production
+    """
+    from orchestrator.config import load
+    from orchestrator.config.inventory import load_stage
+    from orchestrator.report import envelope, reporter
+    from orchestrator.report import release as report
+    from orchestrator.workflows import release as workflow
+
+    config, wish = load(project), workflow.Wish(bundle, wait_drain)
+    told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
+    if dry_run:
+        plan = workflow.dry_run(config, load_stage(project, stage), wish, told)
+        shown = report.plan_fields(plan.release, plan.steps)
+        typer.echo(envelope.result_line("release_plan", shown) if as_json else report.plan_text(plan.steps))
+        return
+    changed = workflow.run(config, load_stage(project, stage), wish, told)
+    typer.echo(envelope.result_line("release", report.fields(changed)) if as_json else report.text(changed))

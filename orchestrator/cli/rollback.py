@@ -1,0 +1,49 @@
+"""vpsdeploy rollback: back to a kept release."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import HERE, JsonOption, ProjectOption, StageOption, VerboseOption
+from orchestrator.cli.release import WaitOption
+
+ReleaseArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="[RELEASE]", help="Release id, or how it begins; the one that was live before, if none."
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `rollback`."""
+    app.command("rollback")(rollback)
+
+
+def rollback(
+    release: ReleaseArgument = "",
+    wait_drain: WaitOption = False,
+    stage: StageOption = None,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Make a kept release live again, with the settings that it had.
+
+    Examples:
+      vpsdeploy rollback                     the release that was live before
+
+      vpsdeploy rollback 20260821            the only kept release that begins so (vpsdeploy releases)
+    """
+    from orchestrator.config import load
+    from orchestrator.config.inventory import load_stage
+    from orchestrator.report import envelope, reporter
+    from orchestrator.report import release as report
+    from orchestrator.workflows import rollback as workflow
+
+    told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
+    wish = workflow.Wish(release, wait_drain)
+    changed = workflow.run(load(project), load_stage(project, stage), wish, told)
+    typer.echo(envelope.result_line("rollback", report.fields(changed)) if as_json else report.text(changed))

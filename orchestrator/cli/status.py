@@ -1,0 +1,31 @@
+"""vpsdeploy status: what is live, and how each instance is."""
+
+from __future__ import annotations
+
+import typer
+
+from orchestrator.cli.options import HERE, JsonOption, ProjectOption, StageOption
+
+
+def register(app: typer.Typer) -> None:
+    """Add `status`."""
+    app.command("status")(status)
+
+
+def status(stage: StageOption = None, project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """Show what is live, each instance with its memory and uptime, and who changed it last.
+
+    Examples:
+      vpsdeploy status
+
+      vpsdeploy status --stage production --json
+    """
+    from orchestrator.config import load
+    from orchestrator.config.inventory import load_stage
+    from orchestrator.report import envelope
+    from orchestrator.report import status as report
+    from orchestrator.workflows import status as workflow
+
+    seen = workflow.run(load(project), load_stage(project, stage))
+    shown = (seen.app, seen.url, seen.facts)
+    typer.echo(envelope.result_line("status", report.fields(*shown)) if as_json else report.text(*shown))

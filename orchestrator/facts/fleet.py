@@ -1,0 +1,53 @@
+"""What all hosts of a stage say together: which release is live, and whether they agree. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.facts.host import HostFacts
+from orchestrator.model.fleet import Stage
+from orchestrator.model.pool import Colour
+
+
+@dataclass(frozen=True, slots=True)
+class FleetFacts:
+    """The facts of every host of a stage, in the order of the inventory."""
+
+    stage: Stage
+    hosts: tuple[HostFacts, ...]
+
+    @property
+    def apps(self) -> tuple[HostFacts, ...]:
+        """Hosts that run instances."""
+        return self._of({host.name for host in self.stage.app_hosts})
+
+    @property
+    def loadbalancers(self) -> tuple[HostFacts, ...]:
+        """Hosts that run nginx."""
+        return self._of({host.name for host in self.stage.loadbalancers})
+
+    def _of(self, names: set[str]) -> tuple[HostFacts, ...]:
+        return tuple(host for host in self.hosts if host.name in names)
+
+    @property
+    def colour(self) -> Colour | None:
+        """The colour that every load balancer routes to; None where they differ or have no route."""
+        colours = {host.live for host in self.loadbalancers}
+        return colours.pop() if len(colours) == 1 else None
+
+    @property
+    def live(self) -> str:
+        """The release that users see; empty before the first one and where the hosts disagree."""
+        releases = {host.release_of(self.colour) for host in self.apps}
+        return releases.pop() if len(releases) == 1 else ""
+
+    @property
+    def settled(self) -> bool:
+        """Whether all load balancers agree and no flip waits for its confirmation."""
+        return len({host.live for host in self.loadbalancers}) == 1 and not any(h.pending for h in self.hosts)
+
+    def state(self) -> str:
+        """One clause for an error's state: what users see."""
+        if not self.settled:
+            return "the load balancers disagree: see `vpsdeploy status`"
+        return f"live is {self.live} on all hosts" if self.live else "no release is live"

@@ -1,0 +1,166 @@
+"""What a host says about itself and one app: parse(answer) -> HostFacts. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.errors import InternalError
+from orchestrator.model.pool import Colour
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFacts:
+    """One pool on record: what should run.
+
+    Attributes:
+        release: Release id.
+        ports: One for each instance.
+        draining: Whether it is being stopped once its connections have ended.
+    """
+
+    release: str
+    ports: tuple[int, ...]
+    draining: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceFacts:
+    """One unit of the app, as systemd sees it.
+
+    Attributes:
+        memory_bytes: None where systemd does not count.
+        uptime_seconds: Since the unit became active; 0 where it is not.
+        restarts: By systemd, since the last start (count).
+    """
+
+    unit: str
+    port: int
+    pool: str
+    release: str
+    state: str
+    sub_state: str
+    memory_bytes: int | None
+    uptime_seconds: float
+    restarts: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseFacts:
+    """One release kept on the host."""
+
+    id: str
+    revision: str
+    subject: str
+    node: str
+    by: str
+    created_at: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A flip that nobody has confirmed yet; `source` is None where nothing was live before."""
+
+    source: Colour | None
+    target: Colour
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """The answer of the verb `facts` (docs/internals.md).
+
+    Attributes:
+        name: Inventory name.
+        live: What this host's nginx sends requests to; None where it has no route for the app.
+        lock: Who holds the app's lock; None where nobody does.
+        last: Last line of the host's history; empty where there is none.
+        provisioned: Whether the host knows the app.
+    """
+
+    name: str
+    version: str
+    arch: str
+    memory_bytes: int
+    disk_free_bytes: int
+    inodes_free: int
+    node_versions: tuple[str, ...]
+    provisioned: bool
+    live: Colour | None
+    pools: dict[Colour, PoolFacts | None]
+    pending: Pending | None
+    lock: Json | None
+    releases: tuple[ReleaseFacts, ...]
+    current: str
+    instances: tuple[InstanceFacts, ...]
+    last: Json = field(default_factory=dict)
+
+    def release_of(self, colour: Colour | None) -> str:
+        """The release that a pool has on record; empty where it has none."""
+        pool = self.pools[colour] if colour else None
+        return pool.release if pool else ""
+
+
+def parse(name: str, app: str, answer: Json) -> HostFacts:
+    """Read an answer.
+
+    Raises: InternalError: a field is missing or of the wrong type: the agent broke the protocol.
+    """
+    try:
+        return _parse(name, app, answer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InternalError("the agent's facts cannot be read", host=name, why=repr(error)) from error
+
+
+def _parse(name: str, app: str, answer: Json) -> HostFacts:
+    pending = answer["pending"]
+    return HostFacts(
+        name=name,
+        version=str(answer["version"]),
+        arch=str(answer["arch"]),
+        memory_bytes=int(answer["memory_bytes"]),
+        disk_free_bytes=int(answer["disk_free_bytes"]),
+        inodes_free=int(answer["inodes_free"]),
+        node_versions=tuple(answer["node_versions"]),
+        provisioned=app in answer["apps"],
+        live=_colour(answer["live"]),
+        pools={colour: _pool((answer["pools"] or {}).get(colour.value)) for colour in Colour},
+        pending=Pending(_colour(pending["from"]), Colour(pending["to"])) if pending else None,
+        lock=answer["lock"],
+        releases=tuple(_release(one) for one in answer["releases"]),
+        current=str(answer["current"] or ""),
+        instances=tuple(_instance(one) for one in answer["instances"]),
+        last=answer["last"] or {},
+    )
+
+
+def _colour(value: str | None) -> Colour | None:
+    return Colour(value) if value else None
+
+
+def _pool(raw: Json | None) -> PoolFacts | None:
+    return PoolFacts(raw["release"], tuple(raw["ports"]), raw["state"] == "draining") if raw else None
+
+
+def _release(raw: Json) -> ReleaseFacts:
+    texts = {
+        key: str(raw.get(key) or "") for key in ("id", "revision", "subject", "node", "by", "created_at")
+    }
+    return ReleaseFacts(bytes=int(raw.get("bytes") or 0), **texts)
+
+
+def _instance(raw: Json) -> InstanceFacts:
+    memory = raw["memory_bytes"]
+    return InstanceFacts(
+        unit=str(raw["unit"]),
+        port=int(raw["port"]),
+        pool=str(raw["pool"] or ""),
+        release=str(raw["release"] or ""),
+        state=str(raw["state"]),
+        sub_state=str(raw["sub_state"]),
+        memory_bytes=None if memory is None else int(memory),
+        uptime_seconds=float(raw["uptime_seconds"] or 0),
+        restarts=int(raw["restarts"] or 0),
+    )

@@ -1,0 +1,51 @@
+"""What a release or a rollback did, and the proof that nobody noticed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.model.step import StepResult
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the probe saw through the load balancers.
+
+    Attributes:
+        requests: Sent (count).
+        failed: Without an answer, or with one of 500 and above (count).
+        p50_ms: Median time of an answer; 0 without requests.
+        p99_ms: 99th percentile.
+        failures: Each distinct failure as text.
+        unreachable: Load balancers that did not answer from here before the flip: not measured.
+    """
+
+    requests: int
+    failed: int
+    p50_ms: float
+    p99_ms: float
+    failures: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The result of a release or a rollback.
+
+    Attributes:
+        release: What is live now.
+        previous: What was live before; empty for a first release.
+        url: Where to look at it.
+        steps: What was done, in order.
+        seconds: The change alone, from the lock to its return.
+        proof: None where nothing was measured.
+        warnings: One sentence each.
+    """
+
+    release: str
+    previous: str
+    url: str
+    steps: tuple[StepResult, ...]
+    seconds: float
+    proof: Proof | None
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,99 @@
+"""Checks of the hosts before a release touches them. Pure."""
+
+from __future__ import annotations
+
+from orchestrator.config import AppConfig
+from orchestrator.errors import HostNotReady, VpsdeployError
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.facts.host import HostFacts
+from orchestrator.model.bundle import Manifest
+
+_SPARE_BYTES = 64 << 20
+"""What must stay free on a host's disk beside the release: logs, history, the journal (our choice)."""
+
+_ARCHITECTURES = {
+    "x86_64": "linux-x64",
+    "amd64": "linux-x64",
+    "aarch64": "linux-arm64",
+    "arm64": "linux-arm64",
+}
+"""Machine names of uname(2) and Debian, and Node's name for the same."""
+
+_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def check_hosts(facts: FleetFacts, agent_version: str) -> None:
+    """Every host is provisioned for the app and has our agent.
+
+    Raises: HostNotReady: the first host that is not.
+    """
+    for host in facts.hosts:
+        _check_provisioned(host, facts)
+        if host.version != agent_version:
+            raise _not_ready(
+                facts,
+                host,
+                "the agent is of another version",
+                f"host has {host.version}, we are {agent_version}",
+            )
+
+
+def _check_provisioned(host: HostFacts, facts: FleetFacts) -> None:
+    if not host.provisioned:
+        raise _not_ready(facts, host, "the app is not provisioned", "the host does not know the app")
+    if host in facts.loadbalancers and host.live is None:
+        raise _not_ready(facts, host, "nginx is not provisioned for the app", "the host has no route for it")
+
+
+def check_bundle(facts: FleetFacts, manifest: Manifest) -> None:
+    """The bundle runs on each app host and finds room there.
+
+    Raises: HostNotReady: another architecture, or too little disk.
+    """
+    need = sum(file.size_bytes for file in manifest.files)
+    for host in facts.apps:
+        ours = _ARCHITECTURES.get(host.arch, host.arch)
+        if manifest.platform not in ("any", ours):
+            why = f"the bundle holds native modules for {manifest.platform}, the host is {ours}"
+            raise _not_ready(
+                facts, host, "the bundle was built for another architecture", why, f"build it on {ours}"
+            )
+        if host.inodes_free < len(manifest.files):
+            why = f"{host.inodes_free} inodes free, the release may need {len(manifest.files)}"
+            raise _not_ready(
+                facts, host, "no room for the release", why, "remove files, or lower release.keep"
+            )
+        if not host.releases and host.disk_free_bytes < need + _SPARE_BYTES:
+            why = f"{_mib(host.disk_free_bytes)} free, needed are {_mib(need + _SPARE_BYTES)}"
+            raise _not_ready(
+                facts, host, "no room for the release", why, "remove files, or use a larger disk"
+            )
+
+
+def memory_hints(config: AppConfig, facts: FleetFacts) -> tuple[str, ...]:
+    """Hosts whose memory may be short while both pools run, one sentence each."""
+    both = 2 * config.instances * _bytes(config.limits.memory)
+    return tuple(
+        f"{host.name}: two pools may use {_mib(both)} of {_mib(host.memory_bytes)} memory; "
+        "lower limits.memory, or set release.surge: 1"
+        for host in facts.apps
+        if config.release.surge == "all" and both > host.memory_bytes
+    )
+
+
+def _not_ready(
+    facts: FleetFacts, host: HostFacts, what: str, why: str, advice: str = "vpsdeploy provision host"
+) -> VpsdeployError:
+    return HostNotReady(
+        what, host=f"{host.name} ({facts.stage.name})", why=why, state=f"nothing was changed; {facts.state()}",
+        next=advice if " host" not in advice else f"{advice} {host.name}",
+    )  # fmt: skip
+
+
+def _bytes(memory: str) -> int:
+    unit = memory[-1] if memory[-1] in _UNITS else ""
+    return int(memory.removesuffix(unit)) * _UNITS.get(unit, 1)
+
+
+def _mib(count: int) -> str:
+    return f"{count / (1 << 20):.0f} MiB"

@@ -1,0 +1,101 @@
+"""What a command that died left behind, and the steps that put it right. Pure.
+
+Rule: if one load balancer has confirmed a flip, or every app host has been told that the new release is current, the
+whole fleet had passed the gate, and the flip is carried to its end. Otherwise it is undone.
+"""
+
+from __future__ import annotations
+
+from orchestrator.errors import HostNotReady
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.facts.host import HostFacts
+from orchestrator.model.pool import Colour
+from orchestrator.model.step import Step
+from orchestrator.plan.release import CONFIRM_SECONDS
+
+
+def steps(facts: FleetFacts, drain_seconds: int) -> tuple[Step, ...]:
+    """The repairs; empty where nothing was left behind.
+
+    Raises: HostNotReady: the load balancers disagree and nothing tells which of them is right.
+    """
+    live = resolve(facts)
+    return (*_settle(facts, live), *_confirm_apps(facts, live), *_drain(facts, live, drain_seconds))
+
+
+def resolve(facts: FleetFacts) -> Colour | None:
+    """The colour that every load balancer is to route to."""
+    pending = next((host.pending for host in facts.loadbalancers if host.pending), None)
+    settled = {host.live for host in facts.loadbalancers if not host.pending}
+    if pending:
+        return pending.target if _is_decided(facts, pending.target, settled) else pending.source
+    if len(settled) == 1:
+        return settled.pop()
+    return _by_current(facts)
+
+
+def _is_decided(facts: FleetFacts, target: Colour, settled: set[Colour | None]) -> bool:
+    return target in settled or _is_current(facts, target)
+
+
+def _is_current(facts: FleetFacts, colour: Colour) -> bool:
+    return all(host.current and host.current == host.release_of(colour) for host in facts.apps)
+
+
+def _by_current(facts: FleetFacts) -> Colour:
+    """Load balancers differ with no flip pending: one's timer ran out while another was confirmed."""
+    for colour in Colour:
+        if _is_current(facts, colour):
+            return colour
+    seen = ", ".join(f"{host.name} routes to {host.live or 'nothing'}" for host in facts.loadbalancers)
+    raise HostNotReady(
+        "the load balancers disagree", why=seen, state="nothing was changed",
+        next="vpsdeploy status, then vpsdeploy provision host",
+    )  # fmt: skip
+
+
+def _settle(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:
+    back = tuple(h.name for h in facts.loadbalancers if h.pending and h.pending.target != live)
+    on = tuple(h.name for h in facts.loadbalancers if h.pending and h.pending.target == live)
+    differ = tuple(h.name for h in facts.loadbalancers if not h.pending and h.live != live)
+    undo = (Step("undo a flip that was not confirmed", "return", back),) if back else ()
+    if live is None or not (on or differ):
+        return undo
+    release = next((host.release_of(live) for host in facts.apps), "")
+    flip = Step(f"flip to {live}", "flip", differ, {"colour": live.value, "confirm_seconds": CONFIRM_SECONDS})
+    confirm = {"colour": live.value, "release": release}
+    return (*undo, *((flip,) if differ else ()), Step("confirm a flip", "confirm", (*on, *differ), confirm))
+
+
+def _confirm_apps(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:
+    """`current` follows what is live."""
+    by_release: dict[str, list[str]] = {}
+    for host in facts.apps:
+        release = host.release_of(live)
+        if live and release and host.current != release:
+            by_release.setdefault(release, []).append(host.name)
+    return tuple(
+        Step(
+            "name the live release current",
+            "confirm",
+            tuple(names),
+            {"colour": live.value, "release": release},
+        )
+        for release, names in by_release.items()
+        if live
+    )
+
+
+def _drain(facts: FleetFacts, live: Colour | None, drain_seconds: int) -> tuple[Step, ...]:
+    """Pools that run and are not live. Drained, not stopped: one of them may have served a moment ago."""
+    idle = {c: tuple(h.name for h in facts.apps if c != live and _runs(h, c)) for c in Colour}
+    return tuple(
+        Step(f"drain the {c} pool", "drain", hosts, {"colour": c.value, "timeout_seconds": drain_seconds})
+        for c, hosts in idle.items()
+        if hosts
+    )
+
+
+def _runs(host: HostFacts, colour: Colour) -> bool:
+    pool = host.pools[colour]
+    return pool is not None and not pool.draining

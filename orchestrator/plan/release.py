@@ -1,0 +1,115 @@
+"""The steps of a release and of a rollback, in the order of docs/internals.md. Pure: what --dry-run prints is what runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.config import AppConfig
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.model.pool import Colour
+from orchestrator.model.step import Step
+
+CONFIRM_SECONDS = 60
+"""After this time a load balancer flips back by itself unless the controller has confirmed (our choice)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is to become live.
+
+    Attributes:
+        release: Release id.
+        colour: The pool that it starts in.
+        settings: The release's settings.
+        manifest: The bundle's manifest as JSON; None where the release is on the hosts already (a rollback).
+    """
+
+    release: str
+    colour: Colour
+    settings: dict[str, Any]
+    manifest: dict[str, Any] | None = None
+
+
+def idle_colour(facts: FleetFacts) -> Colour:
+    """The pool that a release starts in: the one that is not live."""
+    return facts.colour.other if facts.colour else Colour.BLUE
+
+
+def steps(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, ...]:
+    """Every step from the lock to its return."""
+    everyone = tuple(sorted(host.name for host in facts.hosts))
+    return (
+        Step("take the lock", "lock", everyone),
+        *_send(facts, target),
+        *_boot(config, facts, target),
+        *_change_over(facts, target),
+        *_tidy(config, facts, target),
+        Step("give the lock back", "unlock", everyone),
+    )
+
+
+def _send(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
+    if target.manifest is None:
+        return ()
+    apps = _names(facts)
+    assemble = {
+        "release": target.release,
+        "manifest_digest": target.manifest["digest"],
+        "settings": target.settings,
+    }
+    return (
+        Step("compare files", "offer", apps, {"manifest": target.manifest}),
+        Step("send missing files", "receive", apps),
+        Step(f"assemble {target.release}", "assemble", apps, assemble),
+    )
+
+
+def _boot(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, ...]:
+    """Start and gate: at once, or with `surge: 1` one instance more at a time, each healthy before the next boots."""
+    total = int(target.settings["instances"])
+    counts = range(1, total + 1) if config.release.surge == 1 else (total,)
+    return tuple(step for count in counts for step in _boot_to(facts, target, count, total))
+
+
+def _boot_to(facts: FleetFacts, target: Target, count: int, total: int) -> tuple[Step, Step]:
+    pool = {"colour": target.colour.value}
+    part = "" if count == total else f" up to instance {count} of {total}"
+    only = {} if count == total else {"instances": count}
+    start = {**pool, "release": target.release, **only}
+    return (
+        Step(f"start the {target.colour} pool{part}", "start", _names(facts), start),
+        Step(
+            f"wait until it is healthy{part}",
+            "gate",
+            _names(facts),
+            {**pool, **target.settings["health"], **only},
+        ),
+    )
+
+
+def _change_over(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
+    balancers = tuple(host.name for host in facts.loadbalancers)
+    only_apps = tuple(host.name for host in facts.apps if host.name not in balancers)
+    confirm = {"colour": target.colour.value, "release": target.release}
+    flip = {"colour": target.colour.value, "confirm_seconds": CONFIRM_SECONDS}
+    on_apps = (Step("confirm on the app hosts", "confirm", only_apps, confirm),) if only_apps else ()
+    return (
+        Step(f"flip to {target.colour}", "flip", balancers, flip),
+        *on_apps,
+        Step("confirm", "confirm", balancers, confirm),
+    )
+
+
+def _tidy(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, ...]:
+    old = target.colour.other
+    drain = {"colour": old.value, "timeout_seconds": config.release.drain_seconds}
+    used = any(host.pools[old] for host in facts.apps)
+    drained = (Step(f"drain the {old} pool", "drain", _names(facts), drain),) if used else ()
+    if target.manifest is None:
+        return drained
+    return (*drained, Step("remove old releases", "prune", _names(facts), {"keep": config.release.keep}))
+
+
+def _names(facts: FleetFacts) -> tuple[str, ...]:
+    return tuple(host.name for host in facts.apps)

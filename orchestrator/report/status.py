@@ -1,0 +1,81 @@
+"""What `vpsdeploy status` shows."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.facts.host import HostFacts
+from orchestrator.report import table
+
+_HEAD = ("host", "instance", "pool", "release", "state", "memory", "uptime", "restarts")
+
+
+def text(app: str, url: str, facts: FleetFacts) -> str:
+    """For people: one paragraph on what is live, one line for each instance, one for each host's last change."""
+    shown = facts.live or ("none" if facts.settled else "the load balancers disagree")
+    live = next((one for host in facts.apps for one in host.releases if one.id == facts.live), None)
+    about = f"  {live.revision[:12]} {live.subject}".rstrip() if live else ""
+    lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}", ""]
+    rows = [row for host in facts.apps for row in _rows(host)]
+    lines.append(table.render(_HEAD, rows) if rows else "no instance runs")
+    last = [line for host in facts.hosts if (line := _last(host))]
+    return "\n".join([*lines, *(["", *last] if last else [])])
+
+
+def fields(app: str, url: str, facts: FleetFacts) -> dict[str, Any]:
+    """For programs (kind "status")."""
+    return {
+        "app": app, "stage": facts.stage.name, "url": url, "live": facts.live or None,
+        "settled": facts.settled, "hosts": [_host(facts, host) for host in facts.hosts],
+    }  # fmt: skip
+
+
+def _host(facts: FleetFacts, host: HostFacts) -> dict[str, Any]:
+    place = next(one for one in facts.stage.hosts if one.name == host.name)
+    return {
+        "name": host.name,
+        "address": place.address,
+        "roles": sorted(place.groups),
+        "live_pool": host.live,
+        "current": host.current or None,
+        "pools": {colour.value: _pool(host, colour) for colour in host.pools},
+        "instances": [asdict(one) for one in host.instances],
+        "memory_bytes": host.memory_bytes,
+        "disk_free_bytes": host.disk_free_bytes,
+        "node_versions": list(host.node_versions),
+        "lock": host.lock,
+        "last": host.last or None,
+    }
+
+
+def _pool(host: HostFacts, colour: Any) -> dict[str, Any] | None:
+    pool = host.pools[colour]
+    return {"release": pool.release, "ports": list(pool.ports), "draining": pool.draining} if pool else None
+
+
+def _rows(host: HostFacts) -> list[tuple[str, ...]]:
+    return [
+        (
+            host.name, one.unit.removesuffix(".service"), _pool_note(host, one.pool), one.release,
+            f"{one.state} ({one.sub_state})", table.mib(one.memory_bytes), table.duration(one.uptime_seconds),
+            str(one.restarts),
+        )
+        for one in host.instances
+    ]  # fmt: skip
+
+
+def _pool_note(host: HostFacts, pool: str) -> str:
+    draining = any(p and p.draining and colour.value == pool for colour, p in host.pools.items())
+    mark = " draining" if draining else (" live" if pool and pool == host.live else "")
+    return f"{pool}{mark}"
+
+
+def _last(host: HostFacts) -> str:
+    """The last change of a host; empty where there was none."""
+    if not host.last:
+        return ""
+    change = host.last
+    to = f" {change['to']}" if change.get("to") else ""
+    return f"last on {host.name}: {change.get('verb')}{to} by {change.get('by')} at {change.get('time')}: {change.get('result')}"

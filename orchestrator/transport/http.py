@@ -1,0 +1,120 @@
+"""The proof: keep-alive GETs through every load balancer while a release changes over, each one counted.
+
+Asked is `/`: nginx closes the health path to the public, and an answer of the app, be it its 404, is what shows that
+nothing was lost. No retries: a request that gets no answer, or one of 500 and above, has failed. A modest rate, so
+that the proof is no load test.
+"""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from dataclasses import dataclass
+
+from orchestrator.model.change import Proof
+from orchestrator.model.fleet import Host
+
+HTTP_PORT = 80
+CONNECTIONS = 2
+"""Keep-alive connections to each load balancer (count)."""
+
+PAUSE_SECONDS = 0.04
+"""Between two requests of one connection: 25 a second, 50 a load balancer."""
+
+TIMEOUT_SECONDS = 10
+"""After this a request has failed."""
+
+PATH = "/"
+_FIRST_FAILURE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One load balancer as the probe sees it."""
+
+    address: str
+    port: int
+    name: str
+    """Value of the Host header."""
+
+
+def targets(balancers: tuple[Host, ...], domain: str) -> tuple[Target, ...]:
+    """One target for each load balancer; without a domain the address is the name."""
+    return tuple(Target(host.address, HTTP_PORT, domain or host.address) for host in balancers)
+
+
+class Probe:
+    """Requests from threads, between `start` and `stop`."""
+
+    def __init__(self, targets: tuple[Target, ...]) -> None:
+        self._targets, self._over = targets, threading.Event()
+        self._seconds: list[float] = []
+        self._failures: list[str] = []
+        self._unreachable: list[str] = []
+        self._threads: list[threading.Thread] = []
+
+    def start(self, *, serving: bool) -> None:
+        """Begin.
+
+        Args:
+            serving: Whether the app answers already: then a target that does not answer once is left out.
+        """
+        for target in self._targets:
+            if serving and not reachable(target):
+                self._unreachable.append(target.address)
+                continue
+            for _ in range(CONNECTIONS):
+                thread = threading.Thread(target=self._loop, args=(target,), daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def stop(self) -> Proof:
+        """End, wait for the open requests, and say what was seen."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join(TIMEOUT_SECONDS + 1)
+        times = sorted(self._seconds)
+        return Proof(
+            len(times), len(self._failures), _percentile(times, 0.5), _percentile(times, 0.99),
+            tuple(sorted(set(self._failures))), tuple(self._unreachable),
+        )  # fmt: skip
+
+    def _loop(self, target: Target) -> None:
+        connection = http.client.HTTPConnection(target.address, target.port, timeout=TIMEOUT_SECONDS)
+        while not self._over.is_set():
+            begin = time.monotonic()
+            failure = _request(connection, target)
+            self._seconds.append(time.monotonic() - begin)
+            if failure:
+                self._failures.append(failure)
+                connection.close()
+            self._over.wait(PAUSE_SECONDS)
+        connection.close()
+
+
+def reachable(target: Target) -> bool:
+    """Whether one request is answered by the app."""
+    connection = http.client.HTTPConnection(target.address, target.port, timeout=TIMEOUT_SECONDS / 5)
+    try:
+        return not _request(connection, target)
+    finally:
+        connection.close()
+
+
+def _request(connection: http.client.HTTPConnection, target: Target) -> str:
+    """Send one request. Returns: why it failed; empty where it did not."""
+    try:
+        connection.request("GET", PATH, headers={"Host": target.name, "User-Agent": "vpsdeploy-probe"})
+        response = connection.getresponse()
+        response.read()
+    except (OSError, http.client.HTTPException) as error:
+        return f"{target.address}: {type(error).__name__}: {error}"
+    return f"{target.address}: answered {response.status}" if response.status >= _FIRST_FAILURE else ""
+
+
+def _percentile(ordered: list[float], share: float) -> float:
+    """By nearest rank, in milliseconds."""
+    if not ordered:
+        return 0.0
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 1)

@@ -1,0 +1,105 @@
+"""Reaching the hosts of an app: connect, ask for facts, hold the lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrator.config import AppConfig
+from orchestrator.errors import LockHeld, VpsdeployError
+from orchestrator.facts import host as host_facts
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.model.fleet import Stage
+from orchestrator.transport import local
+from orchestrator.transport.agent import Fleet
+from orchestrator.transport.agent_ssh import SshFleet
+from orchestrator.workflows.parallel import each
+
+Opener = Callable[[Stage, AppConfig, local.Owner], Fleet]
+
+_LEASE_SECONDS = 120
+"""How long a lock outlives its last renewal, beside the longest step, the gate (our choice)."""
+
+
+def open_over_ssh(stage: Stage, config: AppConfig, owner: local.Owner) -> Fleet:
+    """The hosts as they are; tests pass a fleet in memory instead."""
+    return SshFleet(stage, config.app, owner.by)
+
+
+@dataclass(slots=True)
+class Context:
+    """What the steps of one command share.
+
+    Attributes:
+        config: The app.
+        stage: The hosts.
+        fleet: How they are reached.
+        owner: Who we are.
+        tokens: Of the locks that we hold, by host.
+    """
+
+    config: AppConfig
+    stage: Stage
+    fleet: Fleet
+    owner: local.Owner
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def call(self, host: str, verb: str, request: dict[str, Any], **more: Any) -> dict[str, Any]:
+        """One verb on one host, with the lock's token where we hold it."""
+        token = {"token": self.tokens[host]} if host in self.tokens else {}
+        return self.fleet.call(host, verb, {**request, **token}, **more)
+
+    def facts(self) -> FleetFacts:
+        """Ask every host.
+
+        Raises: VpsdeployError: a host is unreachable or not ready.
+        """
+        names = [host.name for host in self.stage.hosts]
+        answers = each(names, lambda name: self.call(name, "facts", {})).or_raise()
+        parsed = (host_facts.parse(name, self.config.app, answers[name]) for name in names)
+        return FleetFacts(self.stage, tuple(parsed))
+
+
+@contextmanager
+def opened(config: AppConfig, stage: Stage, opener: Opener = open_over_ssh) -> Iterator[Context]:
+    """A context whose connections are closed at the end."""
+    owner = local.this_process()
+    with closing(opener(stage, config, owner)) as fleet:
+        yield Context(config, stage, fleet, owner)
+
+
+def lock(context: Context, host: str, message: str) -> dict[str, Any]:
+    """Take the lock on one host, also from a process of this machine that is gone.
+
+    Raises: LockHeld: somebody else releases; says who, why and since when.
+    """
+    request = {
+        "message": message,
+        "owner": context.owner.as_dict(),
+        "lease_seconds": _LEASE_SECONDS + context.config.health.timeout_seconds,
+    }
+    try:
+        answer = context.call(host, "lock", request)
+    except LockHeld as held:
+        if not _owner_is_dead(context, host):
+            held.next = held.next or "wait until it has ended, then run the command again"
+            raise
+        context.call(host, "unlock", {"force": True})
+        answer = context.call(host, "lock", request)
+    context.tokens[host] = str(answer["token"])
+    return answer
+
+
+def unlock(context: Context) -> dict[str, VpsdeployError]:
+    """Give back every lock that we hold. Returns: what went wrong, by host: its lease runs out by itself."""
+    outcome = each(context.tokens, lambda name: context.call(name, "unlock", {"force": False}))
+    for host in outcome.answers:
+        del context.tokens[host]
+    return outcome.errors
+
+
+def _owner_is_dead(context: Context, host: str) -> bool:
+    held = context.call(host, "facts", {})["lock"]
+    return held is None or local.is_dead(held["owner"], context.owner)

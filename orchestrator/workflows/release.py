@@ -1,0 +1,105 @@
+"""`vpsdeploy release`: build the project, bring it to every host, make it live; or leave everything as it was."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator import shipped
+from orchestrator.config import AppConfig
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.model.bundle import Bundle
+from orchestrator.model.change import Changed
+from orchestrator.model.fleet import Stage
+from orchestrator.model.step import Step
+from orchestrator.plan import node, preflight, settings
+from orchestrator.plan.release import Target, idle_colour
+from orchestrator.plan.release import steps as plan_steps
+from orchestrator.project import archive
+from orchestrator.project.revision import release_id
+from orchestrator.report.reporter import Reporter
+from orchestrator.transport import agent_pyz
+from orchestrator.transport.bundle_stream import stream
+from orchestrator.workflows import build
+from orchestrator.workflows.change_over import ChangeOver, recovered
+from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for.
+
+    Attributes:
+        bundle: File that a CI job built; None builds the project.
+        wait_drain: Whether to wait, and probe, until the old pool is gone.
+    """
+
+    bundle: Path | None = None
+    wait_drain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What --dry-run shows."""
+
+    release: str
+    steps: tuple[Step, ...]
+
+
+def run(
+    config: AppConfig, stage: Stage, wish: Wish, reporter: Reporter, opener: Opener = open_over_ssh
+) -> Changed:
+    """Release.
+
+    Raises: VpsdeployError: and users see what they saw before.
+    """
+    with opened(config, stage, opener) as context:
+        facts = context.facts()  # before the build: a host that is not there is known at once
+        preflight.check_hosts(facts, agent_pyz.version())
+        bundle = obtain(config, wish.bundle, reporter)
+        facts = recovered(context, reporter, "repair before a release", facts)
+        target = _target(config, facts, bundle)
+        for hint in (*config.warnings, *preflight.memory_hints(config, facts)):
+            reporter.note(f"hint: {hint}")
+        message = f"release {target.release}"
+        return ChangeOver(
+            context, reporter, facts, target, message,
+            lambda names: stream(bundle, names), wait_drain=wish.wait_drain,
+        ).run()  # fmt: skip
+
+
+def dry_run(
+    config: AppConfig, stage: Stage, wish: Wish, reporter: Reporter, opener: Opener = open_over_ssh
+) -> Plan:
+    """The very steps that `run` would carry out now; hosts are asked, nothing is changed.
+
+    Raises: VpsdeployError: what would stop a release.
+    """
+    with opened(config, stage, opener) as context:
+        facts = context.facts()
+        preflight.check_hosts(facts, agent_pyz.version())
+        target = _target(config, facts, obtain(config, wish.bundle, reporter))
+        return Plan(target.release, plan_steps(config, facts, target))
+
+
+def obtain(config: AppConfig, file: Path | None, reporter: Reporter) -> Bundle:
+    """The bundle: read from a file, or built.
+
+    Raises: ProjectError: no such file, of another app, damaged, or the build failed.
+    """
+    if file is None:
+        return build.make(config, reporter)
+    return archive.read(file, config.project_dir / build.OWN_DIRECTORY / "unpacked", config.app)
+
+
+def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle) -> Target:
+    preflight.check_bundle(facts, bundle.manifest)
+    now = datetime.now(UTC)
+    schedule = json.loads((shipped.roles() / "nodejs" / "files" / "schedule.json").read_text())
+    request = config.node if config.node_is_set else bundle.manifest.node_request
+    version = node.choose(request, node.lts_lines(schedule, now.date().isoformat()), facts)
+    release = release_id(now, bundle.manifest.digest)
+    wanted = settings.of(config, bundle.manifest.entry, version)
+    return Target(release, idle_colour(facts), wanted, asdict(bundle.manifest))

@@ -1,0 +1,29 @@
+"""`vpsdeploy releases` and `vpsdeploy status`: what the hosts say, asked in one round trip."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.config import AppConfig
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.model.fleet import Stage
+from orchestrator.workflows.change_over import url
+from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Facts of all hosts, and where the app answers."""
+
+    app: str
+    url: str
+    facts: FleetFacts
+
+
+def run(config: AppConfig, stage: Stage, opener: Opener = open_over_ssh) -> Seen:
+    """Ask every host.
+
+    Raises: VpsdeployError: a host is unreachable or not provisioned.
+    """
+    with opened(config, stage, opener) as context:
+        return Seen(config.app, url(context), context.facts())

@@ -1,0 +1,58 @@
+"""`vpsdeploy rollback`: a kept release becomes live again, behind the same gate and flip as a new one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from orchestrator.config import AppConfig
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.facts.host import ReleaseFacts
+from orchestrator.model.change import Changed
+from orchestrator.model.fleet import Stage
+from orchestrator.plan import choose, preflight, settings
+from orchestrator.plan.release import Target, idle_colour
+from orchestrator.report.reporter import Reporter
+from orchestrator.transport import agent_pyz
+from orchestrator.workflows.change_over import ChangeOver, recovered
+from orchestrator.workflows.fleet import Context, Opener, open_over_ssh, opened
+
+_HISTORY_LINES = 200
+"""Far more than the kept releases can have left (our choice)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for.
+
+    Attributes:
+        release: Id or its beginning; empty for the release that was live before.
+        wait_drain: Whether to wait until the old pool is gone.
+    """
+
+    release: str = ""
+    wait_drain: bool = False
+
+
+def run(
+    config: AppConfig, stage: Stage, wish: Wish, reporter: Reporter, opener: Opener = open_over_ssh
+) -> Changed:
+    """Go back.
+
+    Raises: UsageError: no such release; ReleaseFailed and others as for a release.
+    """
+    message = f"rollback to {wish.release or 'the previous release'}"
+    with opened(config, stage, opener) as context:
+        facts = context.facts()
+        preflight.check_hosts(facts, agent_pyz.version())
+        facts = recovered(context, reporter, message, facts)
+        chosen = choose.named(facts, wish.release) if wish.release else _previous(context, facts)
+        reporter.note(
+            f"rolling back from {facts.live or 'nothing'} to {chosen.id}  {chosen.subject}".rstrip()
+        )
+        target = Target(chosen.id, idle_colour(facts), settings.of(config, "", chosen.node))
+        return ChangeOver(context, reporter, facts, target, message, wait_drain=wish.wait_drain).run()
+
+
+def _previous(context: Context, facts: FleetFacts) -> ReleaseFacts:
+    answer = context.call(facts.apps[0].name, "history", {"lines": _HISTORY_LINES})
+    return choose.previous(facts, answer["lines"])

@@ -1,0 +1,113 @@
+"""Carrying out the steps of a plan on all their hosts, with the step named in every error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from orchestrator.errors import VpsdeployError
+from orchestrator.model.step import Step, StepResult
+from orchestrator.report.reporter import Reporter
+from orchestrator.workflows import fleet
+from orchestrator.workflows.fleet import Context
+from orchestrator.workflows.parallel import each
+
+Stream = Callable[[list[str]], Iterable[bytes]]
+"""Makes the body of `receive` from a list of stored names."""
+
+
+class Transaction:
+    """The steps of one command, done in order.
+
+    Args:
+        context: The hosts.
+        reporter: Told about each step.
+        message: For the lock: what is being done.
+        stream: Where missing files come from; needed by `receive` only.
+    """
+
+    def __init__(
+        self, context: Context, reporter: Reporter, message: str, stream: Stream | None = None
+    ) -> None:
+        self._context, self._reporter, self._message, self._stream = context, reporter, message, stream
+        self.results: list[StepResult] = []
+        self.current: Step | None = None
+        self._position = ""
+        self._missing: dict[str, list[str]] = {}
+
+    @property
+    def begun(self) -> set[str]:
+        """Verbs of the steps that ended and of the one that runs or failed."""
+        done = {result.step.verb for result in self.results}
+        return done | ({self.current.verb} if self.current else set())
+
+    @property
+    def done(self) -> set[str]:
+        """Titles of the steps that ended well."""
+        return {result.step.title for result in self.results}
+
+    @property
+    def position(self) -> str:
+        """The step that runs or failed, for an error: "4 of 9, start the green pool"."""
+        return self._position
+
+    def run(self, step: Step, n: int = 0, of: int = 0) -> StepResult:
+        """Do one step on all its hosts.
+
+        Raises: VpsdeployError: with its step; hosts that succeeded stay as they are.
+        """
+        self.current = step
+        self._position = f"{n} of {of}, {step.title}" if of else step.title
+        self._reporter.started(step.title, n, of)
+        begin = time.monotonic()
+        try:
+            answers = self._act(step)
+        except VpsdeployError as error:
+            error.step = error.step or self._position
+            raise
+        result = StepResult(step, answers, time.monotonic() - begin)
+        self.results.append(result)
+        self._reporter.finished(step.title, result.seconds, _note(step, answers))
+        self.current = None
+        return result
+
+    def _act(self, step: Step) -> dict[str, dict[str, Any]]:
+        if (
+            step.verb == "lock"
+        ):  # one after another in one order for all: two releases cannot hold half the fleet each
+            return {host: fleet.lock(self._context, host, self._message) for host in step.hosts}
+        if step.verb == "receive":
+            return self._send(step)
+        answers = each(step.hosts, lambda host: self._call(host, step)).or_raise()
+        if step.verb == "offer":
+            self._missing = {host: answer["missing"] for host, answer in answers.items()}
+        if step.verb == "unlock":
+            self._context.tokens.clear()
+        return answers
+
+    def _call(self, host: str, step: Step) -> dict[str, Any]:
+        def told(name: str, event: dict[str, Any]) -> None:
+            self._reporter.event("agent", {"host": name, "verb": step.verb, **event, "event": True})
+
+        return self._context.call(host, step.verb, step.request, on_event=told)
+
+    def _send(self, step: Step) -> dict[str, dict[str, Any]]:
+        def send(host: str) -> dict[str, Any]:
+            names = self._missing[host]
+            body = self._stream(names) if self._stream else ()
+            return self._context.call(host, "receive", {"count": len(names)}, body=body)
+
+        return each([host for host in step.hosts if self._missing.get(host)], send).or_raise()
+
+
+def _note(step: Step, answers: dict[str, dict[str, Any]]) -> str:
+    """What came out, where it says something: bytes sent, time to health."""
+    if step.verb == "receive":
+        files = sum(int(answer.get("stored", 0)) for answer in answers.values())
+        size = sum(int(answer.get("bytes", 0)) for answer in answers.values())
+        return f"{files} files, {size / 1e6:.1f} MB" if files else "nothing to send"
+    if step.verb == "gate":
+        slowest = max((i["seconds"] for a in answers.values() for i in a.get("instances", ())), default=0)
+        return f"slowest instance healthy after {slowest:.2f} s"
+    return ""
