@@ -1,0 +1,1 @@
+"""A NestJS project on the controller: detection, build, bundle."""

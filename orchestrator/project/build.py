@@ -34,6 +34,7 @@ def build(project: Project, settings: BuildSettings, work_dir: Path, log: Log) -
     """
     node = controller_node()
     check_project(project, node)
+    work_dir = work_dir.resolve()
     with _locked(work_dir):
         tools = prepare(project.manager, _manager_cache(), log)
         return _build(project, settings, work_dir, log, node, tools)

@@ -28,11 +28,15 @@ def warnings(project: Project, node: Node) -> tuple[str, ...]:
     """What works, but will surprise: one sentence each, with what to do."""
     found = []
     if not project.has_shutdown_hooks:
-        found.append("main.ts does not call app.enableShutdownHooks(): on SIGTERM Node ends at once, open work is lost")
+        found.append(
+            "main.ts does not call app.enableShutdownHooks(): on SIGTERM Node ends at once, open work is lost"
+        )
     if not project.health_path:
         found.append("no controller has a health route: add GET /health, or set health.path in vpsdeploy.yml")
-    for name in committed_env_files(project.root):
-        found.append(f"{name} is in Git: secrets in it are in every clone; remove it with git rm --cached {name}")
+    found += [
+        f"{name} is in Git: secrets in it are in every clone; remove it with git rm --cached {name}"
+        for name in committed_env_files(project.root)
+    ]
     major = project.node_request.split(".")[0]
     if major.isdigit() and int(major) != node.numbers[0]:
         found.append(f"this machine builds with Node {node.version}, the hosts run {project.node_request}")

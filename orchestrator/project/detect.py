@@ -15,7 +15,17 @@ from orchestrator.project.package_json import dependencies, read_package, table
 from orchestrator.project.sources import has_shutdown_hooks, health_path, read_sources
 
 # Packages of the field that compile or download a binary when they are installed.
-NATIVE = ("argon2", "bcrypt", "better-sqlite3", "canvas", "sharp", "sqlite3", "@prisma/client", "re2", "zeromq")
+NATIVE = (
+    "argon2",
+    "bcrypt",
+    "better-sqlite3",
+    "canvas",
+    "sharp",
+    "sqlite3",
+    "@prisma/client",
+    "re2",
+    "zeromq",
+)
 _LOCKED_NEST = re.compile(r"@nestjs/core@(?:npm:)?(\d[^('\":,\s]*)")
 _YARN_NEST = re.compile(r'^"?@nestjs/core@[^\n]*:\n\s+version:? "?([^"\n]+)', re.MULTILINE)
 _NPM_NEST = re.compile(r'"node_modules/@nestjs/core":\s*\{\s*"version":\s*"([^"]+)"')

@@ -75,7 +75,9 @@ def _project(config: dict[str, Any], name: str) -> dict[str, Any]:
 
 def _default_project(config: dict[str, Any], known: dict[str, Any]) -> Any:
     """The monorepo's top level names its default application by the same root."""
-    return next((p for p in known.values() if isinstance(p, dict) and p.get("root") == config.get("root")), {})
+    return next(
+        (p for p in known.values() if isinstance(p, dict) and p.get("root") == config.get("root")), {}
+    )
 
 
 def _first(own: dict[str, Any], config: dict[str, Any], key: str, default: str) -> str:

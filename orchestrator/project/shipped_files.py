@@ -51,7 +51,11 @@ def _ship(origin: Path, app: Path, name: str) -> None:
 
 
 def _not_shipped(_: str, names: list[str]) -> list[str]:
-    return [n for n in names if n in ("node_modules", ".env") or n.startswith(".env.") or n.endswith(".tsbuildinfo")]
+    return [
+        n
+        for n in names
+        if n in ("node_modules", ".env") or n.startswith(".env.") or n.endswith(".tsbuildinfo")
+    ]
 
 
 def _remove(path: Path) -> None:
@@ -79,7 +83,9 @@ def _included(tree: Path, source: Path, include: Iterable[str]) -> list[str]:
 def _workspaces(app: Path) -> list[str]:
     """Packages of the same repository that node_modules links to."""
     modules = app / "node_modules"
-    links = [p for p in (*modules.glob("*"), *modules.glob("@*/*")) if p.is_symlink()] if modules.is_dir() else []
+    links = (
+        [p for p in (*modules.glob("*"), *modules.glob("@*/*")) if p.is_symlink()] if modules.is_dir() else []
+    )
     targets = (Path(os.path.normpath(link.parent / link.readlink())) for link in links)
     inside = (t.relative_to(app) for t in targets if t.is_relative_to(app) and not t.is_relative_to(modules))
     return sorted(path.as_posix() for path in inside)

@@ -50,7 +50,14 @@ class Toolchain:
     def prune(self) -> list[str]:
         """Remove development dependencies; runs no scripts: what they made is kept as it is."""
         if self.is_yarn_classic:
-            return [*"yarn install --frozen-lockfile --production --ignore-scripts --prefer-offline".split()]
+            return [
+                "yarn",
+                "install",
+                "--frozen-lockfile",
+                "--production",
+                "--ignore-scripts",
+                "--prefer-offline",
+            ]
         return {
             ManagerName.NPM: ["npm", "prune", "--omit=dev", "--ignore-scripts"],
             ManagerName.PNPM: ["pnpm", "prune", "--prod", "--ignore-scripts"],
@@ -110,10 +117,18 @@ def _keep(partial: Path, home: Path) -> None:
 def _ask_version(name: ManagerName, env: dict[str, str]) -> str:
     try:
         answer = subprocess.run(
-            [name, "--version"], env=env, capture_output=True, text=True, check=True, timeout=60, cwd=Path.home()
+            [name, "--version"],
+            env=env,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            cwd=Path.home(),
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise ProjectError(f"{name} does not run on this machine", why=_why(error), next=_advice(name)) from error
+        raise ProjectError(
+            f"{name} does not run on this machine", why=_why(error), next=_advice(name)
+        ) from error
     return answer.stdout.strip().splitlines()[-1]
 
 

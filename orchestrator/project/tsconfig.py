@@ -32,7 +32,7 @@ def _compiler_option(config: Path, name: str, depth: int) -> Path | None:
     options = content.get("compilerOptions")
     if isinstance(options, dict) and isinstance(options.get(name), str):
         value = options[name].replace("${configDir}", ".")
-        return (config.resolve().parent / value).absolute()
+        return Path(os.path.normpath(config.resolve().parent / str(value)))
     for parent in reversed(_parents(content)):
         found = _compiler_option(_locate(config, parent), name, depth - 1)
         if found is not None:
@@ -48,6 +48,8 @@ def _parents(content: dict[str, Any]) -> list[str]:
 
 def _locate(config: Path, name: str) -> Path:
     """The file that `extends` names; a package's configuration is looked up in node_modules where present."""
-    base = config.parent if name.startswith(".") or Path(name).is_absolute() else config.parent / "node_modules"
+    base = (
+        config.parent if name.startswith(".") or Path(name).is_absolute() else config.parent / "node_modules"
+    )
     path = base / name
     return path if path.suffix == ".json" else path.with_name(path.name + ".json")
