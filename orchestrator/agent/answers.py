@@ -1,0 +1,29 @@
+"""Answers: JSON lines on standard output. A reader that went away never stops a verb midway."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from typing import Any
+
+
+class Answers:
+    """Where a verb's progress and result go."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self.read = True
+
+    def progress(self, **fields: Any) -> None:
+        """Say how far the verb is."""
+        self.line({"event": "progress", **fields})
+
+    def line(self, answer: dict[str, Any]) -> None:
+        """Write one line. Where nobody reads any more, write nothing from then on."""
+        rest = memoryview(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
+        with contextlib.suppress(OSError):
+            while self.read and rest:
+                self.read = False
+                rest = rest[os.write(self._descriptor, rest) :]
+                self.read = True

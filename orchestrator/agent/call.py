@@ -1,0 +1,64 @@
+"""One verb being carried out: where, what was asked, where answers go. Handed to every verb."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, BinaryIO, NamedTuple
+
+from orchestrator.agent import durable
+from orchestrator.agent.answers import Answers
+from orchestrator.agent.failures import HostNotReady
+from orchestrator.agent.layout import AppLayout, Layout
+from orchestrator.agent.request import Request
+from orchestrator.agent.systemd import Systemd
+
+
+class Call(NamedTuple):
+    """What a verb works with.
+
+    Attributes:
+        layout: Places on the host.
+        systemd: The service manager.
+        request: What was asked.
+        answers: Where progress goes.
+        stream: What follows the request on standard input.
+    """
+
+    layout: Layout
+    systemd: Systemd
+    request: Request
+    answers: Answers
+    stream: BinaryIO
+
+    @property
+    def app(self) -> AppLayout:
+        """Places of the app that is meant."""
+        return self.layout.app(self.request.app)
+
+    def app_facts(self) -> dict[str, Any]:
+        """What provisioning wrote about the app.
+
+        Raises: HostNotReady: the app was not provisioned here.
+        """
+        facts = durable.read_json(self.app.facts_file)
+        if not isinstance(facts, dict):
+            why = f"{self.app.facts_file} does not exist"
+            raise HostNotReady(
+                f"app {self.app.name} is not provisioned", why=why, next="vpsdeploy provision host"
+            )
+        return facts
+
+    def record(self, verb: str, *, old: str | None, new: str | None, result: str, **figures: Any) -> None:
+        """Write one line to the host's history."""
+        from orchestrator.agent import history
+
+        history.append(
+            self.app.history_file,
+            {"time": timestamp(), "verb": verb, "by": self.request.by, "from": old, "to": new, "result": result,
+             "figures": figures},
+        )  # fmt: skip
+
+
+def timestamp() -> str:
+    """Now, ISO 8601, UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,92 @@
+"""Where things are on the host. The only file that knows.
+
+`root` is "/" on a host and a temporary directory in tests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+AGENT = "/usr/local/bin/vpsdeploy-agent"
+NODES = "/opt/node"
+
+
+class Layout:
+    """Places that belong to the host as a whole."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self.root = root
+        self.proc = root / "proc"
+        self.os_release = root / "etc/os-release"
+        self.nodes = root / NODES.lstrip("/")
+        self.units = root / "etc/systemd/system"
+        self.host_file = root / "etc/vpsdeploy/host.json"
+        self.apps = root / "etc/vpsdeploy/apps"
+        self.state = root / "var/lib/vpsdeploy"
+        self.run = root / "run/vpsdeploy"
+
+    def app(self, name: str) -> AppLayout:
+        """Places of one app."""
+        return AppLayout(self, name)
+
+    def app_names(self) -> list[str]:
+        """Apps that are provisioned here, sorted."""
+        return sorted(path.stem for path in self.apps.glob("*.json"))
+
+    def node(self, version: str) -> Path:
+        """The program of one Node version."""
+        return self.nodes / f"v{version}" / "bin" / "node"
+
+
+class AppLayout:
+    """Places that belong to one app."""
+
+    def __init__(self, host: Layout, name: str) -> None:
+        self.host, self.name = host, name
+        self.facts_file = host.apps / f"{name}.json"
+        self.home = host.root / "srv" / name
+        self.releases = self.home / "releases"
+        self.current = self.home / "current"
+        self.slots = self.home / "slots"
+        self.shared = self.home / "shared"
+        self.store = self.home / "store"
+        self.incoming = self.home / "incoming"
+        self.state = host.state / name
+        self.mutex_file = self.state / "mutex"
+        self.lock_file = self.state / "lock.json"
+        self.pools_file = self.state / "pools.json"
+        self.pending_file = self.state / "pending.json"
+        self.history_file = self.state / "history.jsonl"
+        self.routes = host.state / "routes" / name
+        self.green_marker = self.routes / "green"
+        self.unit_file = host.units / f"{name}@.service"
+        self.return_unit = f"vpsdeploy-return-{name}"
+        self.drain_unit = f"vpsdeploy-drain-{name}"
+
+    def release(self, identifier: str) -> Path:
+        """A complete release."""
+        return self.releases / identifier
+
+    def partial(self, identifier: str) -> Path:
+        """A release that is being assembled."""
+        return self.releases / f".{identifier}.partial"
+
+    def stored(self, name: str) -> Path:
+        """A file of the store; `name` is a digest, with "x" appended for the executable variant."""
+        return self.store / name[:2] / name[2:]
+
+    def offered(self, digest: str) -> Path:
+        """A manifest that was offered and not assembled yet."""
+        return self.incoming / f"{digest}.json"
+
+    def slot(self, port: int) -> Path:
+        """What the instance on a port runs: release, env."""
+        return self.slots / str(port)
+
+    def unit(self, port: int) -> str:
+        """The unit of the instance on a port."""
+        return f"{self.name}@{port}.service"
+
+    def drop_in(self, port: int) -> Path:
+        """The slot's own lines for the unit."""
+        return self.host.units / f"{self.unit(port)}.d" / "50-release.conf"

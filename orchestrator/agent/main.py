@@ -1,0 +1,146 @@
+"""The agent's entry: read a request, carry out its verb, answer."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+from orchestrator.agent import programs, space
+from orchestrator.agent.answers import Answers
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import AgentError, InternalError, UsageError
+from orchestrator.agent.layout import Layout
+from orchestrator.agent.request import Request, parse
+from orchestrator.agent.systemd import Systemd
+
+_MUTEX_SECONDS = 120.0
+_MOST_REQUEST_BYTES = 256 << 20
+
+
+class Verb(NamedTuple):
+    """How a verb is carried out.
+
+    Attributes:
+        where: Module of verbs/ and its function.
+        token: Whether the caller must hold the app's lock.
+        alone: Whether only one such verb of the app may run at a time.
+        app: Whether an app must be named.
+    """
+
+    where: str
+    token: bool = False
+    alone: bool = False
+    app: bool = True
+
+
+VERBS = {
+    "facts": Verb("facts.facts", app=False),
+    "lock": Verb("lock.lock", alone=True),
+    "unlock": Verb("lock.unlock", alone=True),
+    "offer": Verb("offer.offer", token=True, alone=True),
+    "receive": Verb("receive.receive", token=True),
+    "assemble": Verb("assemble.assemble", token=True, alone=True),
+    "start": Verb("start.start", token=True, alone=True),
+    "gate": Verb("gate.gate", token=True),
+    "flip": Verb("flip.flip", token=True, alone=True),
+    "confirm": Verb("flip.confirm", token=True, alone=True),
+    "return": Verb("flip.return_", token=True, alone=True),
+    "drain": Verb("drain.drain", token=True, alone=True),
+    "stop": Verb("stop.stop", token=True, alone=True),
+    "prune": Verb("prune.prune", token=True, alone=True),
+    "exec": Verb("exec.exec_"),
+    "logs": Verb("logs.logs"),
+    "history": Verb("history.history"),
+    "boot": Verb("boot.boot", app=False),
+}
+UNITS_VERBS = {"return": Verb("flip.return_", alone=True), "drain": Verb("drain.wait"), "boot": VERBS["boot"]}
+"""What units of the host call (with --request): they hold no lock, and there is nobody to hold one."""
+
+
+def main() -> int:
+    """Run the verb of the command line on this host. Returns: the exit code."""
+    for name in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(name, signal.SIG_IGN)
+    os.umask(0o022)
+    return run(sys.argv[1:], sys.stdin.buffer, 1, Layout(), Systemd(programs.run))
+
+
+def run(words: list[str], stream: BinaryIO, descriptor: int, layout: Layout, systemd: Systemd) -> int:
+    """The same with everything handed in."""
+    answers = Answers(descriptor)
+    try:
+        verb, request = _understand(words, stream)
+        with _clear_of_full_disks(layout):
+            result = _carry_out(verb, Call(layout, systemd, request, answers, stream))
+    except AgentError as error:
+        answers.line(error.answer())
+        return 1
+    except Exception as error:  # noqa: BLE001 - nothing but answer lines may reach the controller
+        traceback.print_exc()
+        answers.line(InternalError("the agent failed", why=f"{type(error).__name__}: {error}").answer())
+        return 1
+    if isinstance(result, int):
+        return result
+    answers.line({"event": "result", **result})
+    return 0
+
+
+def _understand(words: list[str], stream: BinaryIO) -> tuple[Verb, Request]:
+    """The verb and its request: the first line of standard input, or the word after --request."""
+    name = words[0] if words else ""
+    by_unit = words[1:2] == ["--request"]
+    verb = (UNITS_VERBS if by_unit else VERBS).get(name)
+    if verb is None or len(words) not in ((3,) if by_unit else (1,)):
+        raise UsageError(
+            "the verb is unknown", why=f"{' '.join(words)[:200]!r} is not one of {', '.join(VERBS)}"
+        )
+    if name == "boot":
+        return verb, Request({})
+    line = words[2].encode() if by_unit else _first_line(name, stream)
+    request = parse(line)
+    if verb.app and not request.app:
+        raise UsageError("the request is wrong", why="app is missing")
+    return verb, request
+
+
+def _first_line(verb: str, stream: BinaryIO) -> bytes:
+    """The request. For exec not a byte more is read: what follows is the command's standard input."""
+    if verb != "exec":
+        return stream.readline(_MOST_REQUEST_BYTES)
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(stream.fileno(), 1)):
+        line += byte
+    return line
+
+
+def _carry_out(verb: Verb, call: Call) -> dict[str, Any] | int:
+    module, function = verb.where.split(".")
+    action: Callable[[Call], dict[str, Any] | int] = getattr(
+        importlib.import_module(f"orchestrator.agent.verbs.{module}"), function
+    )
+    if not (verb.token or verb.alone):
+        return action(call)
+    from orchestrator.agent import lease, mutex
+
+    with mutex.held(call.app.mutex_file, _MUTEX_SECONDS) if verb.alone else contextlib.nullcontext():
+        if verb.token:
+            lease.renew(call.app.lock_file, call.request.text("token"))
+        return action(call)
+
+
+@contextlib.contextmanager
+def _clear_of_full_disks(layout: Layout) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in space.FULL:
+            raise
+        place = Path(error.filename).parent if isinstance(error.filename, str) else layout.state
+        raise space.full(place if place.is_dir() else layout.root, str(error)) from None

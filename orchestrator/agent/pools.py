@@ -1,0 +1,78 @@
+"""Which pools should run on this host, with what, and which of them is live."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from orchestrator.agent import durable
+from orchestrator.agent.layout import AppLayout
+
+_GREEN_OFFSET = 100
+RUNNING, DRAINING = "running", "draining"
+
+
+class Pool(NamedTuple):
+    """One pool as pools.json has it; `deadline` is the end of its drain (seconds since the epoch, 0: no drain)."""
+
+    release: str
+    ports: tuple[int, ...]
+    state: str = RUNNING
+    deadline: float = 0.0
+
+
+def ports_of(base: int, colour: str, instances: int) -> tuple[int, ...]:
+    """The ports of a pool (the same rule as the controller's model/pool.py)."""
+    first = base + 1 + (_GREEN_OFFSET if colour == "green" else 0)
+    return tuple(range(first, first + instances))
+
+
+def other(colour: str) -> str:
+    """The other pool."""
+    return "blue" if colour == "green" else "green"
+
+
+def live(app: AppLayout) -> str | None:
+    """The colour that nginx on this host sends requests to; None where it has no route for the app."""
+    if not app.routes.is_dir():
+        return None
+    return "green" if app.green_marker.exists() else "blue"
+
+
+def make_live(app: AppLayout, colour: str) -> None:
+    """Switch nginx to a pool: there is a marker, or there is none."""
+    if colour == "blue":
+        return durable.remove(app.green_marker)
+    if not app.green_marker.exists():
+        app.green_marker.touch(mode=0o644)
+        durable.sync_directory(app.routes)
+    return None
+
+
+def read(app: AppLayout) -> dict[str, Pool | None]:
+    """Both pools."""
+    raw = durable.read_json(app.pools_file) or {}
+    return {colour: _pool(raw.get(colour)) for colour in ("blue", "green")}
+
+
+def write(app: AppLayout, colour: str, pool: Pool | None) -> None:
+    """Put one pool on record, durably."""
+    pools = {**read(app), colour: pool}
+    durable.write_json(app.pools_file, {name: pool and pool._asdict() for name, pool in pools.items()})
+
+
+def is_served(app: AppLayout, colour: str) -> bool:
+    """Whether stopping a pool would hit users: it is live and its release was confirmed, or is being tried now."""
+    pool = read(app)[colour]
+    if live(app) != colour or pool is None:
+        return False
+    pending = durable.read_json(app.pending_file)
+    return bool(pending and pending["to"] == colour) or pool.release == current(app)
+
+
+def current(app: AppLayout) -> str | None:
+    """The release that was confirmed last; None before the first."""
+    return app.current.readlink().name if app.current.is_symlink() else None
+
+
+def _pool(raw: Any) -> Pool | None:
+    return Pool(raw["release"], tuple(raw["ports"]), raw["state"], raw.get("deadline", 0.0)) if raw else None

@@ -1,0 +1,79 @@
+"""systemd, asked through its own programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from orchestrator.agent.failures import ReleaseFailed
+from orchestrator.agent.programs import Finished, Runner
+
+
+class Systemd:
+    """What the agent needs of systemd."""
+
+    def __init__(self, run: Runner) -> None:
+        self._run = run
+
+    def show(self, units: Sequence[str], properties: Sequence[str]) -> dict[str, dict[str, str]]:
+        """Properties of some units by the units' names, in one call."""
+        if not units:
+            return {}
+        wanted = ",".join(("Id", *properties))
+        shown = self._checked(["systemctl", "show", f"--property={wanted}", *units])
+        blocks = (dict(_pairs(block)) for block in shown.output.split("\n\n"))
+        return {block["Id"]: block for block in blocks if "Id" in block}
+
+    def active(self, unit: str) -> bool:
+        """Whether a unit runs."""
+        return self._run(["systemctl", "is-active", "--quiet", unit]).code == 0
+
+    def start(self, units: Sequence[str], *, wait: bool = True) -> None:
+        """Start units; with `wait` an exec that fails is an error."""
+        if units:
+            self._checked(["systemctl", "start", *(() if wait else ("--no-block",)), *units])
+
+    def stop(self, units: Sequence[str]) -> None:
+        """Stop units and wait until they are stopped; units that do not exist are stopped."""
+        loaded = [
+            name for name, unit in self.show(units, ["LoadState"]).items() if unit["LoadState"] != "not-found"
+        ]
+        if loaded:
+            self._checked(["systemctl", "stop", *loaded])
+
+    def forget_failures(self, units: Sequence[str]) -> None:
+        """Reset the counters of failures and restarts; units that never ran have none."""
+        if units:
+            self._run(["systemctl", "reset-failed", *units])
+
+    def reload(self) -> None:
+        """Read changed unit files."""
+        self._checked(["systemctl", "daemon-reload"])
+
+    def run_transient(self, unit: str, command: Sequence[str], options: Sequence[str] = ()) -> None:
+        """Run a command as a unit of its own, that outlives us."""
+        self._checked(["systemd-run", f"--unit={unit}", "--collect", "--quiet", *options, "--", *command])
+
+    def journal(self, unit: str, lines: int) -> str:
+        """The last lines of a unit's current or last run, messages only."""
+        return self._run(
+            ["journalctl", f"--unit={unit}", f"--lines={lines}", "--output=cat", "--no-pager", "--quiet"]
+        ).output.rstrip("\n")
+
+    def _checked(self, arguments: Sequence[str]) -> Finished:
+        done = self._run(arguments)
+        if done.code != 0:
+            why = f"{' '.join(arguments[:2])} ended with {done.code}: {done.errors.strip()}"
+            raise ReleaseFailed("systemd refused", why=why)
+        return done
+
+
+def _pairs(block: str) -> Iterable[tuple[str, str]]:
+    for line in block.splitlines():
+        name, found, value = line.partition("=")
+        if found:
+            yield name, value
+
+
+def number(text: str) -> int | None:
+    """A counter of systemd; None where it says "[not set]" or infinity."""
+    return int(text) if text.isdigit() and int(text) < 2**64 - 1 else None

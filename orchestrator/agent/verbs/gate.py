@@ -1,0 +1,138 @@
+"""gate: wait until every instance of a pool answers its health path."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from typing import Any
+
+from orchestrator.agent import pools
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import ReleaseFailed, UsageError
+from orchestrator.agent.systemd import number
+
+_ATTEMPT_SECONDS = 5.0
+"""Longest wait for one answer: a readiness check that takes longer would not carry traffic either."""
+_LOOK_SECONDS = 0.25
+_JOURNAL_LINES = 20
+
+
+def gate(call: Call) -> dict[str, Any]:
+    """Poll all instances at once. A crash, or one that does not pass in time, fails the gate."""
+    pool = pools.read(call.app)[call.request.colour]
+    if pool is None:
+        raise ReleaseFailed("health check failed", why=f"no {call.request.colour} pool runs on this host")
+    path = call.request.text("path")
+    if not path.startswith("/") or any(ord(character) <= 32 or ord(character) > 126 for character in path):
+        raise UsageError("the request is wrong", why=f"path is {path[:100]!r}")
+    probes = [_Probe(call, port, path) for port in pool.ports]
+    for probe in probes:
+        probe.start()
+    _watch(call, probes)
+    return {"instances": [probe.passed for probe in probes]}
+
+
+class _Probe(threading.Thread):
+    """Polls one instance. `passed` is set when it answered well, `last` is what it did instead."""
+
+    def __init__(self, call: Call, port: int, path: str) -> None:
+        super().__init__(daemon=True)
+        self.port, self._path = port, path
+        self.unit = call.app.unit(port)
+        self.limit = call.request.seconds("timeout_seconds", most=3600)
+        self._pause = max(0.02, call.request.seconds("interval_seconds", most=3600))
+        self._began = time.monotonic()
+        self._attempts = 0
+        self.passed: dict[str, Any] | None = None
+        self.last = f"nothing listens on 127.0.0.1:{port}"
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return self._left() <= 0
+
+    def run(self) -> None:
+        """Poll until it passes or the time is up."""
+        while not self.late:
+            self._attempts += 1
+            status = self._ask()
+            if 200 <= status < 300:
+                seconds = round(time.monotonic() - self._began, 3)
+                self.passed = {"port": self.port, "seconds": seconds, "attempts": self._attempts}
+                return
+            time.sleep(max(0.0, min(self._pause, self._left())))
+
+    def _left(self) -> float:
+        return self._began + self.limit - time.monotonic()
+
+    def _ask(self) -> int:
+        """One request. Returns: its status; 0 where there was none, then `last` says why."""
+        url = f"GET http://127.0.0.1:{self.port}{self._path}"
+        wait = max(0.05, min(_ATTEMPT_SECONDS, self._left()))
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait)
+        try:
+            connection.request(
+                "GET", self._path, headers={"Connection": "close", "User-Agent": "vpsdeploy-gate"}
+            )
+            status = connection.getresponse().status
+            self.last = f"{url} answered {status}"
+        except ConnectionRefusedError:
+            status, self.last = 0, f"nothing listens on 127.0.0.1:{self.port}"
+        except TimeoutError:
+            status, self.last = 0, f"{url} was accepted, but not answered within {wait:.3g} s"
+        except (OSError, http.client.HTTPException) as error:
+            status, self.last = 0, f"{url} was cut off: {type(error).__name__} {error}".rstrip()
+        finally:
+            connection.close()
+        return status
+
+
+def _watch(call: Call, probes: list[_Probe]) -> None:
+    told: set[int] = set()
+    look_at = 0.0
+    while waiting := [probe for probe in probes if not probe.passed]:
+        if time.monotonic() >= look_at:
+            _fail_on_crash(call, probes)
+            look_at = time.monotonic() + _LOOK_SECONDS
+        late = next(
+            (probe for probe in waiting if probe.late and not probe.is_alive() and not probe.passed), None
+        )
+        if late:
+            raise _failed(late, f"{late.last} for {late.limit:g} s (limit {late.limit:g} s)")
+        waiting[0].join(0.02)
+        _tell(call, probes, told)
+    _tell(call, probes, told)
+    _fail_on_crash(call, probes)
+
+
+def _tell(call: Call, probes: list[_Probe], told: set[int]) -> None:
+    for probe in probes:
+        if probe.passed and probe.port not in told:
+            told.add(probe.port)
+            call.answers.progress(unit=probe.unit, **probe.passed)
+
+
+def _fail_on_crash(call: Call, probes: list[_Probe]) -> None:
+    """`start` has set the counters of restarts to 0, so any restart is a crash of this release."""
+    shown = call.systemd.show(
+        [probe.unit for probe in probes], ["ActiveState", "SubState", "NRestarts", "Result", "ExecMainStatus"]
+    )
+    for probe in probes:
+        unit = shown[probe.unit]
+        restarts = number(unit["NRestarts"]) or 0
+        if (
+            restarts
+            or unit["ActiveState"] not in ("active", "activating")
+            or unit["SubState"] == "auto-restart"
+        ):
+            journal = call.systemd.journal(probe.unit, _JOURNAL_LINES) or "(the journal is empty)"
+            how = f"{unit['Result']}, exit status {unit['ExecMainStatus']}, {restarts} restarts"
+            raise _failed(
+                probe, f"{probe.unit.removesuffix('.service')} crashed ({how}); its last lines:\n{journal}"
+            )
+
+
+def _failed(probe: _Probe, why: str) -> ReleaseFailed:
+    instance = probe.unit.removesuffix(".service")
+    return ReleaseFailed("health check failed", why=why, instance=instance, port=probe.port)

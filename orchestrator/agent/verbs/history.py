@@ -1,0 +1,13 @@
+"""history: what changed here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.agent.call import Call
+from orchestrator.agent.history import last
+
+
+def history(call: Call) -> dict[str, Any]:
+    """The last changes, oldest first."""
+    return {"lines": last(call.app.history_file, call.request.count("lines", 20, most=10_000))}

@@ -1,0 +1,75 @@
+"""logs: stream the journal of the app's instances."""
+
+from __future__ import annotations
+
+import json
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import IO, Any
+
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import UsageError
+
+_CHECK_SECONDS = 1.0
+
+
+def logs(call: Call) -> dict[str, Any]:
+    """Pass journal lines on, until there are no more or nobody reads them."""
+    count = 0
+    with subprocess.Popen(_command(call), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as journal:
+        try:
+            for line in _lines(journal.stdout, call):  # type: ignore[arg-type] # it is a pipe: we asked for one
+                call.answers.line({"event": "log", **_entry(json.loads(line))})
+                count += 1
+        finally:
+            journal.terminate()
+        errors = journal.stderr.read().decode(errors="replace").strip() if journal.stderr else ""
+    if errors and not count and "No entries" not in errors:
+        raise UsageError("the journal refused", why=errors)
+    return {"lines": count}
+
+
+def _command(call: Call) -> list[str]:
+    request = call.request
+    port = request.count("port", 0, most=65535)
+    unit = call.app.unit(port) if port else f"{call.app.name}@*.service"
+    command = ["journalctl", f"--unit={unit}", "--output=json", "--no-pager", "--quiet", "--all"]
+    command += [f"--lines={request.count('lines', 100)}"]
+    if since := request.text("since", ""):
+        command += [f"--since={since}"]
+    return command + (["--follow"] if request.flag("follow") else [])
+
+
+def _lines(pipe: IO[bytes], call: Call) -> Iterator[bytes]:
+    """Lines as they come. Also ends where our reader is gone while the journal is silent."""
+    poll = select.poll()
+    poll.register(pipe, select.POLLIN)
+    poll.register(sys.stdout.fileno(), 0)
+    rest = b""
+    while call.answers.read:
+        ready = dict(poll.poll(_CHECK_SECONDS * 1000))
+        if ready.get(sys.stdout.fileno(), 0):
+            return
+        if pipe.fileno() not in ready:
+            continue
+        chunk = pipe.read1(1 << 16)  # type: ignore[attr-defined] # Popen's pipes are buffered readers
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+        if not chunk:
+            return
+
+
+def _entry(fields: dict[str, Any]) -> dict[str, Any]:
+    message = fields.get("MESSAGE") or ""
+    if isinstance(message, list):
+        message = bytes(message).decode(errors="replace")
+    microseconds = int(fields.get("__REALTIME_TIMESTAMP", 0))
+    moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(microseconds // 1_000_000))
+    unit = fields.get("_SYSTEMD_UNIT") or fields.get("UNIT", "")
+    return {
+        "time": f"{moment}.{microseconds % 1_000_000:06d}Z", "unit": unit, "pid": fields.get("_PID"),
+        "priority": int(fields.get("PRIORITY", 6)), "message": message,
+    }  # fmt: skip

@@ -1,0 +1,73 @@
+"""start: run a release in a pool that is not live."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrator.agent import draining, pools, releases, slots
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import HostNotReady, ReleaseFailed
+from orchestrator.agent.pools import Pool
+from orchestrator.agent.settings import Settings
+
+
+def start(call: Call) -> dict[str, Any]:
+    """Start the pool's instances; a pool that still runs this very release is kept warm."""
+    colour, identifier = call.request.colour, call.request.release
+    settings = releases.settings_of(call.app, identifier)
+    ports = _ports(call, settings, colour)
+    old = pools.read(call.app)[colour]
+    if old and (old.release, old.ports) == (identifier, ports) and _all_active(call, ports):
+        return _keep(call, colour, old)
+    if old and (old.release, old.ports) != (identifier, ports):
+        _clear(call, colour, old)
+    if slots.write(call.app, identifier, settings, ports):
+        call.systemd.reload()
+    pools.write(call.app, colour, Pool(identifier, ports))
+    units = [call.app.unit(port) for port in ports]
+    call.systemd.forget_failures(units)
+    call.systemd.start(units)
+    call.record("start", old=old and old.release, new=identifier, result="started", colour=colour)
+    return {"ports": list(ports), "warm": False}
+
+
+def _ports(call: Call, settings: Settings, colour: str) -> tuple[int, ...]:
+    """An older release may want more instances than nginx knows today: it gets as many as there are."""
+    facts = call.app_facts()
+    if facts["port"] != settings.port:
+        why = f"the release listens from port {settings.port} on, the host is provisioned for {facts['port']}"
+        raise HostNotReady(
+            "the host is provisioned for other ports", why=why, next="vpsdeploy provision host"
+        )
+    if not call.layout.node(settings.node).exists():
+        raise HostNotReady(f"Node {settings.node} is not installed", next="vpsdeploy provision host")
+    return pools.ports_of(settings.port, colour, min(settings.instances, facts["instances"]))
+
+
+def _all_active(call: Call, ports: tuple[int, ...]) -> bool:
+    shown = call.systemd.show([call.app.unit(port) for port in ports], ["ActiveState", "SubState"])
+    return all((unit["ActiveState"], unit["SubState"]) == ("active", "running") for unit in shown.values())
+
+
+def _keep(call: Call, colour: str, pool: Pool) -> dict[str, Any]:
+    if pool.state == pools.DRAINING:
+        call.systemd.stop([f"{call.app.drain_unit}.service"])
+        pools.write(call.app, colour, pool._replace(state=pools.RUNNING, deadline=0.0))
+        call.record("start", old=pool.release, new=pool.release, result="kept warm", colour=colour)
+    call.systemd.forget_failures([call.app.unit(port) for port in pool.ports])
+    return {"ports": list(pool.ports), "warm": True}
+
+
+def _clear(call: Call, colour: str, old: Pool) -> None:
+    """Make room for another release in the pool.
+
+    Raises: ReleaseFailed: users are on it.
+    """
+    if pools.is_served(call.app, colour):
+        why = f"nginx sends requests to {colour}, which runs {old.release}"
+        raise ReleaseFailed(f"the {colour} pool is live", why=why, state="nothing was changed")
+    if old.state == pools.DRAINING:
+        call.systemd.stop([f"{call.app.drain_unit}.service"])
+        draining.finish(call, colour, old)
+    else:
+        draining.stop(call, colour, old, "stop")

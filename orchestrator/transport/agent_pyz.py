@@ -1,0 +1,79 @@
+"""Pack the agent: one .pyz, the same bytes from the same source."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+_MAIN = "import sys\n\nfrom orchestrator.agent.main import main\n\nsys.exit(main())\n"
+_VERSION_FILE = "orchestrator/agent/version.py"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The earliest time that a zip member can have: no build time gets into the package."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPackage:
+    """A packed agent.
+
+    Attributes:
+        path: The .pyz.
+        digest: SHA-256 of its bytes in hex.
+        version: What its `facts` answer as `version`: our version, "+", the start of its source's digest.
+    """
+
+    path: Path
+    digest: str
+    version: str
+
+
+def build(target: Path) -> AgentPackage:
+    """Write the agent to a file.
+
+    Args:
+        target: The .pyz to write.
+    Returns: What was written.
+    """
+    sources = {
+        "__main__.py": _MAIN,
+        "orchestrator/__init__.py": "",
+        **dict(_sources(files("orchestrator.agent"))),
+    }
+    version = f"{metadata.version('vpsdeploy')}+{_digest_of(sources)[:12]}"
+    sources[_VERSION_FILE] = sources[_VERSION_FILE].replace('"unpacked"', f'"{version}"')
+    content = _zipped(sources)
+    target.write_bytes(content)
+    return AgentPackage(target, hashlib.sha256(content).hexdigest(), version)
+
+
+def _sources(directory: Traversable, prefix: str = "orchestrator/agent") -> Iterator[tuple[str, str]]:
+    for entry in sorted(directory.iterdir(), key=lambda entry: entry.name):
+        name = f"{prefix}/{entry.name}"
+        if entry.is_dir() and entry.name != "__pycache__":
+            yield from _sources(entry, name)
+        elif entry.name.endswith(".py"):
+            yield name, entry.read_text(encoding="utf-8")
+
+
+def _digest_of(sources: dict[str, str]) -> str:
+    digest = hashlib.sha256()
+    for name, text in sorted(sources.items()):
+        digest.update(f"{name}\0{len(text)}\0{text}".encode())
+    return digest.hexdigest()
+
+
+def _zipped(sources: dict[str, str]) -> bytes:
+    """Stored, not deflated: the bytes depend on no compressor's version, and the agent starts quicker."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, text in sorted(sources.items()):
+            member = zipfile.ZipInfo(name, _EPOCH)
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, text)
+    return buffer.getvalue()
