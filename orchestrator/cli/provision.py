@@ -54,12 +54,10 @@ def host(
 ) -> None:
     """Provision hosts with Ansible; running it again changes only what differs.
 
-    Examples:
-      vpsdeploy provision host                          all hosts of the only stage
-
-      vpsdeploy provision host web-2 --stage production
-
-      vpsdeploy provision host --check                  show the differences, change nothing
+    \b
+    vpsdeploy provision host                           all hosts of the only stage
+    vpsdeploy provision host web-2 --stage production
+    vpsdeploy provision host --check                   show the differences, change nothing
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import choose_hosts, load_stage

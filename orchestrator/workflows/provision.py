@@ -98,7 +98,7 @@ def refuse_placeholders(stage: Stage, hosts: tuple[Host, ...]) -> None:
         if _is_placeholder(host.address):
             raise ConfigError(
                 "a placeholder instead of an address", host=f"{host.name} ({stage.name})",
-                why=f"{host.address} is reserved for documentation (RFC 5737); no host has it",
+                why=f"{host.address} is reserved for documentation; no host has it",
                 state="nothing was changed",
                 next=f"write the server's address into {stage.path}: ansible_host",
             )  # fmt: skip
