@@ -77,8 +77,13 @@ def _host(entry: HostEntry, values: dict[str, Any]) -> Host:
     )
 
 
+def is_address(text: str) -> bool:
+    """Whether this is an IP address or a host name."""
+    return _is_ip(text) or (_NAME.fullmatch(text) is not None and not _looks_numeric(text))
+
+
 def _address(value: Any) -> str:
-    if isinstance(value, str) and (_is_ip(value) or (_NAME.fullmatch(value) and not _looks_numeric(value))):
+    if isinstance(value, str) and is_address(value):
         return value
     raise _Wrong("an IP address or a host name")
 

@@ -19,9 +19,9 @@ One file, `vpsdeploy.yml`, in the directory of your NestJS project. The smallest
 app: shop
 ```
 
-`vpsdeploy init` writes it; `vpsdeploy doctor` checks it. Every command reads it whole before it connects to any host: an
-unknown key, a wrong value or a key that is there twice is refused, with its line and what is allowed. YAML aliases (`*name`)
-and tags (`!name`) are not used.
+`vpsdeploy init` writes it; `vpsdeploy doctor` checks it. Every command reads it whole before it connects to any
+host: an unknown key, a wrong value or a key that is there twice is refused, with its line and what is allowed. YAML
+aliases (`*name`) and tags (`!name`) are not used.
 
 ## Every key
 """
