@@ -40,16 +40,26 @@ def build(target: Path) -> AgentPackage:
         target: The .pyz to write.
     Returns: What was written.
     """
-    sources = {
-        "__main__.py": _MAIN,
-        "orchestrator/__init__.py": "",
-        **dict(_sources(files("orchestrator.agent"))),
-    }
-    version = f"{metadata.version('vpsdeploy')}+{_digest_of(sources)[:12]}"
-    sources[_VERSION_FILE] = sources[_VERSION_FILE].replace('"unpacked"', f'"{version}"')
+    sources = _all_sources()
+    packed = _version_of(sources)
+    sources[_VERSION_FILE] = sources[_VERSION_FILE].replace('"unpacked"', f'"{packed}"')
     content = _zipped(sources)
     target.write_bytes(content)
-    return AgentPackage(target, hashlib.sha256(content).hexdigest(), version)
+    return AgentPackage(target, hashlib.sha256(content).hexdigest(), packed)
+
+
+def version() -> str:
+    """The version that a package built now would have: what every host's agent has to answer."""
+    return _version_of(_all_sources())
+
+
+def _all_sources() -> dict[str, str]:
+    ours = dict(_sources(files("orchestrator.agent")))
+    return {"__main__.py": _MAIN, "orchestrator/__init__.py": "", **ours}
+
+
+def _version_of(sources: dict[str, str]) -> str:
+    return f"{metadata.version('vpsdeploy')}+{_digest_of(sources)[:12]}"
 
 
 def _sources(directory: Traversable, prefix: str = "orchestrator/agent") -> Iterator[tuple[str, str]]:
