@@ -1,0 +1,87 @@
+"""The hosts of a stage: reached as Ansible reaches them, then asked through the agent as releases ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from orchestrator.config import AppConfig
+from orchestrator.errors import VpsdeployError
+from orchestrator.facts import host as host_facts
+from orchestrator.facts.host import HostFacts
+from orchestrator.model.diagnosis import Diagnosis, error, from_error, ok, warning
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.transport import agent_pyz, ansible_private, local, ssh_check, ssh_options
+from orchestrator.transport.agent import Fleet
+from orchestrator.transport.agent_ssh import SshFleet
+from orchestrator.workflows.parallel import each
+from orchestrator.workflows.provision import refuse_placeholders
+
+LOW_DISK_BYTES = 1 << 30
+"""Free space from which on a release and its logs have room for a while (our choice)."""
+
+
+def look(config: AppConfig, stage: Stage) -> list[Diagnosis]:
+    """Look at all hosts at once; the findings in the order of the inventory."""
+    fleet = SshFleet(stage, config.app, local.this_process().by)
+    hosts = {host.name: host for host in stage.hosts}
+    with ansible_private.run_dir() as directory, closing(fleet):
+        ssh_config = ssh_options.write(directory, stage)
+        try:
+            outcome = each(hosts, lambda name: list(_host(config, stage, hosts[name], ssh_config, fleet)))
+        finally:
+            ssh_check.close_all(ssh_config, stage.hosts)
+    failed = {name: [from_error(name, caught)] for name, caught in outcome.errors.items()}
+    return [diagnosis for name in hosts for diagnosis in (outcome.answers | failed)[name]]
+
+
+def _host(config: AppConfig, stage: Stage, host: Host, ssh_config: Path, fleet: Fleet) -> Iterator[Diagnosis]:
+    refuse_placeholders(stage, (host,))
+    unreachable = ssh_check.check(ssh_config, stage, host)
+    if unreachable:
+        yield from_error(host.name, unreachable)
+        return
+    yield ok(host.name, f"{host.user}@{host.address}: SSH, host key and administrator's rights are in order")
+    try:
+        facts = host_facts.parse(host.name, config.app, fleet.call(host.name, "facts", {}))
+    except VpsdeployError as caught:
+        caught.next = caught.next or _provision(stage, host.name)
+        yield from_error(host.name, caught)
+        return
+    yield from judge(stage, facts, agent_pyz.version(), is_app=host.is_app)
+
+
+def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iterator[Diagnosis]:
+    """What a host's facts mean: agent, app, Node, disk. Pure."""
+    advice = _provision(stage, facts.name)
+    if facts.version == version:
+        yield ok(facts.name, f"agent {version}")
+    else:
+        yield error(facts.name, f"the agent is {facts.version}, this vpsdeploy has {version}", advice)
+    if facts.provisioned:
+        yield ok(facts.name, "provisioned for the app")
+    else:
+        yield error(facts.name, "not provisioned for the app", advice)
+    if is_app:
+        yield _node(facts, advice)
+    yield _disk(facts)
+
+
+def _node(facts: HostFacts, advice: str) -> Diagnosis:
+    if facts.node_versions:
+        return ok(facts.name, f"Node {', '.join(facts.node_versions)}")
+    return error(facts.name, "no Node.js", advice)
+
+
+def _disk(facts: HostFacts) -> Diagnosis:
+    text = f"{facts.disk_free_bytes / (1 << 30):.1f} GiB free for releases"
+    if facts.disk_free_bytes >= LOW_DISK_BYTES:
+        return ok(facts.name, text)
+    return warning(
+        facts.name, text, "lower release.keep in vpsdeploy.yml, remove files, or use a larger disk"
+    )
+
+
+def _provision(stage: Stage, name: str) -> str:
+    return f"vpsdeploy provision host {name} --stage {stage.name}"
