@@ -18,7 +18,7 @@ _SUITE = re.compile(r"(buster|bullseye|bookworm|trixie|forky|stable|oldstable|te
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One archive of Debian: a mirror, the suite without its code name ("", "-security", "-updates"), its components."""
+    """One archive of Debian: a mirror, its suite after the code name ("", "-security", "-updates"), its components."""
 
     uri: str
     pocket: str
@@ -31,7 +31,10 @@ class Source:
         return f"deb [{options}] {self.uri} {suite}{self.pocket} {' '.join(self.components)}"
 
 
-PUBLIC = (Source("http://deb.debian.org/debian", ""), Source("http://deb.debian.org/debian-security", "-security"))
+PUBLIC = (
+    Source("http://deb.debian.org/debian", ""),
+    Source("http://deb.debian.org/debian-security", "-security"),
+)
 
 
 def debian_sources(files: Mapping[str, str]) -> tuple[Source, ...]:
@@ -50,7 +53,9 @@ def debian_sources(files: Mapping[str, str]) -> tuple[Source, ...]:
 
 def _one_line(text: str) -> Iterator[Source]:
     for line in text.splitlines():
-        found = re.fullmatch(r"\s*deb\s+(?:\[(?P<options>[^\]]*)\]\s*)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<rest>[^#]*).*", line)
+        found = re.fullmatch(
+            r"\s*deb\s+(?:\[(?P<options>[^\]]*)\]\s*)?(?P<uri>\S+)\s+(?P<suite>\S+)(?P<rest>[^#]*).*", line
+        )
         if found:
             options = dict(item.split("=", 1) for item in shlex.split(found["options"] or "") if "=" in item)
             yield from _sources([found["uri"]], [found["suite"]], found["rest"].split(), options)
@@ -59,7 +64,11 @@ def _one_line(text: str) -> Iterator[Source]:
 def _deb822(text: str) -> Iterator[Source]:
     for stanza in re.split(r"\n\s*\n", text):
         fields = _fields(stanza)
-        if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() not in ("no", "false", "0"):
+        if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() not in (
+            "no",
+            "false",
+            "0",
+        ):
             words = {name: fields.get(name, "").split() for name in ("uris", "suites", "components")}
             yield from _sources(words["uris"], words["suites"], words["components"], fields)
 

@@ -68,7 +68,9 @@ def apt_options(dump: str, environ: Mapping[str, str]) -> tuple[str, ...]:
 
 def npmrc(registry: str) -> str:
     """The npm settings of a host; empty without a registry."""
-    return f"registry={registry}\ncafile={_CA_BUNDLE}\n" if registry.startswith(("http://", "https://")) else ""
+    return (
+        f"registry={registry}\ncafile={_CA_BUNDLE}\n" if registry.startswith(("http://", "https://")) else ""
+    )
 
 
 def _npm_registry(run: Runner, environ: Mapping[str, str]) -> str:
@@ -88,6 +90,9 @@ def _texts(paths: Iterable[Path]) -> dict[str, str]:
 
 
 def _keyrings(sources: Iterable[apt_sources.Source], root: Path) -> dict[str, bytes]:
-    named = {dict(source.options).get("signed-by", "") for source in sources} - {"", apt_sources.ARCHIVE_KEYRING}
+    named = {dict(source.options).get("signed-by", "") for source in sources} - {
+        "",
+        apt_sources.ARCHIVE_KEYRING,
+    }
     paths = {name: root / name.lstrip("/") for name in sorted(named)}
     return {name: path.read_bytes() for name, path in paths.items() if path.is_file()}

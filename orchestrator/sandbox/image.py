@@ -18,7 +18,8 @@ from orchestrator.sandbox.state import StateDir
 
 # What a provider's minimal image has.
 PACKAGES = (
-    "systemd", "systemd-sysv", "libpam-systemd", "dbus", "openssh-server", "sudo", "python3", "ca-certificates", "iproute2",
+    "systemd", "systemd-sysv", "libpam-systemd", "dbus", "openssh-server", "sudo", "python3", "ca-certificates",
+    "iproute2",
 )  # fmt: skip
 ROOTFS = Path(__file__).parent / "rootfs"
 INIT = "/usr/lib/vpsdeploy-sandbox/init"
@@ -36,7 +37,9 @@ _HOOKS = (
 
 def reference(debian: int, surroundings: Surroundings) -> str:
     """The image's name: another one as soon as anything that goes into it differs."""
-    keyrings = {path: hashlib.sha256(data).hexdigest() for path, data in (surroundings.keyrings or {}).items()}
+    keyrings = {
+        path: hashlib.sha256(data).hexdigest() for path, data in (surroundings.keyrings or {}).items()
+    }
     content = {
         "arguments": arguments(debian, surroundings, Path("TREE"), Path("TAR")),
         "certificates": dict(surroundings.certificates or {}),
@@ -74,7 +77,9 @@ class ImageStore:
                 self._build(debian, name, surroundings, progress)
         return name
 
-    def _build(self, debian: int, name: str, surroundings: Surroundings, progress: Callable[[str], None]) -> None:
+    def _build(
+        self, debian: int, name: str, surroundings: Surroundings, progress: Callable[[str], None]
+    ) -> None:
         progress(f"Debian {debian}: building the image (about a minute, once)")
         for left_over in self._state.builds.glob(f"{debian}-*"):
             shutil.rmtree(left_over, ignore_errors=True)
@@ -95,7 +100,11 @@ class ImageStore:
         result = self._run(("setpriv", "--pdeathsig", "TERM", "--", "mmdebstrap", *argv), on_line=report)
         if not result.ok:
             why = result.tail(8)
-            raise SandboxError(f"cannot build the Debian {debian} image", why=why, next="apt-get update, to see whether the mirrors answer")
+            raise SandboxError(
+                f"cannot build the Debian {debian} image",
+                why=why,
+                next="apt-get update, to see whether the mirrors answer",
+            )
 
 
 def write_tree(tree: Path, surroundings: Surroundings) -> None:
@@ -107,9 +116,9 @@ def write_tree(tree: Path, surroundings: Surroundings) -> None:
         _write(tree / path.lstrip("/"), content)
     if surroundings.npmrc:
         _write(tree / "etc/npmrc", surroundings.npmrc.encode())
-    for path in (tree, *tree.rglob("*")):
+    for place in (tree, *tree.rglob("*")):
         # A checkout under a strict umask must not decide the modes of a host's directories.
-        path.chmod(0o755 if path.is_dir() or str(path) == f"{tree}{INIT}" else 0o644)
+        place.chmod(0o755 if place.is_dir() or str(place) == f"{tree}{INIT}" else 0o644)
 
 
 def _write(path: Path, content: bytes) -> None:

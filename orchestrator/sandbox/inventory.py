@@ -23,9 +23,12 @@ def hosts_text(hosts: Sequence[HostStatus], key_file: Path) -> str:
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_ssh_private_key_file": str(key_file),
     }
-    addresses = {host.name: {"ansible_host": host.address, "vpsdeploy_private_address": host.address} for host in hosts}
-    children = {
-        group: {"hosts": {host.name: {} for host in hosts if group in host.groups}} for group in (GROUP_APP, GROUP_LOADBALANCER)
+    addresses = {
+        host.name: {"ansible_host": host.address, "vpsdeploy_private_address": host.address} for host in hosts
+    }
+    children: dict[str, dict[str, dict[str, dict[str, str]]]] = {
+        group: {"hosts": {host.name: {} for host in hosts if group in host.groups}}
+        for group in (GROUP_APP, GROUP_LOADBALANCER)
     }
     tree = {"all": {"vars": variables, "hosts": addresses, "children": children}}
     return f"{_OURS}\n{yaml.safe_dump(tree, sort_keys=False)}"
@@ -46,7 +49,12 @@ def check(directory: Path) -> None:
         path = directory / name
         if path.exists() and not _is_ours(path):
             why = f"{path} was not written by the sandbox"
-            raise SandboxError("the stage's folder is taken", why=why, state="nothing was changed", next="choose another --name")
+            raise SandboxError(
+                "the stage's folder is taken",
+                why=why,
+                state="nothing was changed",
+                next="choose another --name",
+            )
 
 
 def write(directory: Path, hosts: str, known_hosts: str) -> None:

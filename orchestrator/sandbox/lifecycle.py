@@ -1,7 +1,7 @@
 """Bring a sandbox up, look at it, take it down.
 
-Each thing is recorded before it is made, and each step starts from what is really there: whatever was interrupted, the next
-`up` completes and the next `down` removes.
+Each thing is recorded before it is made, and each step starts from what is really there: whatever was interrupted, the
+next `up` completes and the next `down` removes.
 """
 
 from __future__ import annotations
@@ -94,27 +94,34 @@ class Lifecycle:
         wanted = next((known for known in (found.hosts if found else ()) if known.name == host), None)
         if not wanted:
             known = ", ".join(found.host_names) if found else "none: there is no such sandbox"
-            raise UsageError(f"sandbox {name} has no host {host}", why=f"its hosts: {known}", next="vpsdeploy sandbox status")
+            raise UsageError(
+                f"sandbox {name} has no host {host}",
+                why=f"its hosts: {known}",
+                next="vpsdeploy sandbox status",
+            )
         self._machine.prepare()
         return SandboxHost(self._machine.podman, name, wanted)
 
     def _record(self, spec: SandboxSpec, directory: Path, progress: Progress) -> Record:
         old = record.load(self._state, spec.name)
         debian = planning.debian_of(spec, old)
-        missing = set(planning.wanted_names(spec, old)) - set(old.host_names if old else ())
-        image = ""
-        if missing:
-            requirements.check_memory(len(missing))
-            store = ImageStore(self._machine.run, self._state, self._machine.podman)
-            image = store.ensure(debian, controller.read(self._machine.run), progress)
+        existing = self._states(spec.name)
+        missing = set(planning.final_names(spec, old)) - set(existing)
+        image = self._image(debian, len(missing), progress) if missing else ""
         self._drop_extra(spec, old, progress)
         with self._state.lock("subnets"):
             subnet = old.subnet if old else self._free_subnet(spec.name)
-            made = planning.record_of(spec, old, subnet=subnet, directory=directory, image=image)
+            hosts = planning.hosts_of(spec, old, existing, subnet=subnet, image=image)
+            made = Record(spec.name, debian, subnet, str(directory), hosts)
             record.save(self._state, made)
         if old and old.inventory_dir != str(directory):
             inventory.remove(Path(old.inventory_dir))
         return made
+
+    def _image(self, debian: int, new_hosts: int, progress: Progress) -> str:
+        requirements.check_memory(new_hosts)
+        store = ImageStore(self._machine.run, self._state, self._machine.podman)
+        return store.ensure(debian, controller.read(self._machine.run), progress)
 
     def _drop_extra(self, spec: SandboxSpec, old: Record | None, progress: Progress) -> None:
         extra = planning.extra_names(spec, old)
@@ -140,7 +147,9 @@ class Lifecycle:
         if not path.with_suffix(".pub").exists():
             path.unlink(missing_ok=True)
             comment = f"vpsdeploy-sandbox-{name}"
-            made = self._machine.run(("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)))
+            made = self._machine.run(
+                ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path))
+            )
             if not made.ok:
                 raise SandboxError("cannot make the login key", why=made.tail(), next=f"ls -la {path.parent}")
         return path.with_suffix(".pub").read_text("utf-8").strip()
@@ -150,16 +159,20 @@ class Lifecycle:
 
         def boot(host: HostRecord) -> tuple[str, tuple[str, ...]]:
             one = SandboxHost(self._machine.podman, made.name, host)
-            if states.get(host.name) != "running":
-                progress(f"{host.name}: booting")
-                one.start() if host.name in states else one.create()
-                one.wait_until_booted()
-                progress(f"{host.name}: up at {host.address}")
-            one.authorize(public_key)
-            return host.address, one.host_keys()
+            self._boot_one(one, host, states.get(host.name, "missing"), progress)
+            return host.address, one.admit(public_key)
 
         with ThreadPoolExecutor(_BOOTS_AT_ONCE) as pool:
             return dict(pool.map(boot, made.hosts))
+
+    def _boot_one(self, one: SandboxHost, host: HostRecord, state: str, progress: Progress) -> None:
+        if state != "running":
+            progress(f"{host.name}: booting")
+            one.create() if state == "missing" else one.start()
+        # Also where it runs: an `up` that was interrupted may have left it in the middle of its boot.
+        one.wait_until_booted(fresh=state == "missing")
+        if state != "running":
+            progress(f"{host.name}: up at {host.address}")
 
     def _states(self, name: str) -> dict[str, str]:
         found = self._machine.podman.containers(name)
@@ -183,26 +196,27 @@ class Lifecycle:
         return inventory.hosts_text(self._hosts(made, {}), self._state.key_file(made.name))
 
     def _remove(self, name: str, progress: Progress) -> bool:
-        podman = self._machine.podman
-        containers = [container.name for container in podman.containers(name)]
-        known = self._state.sandbox(name).is_dir()
+        podman, found = self._machine.podman, self._readable(name)
+        recorded = {container_name(name, host) for host in (found.host_names if found else ())}
+        # Both: a podman that was killed leaves containers without a label, an unreadable record names nothing.
+        containers = sorted(recorded | {container.name for container in podman.containers(name)})
         if containers:
             progress(f"removing {', '.join(containers)}")
         self._remove_containers(containers)
         if podman.call("network", "exists", network_name(name)).ok:
             podman.must("remove the sandbox's network", "network", "rm", network_name(name))
-        self._forget(name)
-        return known or bool(containers)
-
-    def _forget(self, name: str) -> None:
-        """The record goes last: until then it says what is still to be removed."""
-        try:
-            found = record.load(self._state, name)
-        except SandboxError:
-            found = None  # unreadable: what it named was found by its label
         if found:
             inventory.remove(Path(found.inventory_dir))
+        known = self._state.sandbox(name).is_dir()
+        # The record goes last: until then it says what is still to be removed.
         shutil.rmtree(self._state.sandbox(name), ignore_errors=True)
+        return known or bool(containers)
+
+    def _readable(self, name: str) -> Record | None:
+        try:
+            return record.load(self._state, name)
+        except SandboxError:
+            return None
 
     def _remove_containers(self, names: Sequence[str]) -> None:
         if names:

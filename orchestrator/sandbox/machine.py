@@ -65,7 +65,11 @@ class Machine:
     def _unmount(self, mount: str) -> None:
         result = self.run(("umount", mount))
         if not result.ok:
-            raise SandboxError("the sandbox's storage is in use", why=result.tail(), next="vpsdeploy sandbox down --all, again")
+            raise SandboxError(
+                "the sandbox's storage is in use",
+                why=result.tail(),
+                next="vpsdeploy sandbox down --all, again",
+            )
 
 
 def mounts_below(place: Path, mounts: str) -> tuple[str, ...]:

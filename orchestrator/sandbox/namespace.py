@@ -1,7 +1,7 @@
 """A private mount namespace with a pure cgroup2 mount, for machines with the hybrid cgroup layout.
 
-There, /sys/fs/cgroup holds version 1 controllers with an empty version 2 beside them, which podman cannot use. All podman
-calls of ours enter one persistent namespace that differs in this mount only; the machine's own mounts are not changed.
+There, /sys/fs/cgroup holds version 1 controllers with an empty version 2 beside them, which podman cannot use. All
+podman calls of ours enter one persistent namespace that differs in this mount only; the machine's own mounts stay.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Namespace:
 
     @property
     def prefix(self) -> tuple[str, ...]:
-        """What to put before a program so that it runs inside. It changes the working directory: hand over absolute paths."""
+        """What to put before a program so that it runs inside; the working directory changes: use absolute paths."""
         return ("nsenter", f"--mount={self._file}", "--")
 
     def needed(self) -> bool:
@@ -76,4 +76,6 @@ class Namespace:
         result = self._run(argv)
         if not result.ok:
             why = f"{' '.join(argv)}: {result.tail()}"
-            raise SandboxError("cannot make a mount namespace for podman", why=why, next="run as root, outside a container")
+            raise SandboxError(
+                "cannot make a mount namespace for podman", why=why, next="run as root, outside a container"
+            )

@@ -16,7 +16,7 @@ _LOADBALANCERS_FROM, _HOSTS_FROM = 20, 100
 
 
 def choose_subnet(name: str, owner: str, taken: Iterable[str]) -> str:
-    """The first free /24, searched from a place that depends on the name: the same sandbox gets the same addresses again.
+    """The first free /24, searched from a place that depends on the name: a sandbox gets the same addresses again.
 
     Args:
         name: The sandbox's.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrator.errors import SandboxError
@@ -23,7 +25,9 @@ def debian_of(spec: SandboxSpec, old: Record | None) -> int:
     if old and old.hosts and spec.debian not in (None, old.debian):
         why = f"its hosts run Debian {old.debian}, asked for is {spec.debian}"
         next_step = f"vpsdeploy sandbox down --name {spec.name}, or another --name"
-        raise SandboxError(f"sandbox {spec.name} is of another Debian", why=why, state="nothing was changed", next=next_step)
+        raise SandboxError(
+            f"sandbox {spec.name} is of another Debian", why=why, state="nothing was changed", next=next_step
+        )
     return spec.debian or (old.debian if old else DEFAULT_DEBIAN)
 
 
@@ -44,19 +48,32 @@ def extra_names(spec: SandboxSpec, old: Record | None) -> tuple[str, ...]:
     return tuple(name for name in (old.host_names if old else ()) if name not in wanted)
 
 
-def record_of(spec: SandboxSpec, old: Record | None, *, subnet: str, directory: Path, image: str) -> Record:
-    """The record to be written before anything is made. Known hosts keep their image and file systems.
+def final_names(spec: SandboxSpec, old: Record | None) -> tuple[str, ...]:
+    """Names that the sandbox has in the end: those asked for and those kept, in a fixed order."""
+    kept = () if spec.remove_extra else extra_names(spec, old)
+    return tuple(sorted((*wanted_names(spec, old), *kept), key=_order))
+
+
+def hosts_of(
+    spec: SandboxSpec, old: Record | None, existing: Collection[str], *, subnet: str, image: str
+) -> tuple[HostRecord, ...]:
+    """The hosts to be recorded before any is made.
 
     Args:
-        image: What new hosts are made from.
+        spec: What is asked for.
+        old: What was recorded before.
+        existing: Names of hosts that have a container: they keep their image.
+        subnet: The sandbox's.
+        image: What the other hosts are made from.
     """
     known = {host.name: host for host in old.hosts} if old else {}
-    kept = () if spec.remove_extra else extra_names(spec, old)
-    names = sorted((*wanted_names(spec, old), *kept), key=_order)
-    hosts = tuple(
-        known.get(name) or HostRecord(name, network.address(subnet, name), image, dict(spec.tmpfs)) for name in names
-    )
-    return Record(spec.name, debian_of(spec, old), subnet, str(directory), hosts)
+
+    def host_of(name: str) -> HostRecord:
+        if name not in known:
+            return HostRecord(name, network.address(subnet, name), image, dict(spec.tmpfs))
+        return known[name] if name in existing else replace(known[name], image=image)
+
+    return tuple(host_of(name) for name in final_names(spec, old))
 
 
 def _order(name: str) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Every call of podman: on a storage, a network directory and locks of our own, so that it shares nothing with the user's."""
+"""Every call of podman: on a storage, a network directory and locks of our own, shared with nobody."""
 
 from __future__ import annotations
 
@@ -80,12 +80,17 @@ class Podman:
 
     def env(self) -> Mapping[str, str]:
         """The variables that point podman, and the conmon it leaves behind, at our configuration."""
-        return {"CONTAINERS_CONF": str(self._containers_conf), "CONTAINERS_STORAGE_CONF": str(self._storage_conf)}
+        return {
+            "CONTAINERS_CONF": str(self._containers_conf),
+            "CONTAINERS_STORAGE_CONF": str(self._storage_conf),
+        }
 
     def containers(self, sandbox: str = "") -> tuple[Container, ...]:
         """Containers of one sandbox, or of all."""
         wanted = f"{LABEL}={sandbox}" if sandbox else LABEL
-        text = self.must("list the sandbox's hosts", "ps", "--all", "--filter", f"label={wanted}", "--format", "json")
+        text = self.must(
+            "list the sandbox's hosts", "ps", "--all", "--filter", f"label={wanted}", "--format", "json"
+        )
         return tuple(_container(found) for found in json.loads(text or "[]"))
 
     @property
@@ -102,5 +107,8 @@ def _container(found: Mapping[str, object]) -> Container:
     labels = labels if isinstance(labels, dict) else {}
     name = names[0] if isinstance(names, list) and names else ""
     return Container(
-        str(name), str(labels.get(LABEL, "")), str(labels.get(f"{LABEL}.host", "")), found.get("State") == "running"
+        str(name),
+        str(labels.get(LABEL, "")),
+        str(labels.get(f"{LABEL}.host", "")),
+        found.get("State") == "running",
     )

@@ -28,7 +28,9 @@ class Result:
     def tail(self, lines: int = 5) -> str:
         """The last lines of its complaint; of its output where it did not complain."""
         text = self.stderr.strip() or self.stdout.strip()
-        return "\n".join(text.splitlines()[-lines:]) or f"{self.argv[0]} ended with {self.code} and said nothing"
+        return (
+            "\n".join(text.splitlines()[-lines:]) or f"{self.argv[0]} ended with {self.code} and said nothing"
+        )
 
 
 class Runner(Protocol):
@@ -70,7 +72,14 @@ def run(
         if on_line:
             return _stream(argv, variables, on_line)
         done = subprocess.run(
-            argv, input=stdin, env=variables, timeout=timeout_seconds, capture_output=True, text=True, errors="replace", check=False
+            argv,
+            input=stdin,
+            env=variables,
+            timeout=timeout_seconds,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
         )
     except FileNotFoundError as missing:
         raise SandboxError(f"{argv[0]} is not installed", next=f"apt-get install {argv[0]}") from missing
@@ -81,7 +90,13 @@ def run(
 
 def _stream(argv: Sequence[str], variables: Mapping[str, str], on_line: Callable[[str], None]) -> Result:
     with subprocess.Popen(
-        argv, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, errors="replace"
+        argv,
+        env=variables,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
     ) as process:
         said = []
         for line in process.stderr or ():

@@ -48,7 +48,9 @@ def load(state: StateDir, name: str) -> Record | None:
         return None
     except (ValueError, TypeError, KeyError) as broken:
         next_step = f"vpsdeploy sandbox down --name {name}"
-        raise SandboxError(f"the record of sandbox {name} cannot be read", why=f"{path}: {broken}", next=next_step) from broken
+        raise SandboxError(
+            f"the record of sandbox {name} cannot be read", why=f"{path}: {broken}", next=next_step
+        ) from broken
 
 
 def save(state: StateDir, record: Record) -> None:

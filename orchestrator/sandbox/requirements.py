@@ -15,7 +15,10 @@ PROGRAMS = {
     "ssh-keygen": "openssh-client", "ip": "iproute2", "nsenter": "util-linux", "apt-config": "apt",
 }  # fmt: skip
 # netavark is no program on the PATH.
-_NETAVARK = tuple(Path(place) / "netavark" for place in ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/libexec/podman"))
+_NETAVARK = tuple(
+    Path(place) / "netavark"
+    for place in ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/libexec/podman")
+)
 HOST_MEMORY_BYTES = 192 * 1024**2
 
 
@@ -26,7 +29,9 @@ def check(which: Callable[[str], str | None] = shutil.which, uid: Callable[[], i
     """
     if uid() != 0:
         why = "hosts with systemd and addresses of their own need root"
-        raise SandboxError("the sandbox needs root", why=why, state="nothing was changed", next="sudo vpsdeploy sandbox up")
+        raise SandboxError(
+            "the sandbox needs root", why=why, state="nothing was changed", next="sudo vpsdeploy sandbox up"
+        )
     missing = {package for program, package in PROGRAMS.items() if not which(program)}
     if "podman" not in missing and not any(path.exists() for path in _NETAVARK):
         missing.add("netavark")
@@ -34,7 +39,9 @@ def check(which: Callable[[str], str | None] = shutil.which, uid: Callable[[], i
         packages = " ".join(sorted(missing))
         what = "programs for the sandbox are missing"
         next_step = f"apt-get install --no-install-recommends {packages}"
-        raise SandboxError(what, why=f"missing packages: {packages}", state="nothing was changed", next=next_step)
+        raise SandboxError(
+            what, why=f"missing packages: {packages}", state="nothing was changed", next=next_step
+        )
 
 
 def check_memory(new_hosts: int, meminfo: Path = Path("/proc/meminfo")) -> None:
@@ -46,4 +53,9 @@ def check_memory(new_hosts: int, meminfo: Path = Path("/proc/meminfo")) -> None:
     free = int(fields["MemAvailable"].split()[0]) * 1024
     if free < new_hosts * HOST_MEMORY_BYTES:
         why = f"{free // 1024**2} MiB free, {new_hosts} x {HOST_MEMORY_BYTES // 1024**2} MiB needed"
-        raise SandboxError("not enough memory for the hosts", why=why, state="nothing was changed", next="ask for fewer --hosts")
+        raise SandboxError(
+            "not enough memory for the hosts",
+            why=why,
+            state="nothing was changed",
+            next="ask for fewer --hosts",
+        )

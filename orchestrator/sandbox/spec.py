@@ -27,9 +27,10 @@ class SandboxSpec:
     Attributes:
         name: The sandbox and its stage; several stand side by side.
         hosts: App hosts; None keeps what there is (1 where there is nothing).
-        loadbalancers: Hosts of their own for nginx; with 0 the first app host is the load balancer. None keeps what there is.
+        loadbalancers: Hosts of their own for nginx; with 0 the first app host is the load balancer. None keeps what
+            there is.
         debian: 12 or 13; None keeps what there is (13 where there is nothing).
-        remove_extra: Remove hosts beyond the numbers asked for. Otherwise they are kept: a smaller number never destroys.
+        remove_extra: Remove hosts beyond the numbers asked for. Otherwise they are kept: a number never destroys.
         tmpfs: Path to size ("64m") of small file systems in memory, on hosts made from now on (to test full disks).
         inventory_dir: Where the stage's files go; None is inventories/<name> of the project.
     """

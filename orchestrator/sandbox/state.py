@@ -60,7 +60,15 @@ class StateDir:
 
     def prepare(self) -> None:
         """Make both directories, readable by their owner only."""
-        for path in (self.root, self.podman, self.builds, self.sandboxes, self.run.parent, self.run, self._locks):
+        for path in (
+            self.root,
+            self.podman,
+            self.builds,
+            self.sandboxes,
+            self.run.parent,
+            self.run,
+            self._locks,
+        ):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     @contextmanager

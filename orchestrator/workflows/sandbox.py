@@ -21,6 +21,8 @@ def up(spec: SandboxSpec, project_dir: Path, progress: Progress = quiet) -> Sand
     """Make what is missing, start what is stopped, write the stage inventories/<name>.
 
     Args:
+        spec: What is asked for.
+        project_dir: The project whose stage it becomes.
         progress: Called with one short line for each thing that takes time.
     Raises: SandboxError, UsageError
     """
@@ -59,7 +61,7 @@ def power_on(name: str, host: str) -> None:
     """Start a host that is off and wait until it has booted."""
     one = Lifecycle(Machine()).host(name, host)
     one.start()
-    one.wait_until_booted()
+    one.wait_until_booted(fresh=False)
 
 
 def run(name: str, host: str, argv: Sequence[str], *, stdin: str = "", timeout_seconds: float = 60) -> Result:
