@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from orchestrator.config.fields import (
-    Allowed,
     AppName,
     Cpu,
     Domains,
@@ -20,6 +18,7 @@ from orchestrator.config.fields import (
     NodeRequest,
     RelativePath,
     SharedPaths,
+    Surge,
     Text,
 )
 from orchestrator.model.pool import MAX_INSTANCES, PORT_SPAN
@@ -73,9 +72,7 @@ class ReleaseConfig(_Section):
     drain_seconds: int = Field(
         default=30, ge=5, le=3600, description="Longest wait for open requests of the old pool (seconds)"
     )
-    surge: Annotated[Literal["all", 1], Allowed('"all" or 1')] = Field(
-        default="all", description="New instances that boot at the same time"
-    )
+    surge: Surge = Field(default="all", description="New instances that boot at the same time")
 
 
 class AppConfig(_Section):

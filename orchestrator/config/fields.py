@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 MIN_MEMORY_BYTES = 64 * 1024**2
 """Below this Node itself does not start an application (a bare NestJS process is about 60 MB resident)."""
@@ -87,6 +87,13 @@ def _env_value(value: str) -> str:
     return value
 
 
+def _no_bool(value: Any) -> Any:
+    """Python takes True for 1; a person who wrote true meant something else."""
+    if isinstance(value, bool):
+        raise ValueError
+    return value
+
+
 def looks_secret(key: str) -> bool:
     """Whether an env variable's name says that its value should not be in a file under version control."""
     words = set(key.upper().split("_"))
@@ -126,3 +133,4 @@ EnvKey = Annotated[str, AfterValidator(_env_key)]
 EnvValue = Annotated[
     str, AfterValidator(_env_value), Allowed('text, a number or true/false; "" for an empty value')
 ]
+Surge = Annotated[Literal["all", 1], BeforeValidator(_no_bool), Allowed('"all" or 1')]

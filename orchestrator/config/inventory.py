@@ -34,8 +34,8 @@ def load_stage(project_dir: Path, name: str | None) -> Stage:
     """
     folder = project_dir.absolute() / FOLDER / (name or _only_stage(project_dir))
     file = folder / HOSTS_FILE
-    if not file.is_file() or folder.parent.name != FOLDER:
-        raise _unknown_stage(project_dir, str(name))
+    if name is not None and name not in stage_names(project_dir):
+        raise _unknown_stage(project_dir, name)
     problems, hosts = _hosts(Groups(written := document.read(file)), written)
     problems += problems_in_variable_files(folder)
     if problems:
