@@ -13,7 +13,10 @@ SinceOption = Annotated[
     str, typer.Option("--since", metavar="WHEN", help='As journalctl: "10 min ago", "2026-08-21".')
 ]
 LinesOption = Annotated[
-    int, typer.Option("--lines", "-n", min=0, max=100_000, help="Newest lines of each host.")
+    int | None,
+    typer.Option(
+        "--lines", "-n", min=0, max=1_000_000, help="Newest lines of each host; 100, or all with --since."
+    ),
 ]
 InstanceOption = Annotated[
     str, typer.Option("--instance", "-i", metavar="PORT", help="Only this instance: 4101, or shop@4101.")
@@ -31,7 +34,7 @@ def register(app: typer.Typer) -> None:
 def logs(
     follow: FollowOption = False,
     since: SinceOption = "",
-    lines: LinesOption = 100,
+    lines: LinesOption = None,
     instance: InstanceOption = "",
     host: HostOption = None,
     stage: StageOption = None,

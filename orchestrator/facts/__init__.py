@@ -1,0 +1,1 @@
+"""Reading: an agent's answers as frozen models, without asking for anything."""

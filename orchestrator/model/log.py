@@ -10,13 +10,13 @@ class LogLine:
     """One line.
 
     Attributes:
-        seconds: When, since the epoch, by the host's clock.
+        time: ISO 8601 with microseconds, UTC, by the host's clock: ordered by text.
         host: Inventory name.
         instance: "shop@4101".
         text: As the app wrote it.
     """
 
-    seconds: float
+    time: str
     host: str
     instance: str
     text: str

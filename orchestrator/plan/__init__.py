@@ -1,0 +1,1 @@
+"""Deciding: (config, facts) -> a tuple of steps, without looking at anything else."""

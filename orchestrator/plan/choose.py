@@ -55,6 +55,6 @@ def _usage(what: str, facts: FleetFacts) -> UsageError:
         f"{one.id}  {one.subject}{'  (live)' if one.id == facts.live else ''}".rstrip() for one in kept(facts)
     ]
     return UsageError(
-        what, why="kept on all app hosts:\n" + ("\n".join(lines) or "none"), state=f"nothing was changed; {facts.state()}",
-        next="vpsdeploy releases",
+        what, why="kept on all app hosts:\n" + ("\n".join(lines) or "none"),
+        state=f"nothing was changed; {facts.state()}", next="vpsdeploy releases",
     )  # fmt: skip

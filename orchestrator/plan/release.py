@@ -1,4 +1,4 @@
-"""The steps of a release and of a rollback, in the order of docs/internals.md. Pure: what --dry-run prints is what runs."""
+"""The steps of a release and of a rollback (docs/internals.md). Pure: what --dry-run prints is what runs."""
 
 from __future__ import annotations
 

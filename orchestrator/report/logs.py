@@ -14,4 +14,4 @@ def text(line: LogLine) -> str:
 
 def fields(line: LogLine) -> dict[str, Any]:
     """For programs (kind "log", one event a line)."""
-    return {"time": line.seconds, "host": line.host, "instance": line.instance, "text": line.text}
+    return {"time": line.time, "host": line.host, "instance": line.instance, "text": line.text}

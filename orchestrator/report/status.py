@@ -78,4 +78,5 @@ def _last(host: HostFacts) -> str:
         return ""
     change = host.last
     to = f" {change['to']}" if change.get("to") else ""
-    return f"last on {host.name}: {change.get('verb')}{to} by {change.get('by')} at {change.get('time')}: {change.get('result')}"
+    done = f"{change.get('verb')}{to} by {change.get('by')} at {change.get('time')}"
+    return f"last on {host.name}: {done}: {change.get('result')}"

@@ -21,6 +21,9 @@ from orchestrator.workflows.fleet import Opener, open_over_ssh
 _HOLD_SECONDS = 0.3
 """How long lines wait for older ones of another host (our choice: more than a host's delay, less than is felt)."""
 
+_USUAL_LINES, _MOST_LINES = 100, 1_000_000
+"""Of each host without --lines: enough to see what happens; with --since what was asked for."""
+
 Arrived = LogLine | VpsdeployError | None
 """A line, a host's failure, or a host's end."""
 
@@ -31,21 +34,22 @@ class Wish:
 
     Attributes:
         hosts: Where to look.
-        lines: The newest ones of each host (count).
+        lines: The newest ones of each host (count); None for a hundred, or for all since a time.
         since: As journalctl takes it: "10 min ago", "2026-08-21 09:00"; empty for no limit.
         port: Only this instance's; 0 for all.
         follow: Whether to go on with new lines until Ctrl-C.
     """
 
     hosts: tuple[Host, ...]
-    lines: int = 100
+    lines: int | None = None
     since: str = ""
     port: int = 0
     follow: bool = False
 
     def request(self) -> Answer:
         """The fields of the verb `logs`."""
-        asked: Answer = {"lines": self.lines, "follow": self.follow}
+        default = _MOST_LINES if self.since else _USUAL_LINES
+        asked: Answer = {"lines": default if self.lines is None else self.lines, "follow": self.follow}
         return (
             asked | ({"since": self.since} if self.since else {}) | ({"port": self.port} if self.port else {})
         )
@@ -89,7 +93,7 @@ def _merged(arrived: queue.SimpleQueue[Arrived], running: int, *, follow: bool) 
             else:
                 held.append(got)
         if follow or not running:
-            yield from sorted(held, key=lambda line: line.seconds)
+            yield from sorted(held, key=lambda line: line.time)
             held = []
 
 
