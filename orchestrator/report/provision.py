@@ -70,8 +70,12 @@ def _state(result: ProvisionResult) -> str:
 def _conclusion(result: ProvisionResult) -> str:
     changed = sum(host.counts.changed for host in result.hosts)
     if result.check:
-        return f"nothing was changed: {changed or 'no'} tasks would change something"
-    return f"{changed} tasks changed something" if changed else "nothing had to be changed"
+        return f"nothing was changed: {_tasks(changed)} would change something"
+    return f"{_tasks(changed)} changed something" if changed else "nothing had to be changed"
+
+
+def _tasks(number: int) -> str:
+    return f"{number or 'no'} task{'' if number == 1 else 's'}"
 
 
 def _table(hosts: tuple[HostResult, ...]) -> Iterator[str]:

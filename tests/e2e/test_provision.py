@@ -1,0 +1,220 @@
+"""Bare sandbox hosts are provisioned for real; each wrong input has its own error and changes nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.vps import VPSDEPLOY, Project, project_on_sandbox
+
+pytestmark = pytest.mark.sandbox
+
+MOST_MODULE_CALLS = 24
+
+
+@pytest.fixture(scope="module", name="project")
+def _project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Two hosts, provisioned once."""
+    path = tmp_path_factory.mktemp("provision")
+    with project_on_sandbox(path, "e2e-provision", hosts=2) as project:
+        first = project.vpsdeploy("provision", "host")
+        assert first.returncode == 0, first.stderr
+        yield project
+
+
+def twin(project: Project, tmp_path: Path) -> Project:
+    """A copy of the project with the same hosts, to break."""
+    shutil.copytree(project.path, tmp_path / "twin")
+    return Project(tmp_path / "twin", project.name)
+
+
+def edit(project: Project, old: str, new: str) -> None:
+    """Change the inventory."""
+    file = project.path / "inventories" / project.name / "hosts.yml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def test_a_second_run_changes_nothing_in_few_module_calls(project: Project) -> None:
+    """0 changed, and at most 24 module calls for each host."""
+    result = project.json("provision", "host")[-1]
+    assert [(h["changed"], h["failed"], h["unreachable"]) for h in result["hosts"]] == [(0, 0, 0)] * 2
+    assert all(0 < host["module_calls"] <= MOST_MODULE_CALLS for host in result["hosts"])
+
+
+def test_a_rehearsal_shows_the_difference_and_changes_nothing(project: Project) -> None:
+    """--check after an edit on the host: the diff is shown, the edit stays, a real run puts it right."""
+    path = "/etc/systemd/journald.conf.d/50-vpsdeploy.conf"
+    before = project.on("web-2", "cat", path)
+    project.on("web-2", "sed", "-i", "s/^SystemMaxUse=.*/SystemMaxUse=7M/", path)
+    rehearsal = project.vpsdeploy("provision", "host", "web-2", "--check", "--tags", "base")
+    assert rehearsal.returncode == 0, rehearsal.stderr
+    assert "-SystemMaxUse=7M" in rehearsal.stdout
+    assert rehearsal.stdout.endswith("nothing was changed: 1 task would change something\n")
+    assert "SystemMaxUse=7M" in project.on("web-2", "cat", path)
+    assert project.json("provision", "host", "web-2", "--tags", "base")[-1]["hosts"][0]["changed"] == 1
+    assert project.on("web-2", "cat", path) == before
+
+
+def test_an_unknown_host_key_is_accepted_only_with_its_fingerprint(project: Project, tmp_path: Path) -> None:
+    """The error shows the presented key and the command; another fingerprint is refused, the right one learned."""
+    other = twin(project, tmp_path)
+    known = other.path / "inventories" / other.name / "known_hosts"
+    known.write_text("")
+    refused = other.vpsdeploy("provision", "host", "web-1")
+    assert refused.returncode == 5
+    assert "error: unknown host key on web-1" in refused.stderr
+    (command,) = re.findall(
+        r"vpsdeploy (provision host web-1 --accept-host-key SHA256:\S+ --stage \S+)", refused.stderr
+    )
+    wrong = other.vpsdeploy("provision", "host", "web-1", "--accept-host-key", "SHA256:" + "A" * 43)
+    assert wrong.returncode == 5
+    assert known.read_text() == ""
+    accepted = other.vpsdeploy(*command.split(), "--check")
+    assert accepted.returncode == 0, accepted.stderr
+    assert len(known.read_text().splitlines()) == 1
+
+
+def test_a_changed_host_key_is_never_accepted(project: Project, tmp_path: Path) -> None:
+    """Not even with the presented fingerprint; the message says how to remove the old key."""
+    other = twin(project, tmp_path)
+    known = other.path / "inventories" / other.name / "known_hosts"
+    keys = known.read_text()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
+    public = " ".join((tmp_path / "key.pub").read_text().split()[:2])
+    known.write_text("".join(f"{line.split()[0]} {public}\n" for line in keys.splitlines()))
+    refused = other.vpsdeploy("provision", "host", "web-1")
+    assert refused.returncode == 5
+    assert "error: the host key has changed on web-1" in refused.stderr
+    assert f"-f {known}" in refused.stderr
+    (presented,) = re.findall(r"presents \S+ (SHA256:[^\s,]+)", refused.stderr)
+    again = other.vpsdeploy("provision", "host", "web-1", "--accept-host-key", presented)
+    assert again.returncode == 5
+    assert "has changed" in again.stderr
+
+
+def test_a_wrong_key_is_told(project: Project, tmp_path: Path) -> None:
+    """A key that the host does not know: exit code 5, the key's name, what to type."""
+    other = twin(project, tmp_path)
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "stranger"], check=True)
+    file = other.path / "inventories" / other.name / "hosts.yml"
+    file.write_text(
+        re.sub(
+            r"ansible_ssh_private_key_file: .*",
+            f"ansible_ssh_private_key_file: {tmp_path}/stranger",
+            file.read_text(),
+        )
+    )
+    refused = other.vpsdeploy("provision", "host")
+    assert refused.returncode == 5
+    assert (
+        "web-1 (e2e-provision): the login was refused\nweb-2 (e2e-provision): the login was refused"
+        in refused.stderr
+    )
+    assert f"{tmp_path}/stranger" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("rule", "what"),
+    [
+        ("ann ALL=(ALL) ALL", "sudo needs a password"),
+        ("ann ALL=(root) NOPASSWD: /usr/bin/id", "sudo needs a password"),
+    ],
+)
+def test_sudo_that_refuses_is_told(project: Project, tmp_path: Path, rule: str, what: str) -> None:
+    """A login that may not become root is found before anything is started."""
+    setup = (
+        "id ann >/dev/null 2>&1 || useradd -m -s /bin/bash ann; install -d -o ann -m 0700 /home/ann/.ssh; "
+        "install -o ann -m 0600 /root/.ssh/authorized_keys /home/ann/.ssh/authorized_keys; "
+        f"echo '{rule}' > /etc/sudoers.d/ann"
+    )
+    project.on("web-1", "sh", "-c", setup)
+    other = twin(project, tmp_path)
+    edit(other, "ansible_user: root", "ansible_user: ann")
+    refused = other.vpsdeploy("provision", "host", "web-1")
+    assert refused.returncode == 5, refused.stderr
+    assert f"error: {what} on web-1" in refused.stderr
+
+
+def test_a_sudoer_can_provision(project: Project, tmp_path: Path) -> None:
+    """Not only root: a login with sudo and without a password for it will do."""
+    setup = (
+        "id joe >/dev/null 2>&1 || useradd -m -s /bin/bash joe; install -d -o joe -m 0700 /home/joe/.ssh; "
+        "install -o joe -m 0600 /root/.ssh/authorized_keys /home/joe/.ssh/authorized_keys; "
+        "echo 'joe ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/joe"
+    )
+    project.on("web-2", "sh", "-c", setup)
+    other = twin(project, tmp_path)
+    edit(other, "ansible_user: root", "ansible_user: joe")
+    done = other.vpsdeploy("provision", "host", "web-2")
+    assert done.returncode == 0, done.stderr
+    assert "nothing had to be changed" in done.stdout
+
+
+def test_an_unreachable_host_stops_nobody_who_is_named(project: Project, tmp_path: Path) -> None:
+    """With a host that is down nothing is started; naming the others goes on without it."""
+    other = twin(project, tmp_path)
+    edit(other, "    web-2:\n", "    web-2:\n      ansible_port: 2\n")
+    refused = other.vpsdeploy("provision", "host")
+    assert refused.returncode == 5
+    assert "error: no SSH connection on web-2" in refused.stderr
+    assert "Connection refused" in refused.stderr
+    assert other.vpsdeploy("provision", "host", "web-1", "--check").returncode == 0
+
+
+def test_two_apps_on_one_port_are_refused_and_the_other_host_goes_on(
+    project: Project, tmp_path: Path
+) -> None:
+    """The host that has the port taken fails before it is changed: exit code 7, both hosts in the table."""
+    project.on(
+        "web-2", "sh", "-c", 'printf \'%s\' \'{"app": "blog", "port": 4100}\' > /etc/vpsdeploy/apps/blog.json'
+    )
+    try:
+        refused = project.vpsdeploy("provision", "host")
+    finally:
+        project.on("web-2", "rm", "/etc/vpsdeploy/apps/blog.json")
+    assert refused.returncode == 7
+    assert re.search(r"^web-1 +\d+ +0 +0 +0 ", refused.stdout, re.MULTILINE), refused.stdout
+    assert re.search(r"^web-2 +\d+ +0 +1 +0 ", refused.stdout, re.MULTILINE), refused.stdout
+    assert "error: provisioning failed on web-2" in refused.stderr
+    assert "blog" in refused.stderr
+
+
+def test_an_interrupt_ends_ansible_and_running_again_is_safe(project: Project) -> None:
+    """Ctrl-C in the middle: exit code 130, no process and no private file left, the next run is good."""
+    with subprocess.Popen(
+        [VPSDEPLOY, "provision", "host", "--json"],
+        cwd=project.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout
+        next(line for line in running.stdout if '"kind":"task"' in line)
+        running.send_signal(signal.SIGINT)
+        rest = running.stdout.read()
+        assert running.wait(timeout=30) == 130
+    assert '"kind":"Interrupted"' in rest.splitlines()[-1]
+    pattern = f"ansible_child playbook.*{project.path}"
+    assert subprocess.run(["pgrep", "-f", pattern], check=False, capture_output=True).returncode == 1
+    assert project.vpsdeploy("provision", "host").returncode == 0
+
+
+def test_a_package_installation_that_runs_is_waited_for(project: Project) -> None:
+    """dpkg's lock held by somebody else for a while delays the run and does not fail it."""
+    project.on("web-1", "apt-get", "remove", "-y", "less")
+    hold = (
+        "import fcntl, time; lock = open('/var/lib/dpkg/lock-frontend', 'w'); "
+        "fcntl.lockf(lock, fcntl.LOCK_EX); time.sleep(15)"
+    )
+    project.on("web-1", "systemd-run", "--unit=hold-dpkg", "--collect", "/usr/bin/python3", "-c", hold)
+    done = project.vpsdeploy("provision", "host", "web-1")
+    assert done.returncode == 0, done.stderr
+    assert "install ok installed" in project.on("web-1", "dpkg", "-s", "less")

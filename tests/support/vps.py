@@ -1,0 +1,57 @@
+"""A project with sandbox hosts, and the installed command line, for the end-to-end tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from orchestrator.sandbox.spec import SandboxSpec
+from orchestrator.workflows import sandbox
+
+VPSDEPLOY = Path(sys.executable).with_name("vpsdeploy")
+TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Project:
+    """A project directory whose only stage is a sandbox."""
+
+    path: Path
+    name: str
+
+    def vpsdeploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run the command line in the project's directory."""
+        return subprocess.run(
+            [VPSDEPLOY, *arguments], cwd=self.path, capture_output=True, text=True, check=False,
+            timeout=TIMEOUT_SECONDS,
+        )  # fmt: skip
+
+    def json(self, *arguments: str) -> list[dict[str, Any]]:
+        """Run with --json: the lines, the result last; the command has to succeed."""
+        done = self.vpsdeploy(*arguments, "--json")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def on(self, host: str, *argv: str) -> str:
+        """Run a program on a host as root, past SSH; its standard output."""
+        return sandbox.run(self.name, host, argv, timeout_seconds=TIMEOUT_SECONDS).stdout
+
+
+@contextmanager
+def project_on_sandbox(
+    path: Path, name: str, *, hosts: int = 1, debian: int = 13, config: Sequence[str] = ("app: shop",)
+) -> Iterator[Project]:
+    """Boot hosts, write vpsdeploy.yml; the hosts are removed at the end."""
+    path.mkdir(parents=True, exist_ok=True)
+    (path / "vpsdeploy.yml").write_text("\n".join([*config, ""]))
+    try:
+        sandbox.up(SandboxSpec(name=name, hosts=hosts, loadbalancers=0, debian=debian), path)
+        yield Project(path, name)
+    finally:
+        sandbox.down(name)
