@@ -8,6 +8,12 @@ import subprocess
 from pathlib import Path
 
 CLI = "@nestjs/cli@12"
+SCHEMATIC = (
+    "npx", "--yes", "-p", "@nestjs/schematics@12", "-p", "@angular-devkit/schematics-cli@22", "--",
+    "schematics", "@nestjs/schematics:application",
+)  # fmt: skip
+"""What `nest new` runs: only its question, never an option of the CLI, chooses CommonJS."""
+
 PNPM = "pnpm@10.12.1"
 """A version that runs on every Node that Nest 12 runs on."""
 
@@ -31,7 +37,10 @@ def generate(kind: str, into: Path) -> Path:
     """
     root = into / kind
     manager = "pnpm" if kind == "pnpm" else "npm"
-    _nest(into, "new", kind, "--skip-install", "--skip-git", "--package-manager", manager)
+    if kind == "commonjs":
+        _run(into, *SCHEMATIC, f"--name={kind}", "--type=cjs", "--package-manager=npm", "--language=ts")
+    else:
+        _nest(into, "new", kind, "--skip-install", "--skip-git", "--package-manager", manager)
     if kind == "monorepo":
         _make_monorepo(root)
     if kind == "root-file":
@@ -43,7 +52,11 @@ def generate(kind: str, into: Path) -> Path:
 def _make_monorepo(root: Path) -> None:
     """A second app turns the starter into a monorepo, which Nest 12 builds with rspack."""
     _nest(root, "generate", "app", "shop")
-    needed = {"@rspack/core": "^1.0.0", "webpack-node-externals": "^3.0.0", "tsconfig-paths-webpack-plugin": "^4.0.0"}
+    needed = {
+        "@rspack/core": "^1.0.0",
+        "webpack-node-externals": "^3.0.0",
+        "tsconfig-paths-webpack-plugin": "^4.0.0",
+    }
     package = _read(root)
     package["devDependencies"] |= needed
     _write(root, package)
@@ -62,7 +75,15 @@ def _add_root_file(root: Path) -> None:
 def _lock(root: Path, manager: str) -> None:
     """Resolve the lockfile; leave out what no build needs, so that the tests are quick."""
     package = _read(root)
-    for name in ("@nestjs/mau", "oxlint", "oxlint-tsgolint", "prettier", "@vitest/coverage-v8"):
+    for name in (
+        "@nestjs/mau",
+        "oxlint",
+        "oxlint-tsgolint",
+        "prettier",
+        "@vitest/coverage-v8",
+        "jest",
+        "ts-jest",
+    ):
         package["devDependencies"].pop(name, None)
     if manager == "pnpm":
         package["packageManager"] = PNPM
@@ -80,7 +101,14 @@ def _nest(cwd: Path, *arguments: str) -> None:
 def _run(cwd: Path, *argv: str) -> None:
     env = {**os.environ, "CI": "true"}
     done = subprocess.run(
-        argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=600
+        argv,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
     )
     assert done.returncode == 0, f"{argv}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
 

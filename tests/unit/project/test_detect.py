@@ -50,7 +50,10 @@ def test_a_pinned_manager_must_match_the_lockfile(tmp_path: Path) -> None:
     ("controller", "path"),
     [
         ("@Controller('health') class H { @Get() @HealthCheck() a() {} @Get('live') b() {} }", "/health"),
-        ("@Controller({ path: 'health' }) class H { @Get('ready') a() {} @Get('live') b() {} }", "/health/ready"),
+        (
+            "@Controller({ path: 'health' }) class H { @Get('ready') a() {} @Get('live') b() {} }",
+            "/health/ready",
+        ),
         ("@Controller() class H { @Get('healthz') a() {} }", "/healthz"),
         ("app.setGlobalPrefix('api'); @Controller('health') class H { @Get() a() {} }", "/api/health"),
         ("// @Controller('health') { @Get()\n@Controller('cats') class C { @Get() a() {} }", ""),
@@ -66,7 +69,11 @@ def test_settings_win(tmp_path: Path) -> None:
     """What vpsdeploy.yml says replaces what was found."""
     settings = BuildSettings(command="make app", output="out", entry="out/app.js")
     project = detect(lay(tmp_path, {"package.json": PACKAGE}), settings)
-    assert (project.build_command, project.output, project.entry_candidates) == ("make app", "out", ("out/app.js",))
+    assert (project.build_command, project.output, project.entry_candidates) == (
+        "make app",
+        "out",
+        ("out/app.js",),
+    )
 
 
 def test_a_monorepo_project_is_named_to_the_build(tmp_path: Path) -> None:
