@@ -22,7 +22,7 @@ class AgentError(Exception):
         *,
         why: str = "",
         state: str = "",
-        next: str = "",
+        next: str = "",  # noqa: A002 - the word of the protocol
         **facts: Any,
     ) -> None:
         super().__init__(what)

@@ -50,8 +50,8 @@ def parse(raw: Any, app: str) -> Manifest:
         raise UsageError("the manifest is wrong", why=f"its digest is {raw.get('digest')!r}")
     entries = tuple(_entry(file) for file in files)
     check_tree(entry.path for entry in entries)
-    texts = (str(raw.get(name) or "")[:1000] for name in ("revision", "subject", "entry"))
-    return Manifest(raw["digest"], *texts, entries)
+    revision, subject, entry = (str(raw.get(name) or "")[:1000] for name in ("revision", "subject", "entry"))
+    return Manifest(raw["digest"], revision, subject, entry, entries)
 
 
 def _entry(file: Any) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from orchestrator.agent import durable
+from orchestrator.agent import durable, history
 from orchestrator.agent.layout import AppLayout
 
 _GREEN_OFFSET = 100
@@ -72,6 +72,14 @@ def is_served(app: AppLayout, colour: str) -> bool:
 def current(app: AppLayout) -> str | None:
     """The release that was confirmed last; None before the first."""
     return app.current.readlink().name if app.current.is_symlink() else None
+
+
+def previous(app: AppLayout) -> str | None:
+    """The release that was live before the current one: what a rollback goes back to."""
+    now = current(app)
+    confirmed = (line for line in history.last(app.history_file, 10_000) if line.get("verb") == "confirm")
+    older = [line.get("from") for line in confirmed if line.get("to") == now and line.get("from") != now]
+    return older[-1] if older else None
 
 
 def _pool(raw: Any) -> Pool | None:

@@ -53,11 +53,11 @@ class Systemd:
         """Run a command as a unit of its own, that outlives us."""
         self._checked(["systemd-run", f"--unit={unit}", "--collect", "--quiet", *options, "--", *command])
 
-    def journal(self, unit: str, lines: int) -> str:
-        """The last lines of a unit's current or last run, messages only."""
-        return self._run(
-            ["journalctl", f"--unit={unit}", f"--lines={lines}", "--output=cat", "--no-pager", "--quiet"]
-        ).output.rstrip("\n")
+    def journal(self, unit: str, lines: int, since: float) -> str:
+        """What a unit itself wrote last, messages only; `since` in seconds since the epoch."""
+        self._run(["journalctl", "--sync"])
+        wanted = [f"_SYSTEMD_UNIT={unit}", f"--lines={lines}", f"--since=@{int(since)}"]
+        return self._run(["journalctl", *wanted, "--output=cat", "--no-pager", "--quiet"]).output.rstrip("\n")
 
     def _checked(self, arguments: Sequence[str]) -> Finished:
         done = self._run(arguments)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from pathlib import Path
 
 from orchestrator.agent import durable, envfile, pools, releases, slots, unitfile
 from orchestrator.agent.call import Call

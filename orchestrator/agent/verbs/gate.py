@@ -80,7 +80,7 @@ class _Probe(threading.Thread):
         except ConnectionRefusedError:
             status, self.last = 0, f"nothing listens on 127.0.0.1:{self.port}"
         except TimeoutError:
-            status, self.last = 0, f"{url} was accepted, but not answered within {wait:.3g} s"
+            status, self.last = 0, f"{url} was accepted, but not answered (last wait {wait:.1f} s)"
         except (OSError, http.client.HTTPException) as error:
             status, self.last = 0, f"{url} was cut off: {type(error).__name__} {error}".rstrip()
         finally:
@@ -116,7 +116,7 @@ def _tell(call: Call, probes: list[_Probe], told: set[int]) -> None:
 def _fail_on_crash(call: Call, probes: list[_Probe]) -> None:
     """`start` has set the counters of restarts to 0, so any restart is a crash of this release."""
     shown = call.systemd.show(
-        [probe.unit for probe in probes], ["ActiveState", "SubState", "NRestarts", "Result", "ExecMainStatus"]
+        [probe.unit for probe in probes], ["ActiveState", "SubState", "NRestarts", "ExecMainStatus"]
     )
     for probe in probes:
         unit = shown[probe.unit]
@@ -126,11 +126,19 @@ def _fail_on_crash(call: Call, probes: list[_Probe]) -> None:
             or unit["ActiveState"] not in ("active", "activating")
             or unit["SubState"] == "auto-restart"
         ):
-            journal = call.systemd.journal(probe.unit, _JOURNAL_LINES) or "(the journal is empty)"
-            how = f"{unit['Result']}, exit status {unit['ExecMainStatus']}, {restarts} restarts"
-            raise _failed(
-                probe, f"{probe.unit.removesuffix('.service')} crashed ({how}); its last lines:\n{journal}"
-            )
+            raise _failed(probe, _obituary(call, probe, unit, restarts))
+
+
+def _obituary(call: Call, probe: _Probe, unit: dict[str, str], restarts: int) -> str:
+    """How an instance ended, with what it wrote since `start` made its slot.
+
+    systemd forgets the exit status when it starts the unit again, so a status of 0 says nothing.
+    """
+    started = (call.app.slot(probe.port) / "env").stat().st_mtime
+    journal = call.systemd.journal(probe.unit, _JOURNAL_LINES, started) or "(it wrote nothing)"
+    status = f", exit status {unit['ExecMainStatus']}" if unit["ExecMainStatus"] != "0" else ""
+    how = f"state {unit['SubState']}, {restarts} restarts{status}"
+    return f"{probe.unit.removesuffix('.service')} crashed ({how}); its last lines:\n{journal}"
 
 
 def _failed(probe: _Probe, why: str) -> ReleaseFailed:

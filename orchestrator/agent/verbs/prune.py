@@ -13,9 +13,12 @@ from orchestrator.agent.verbs.receive import sweep_app
 
 
 def prune(call: Call) -> dict[str, Any]:
-    """Keep the newest releases, and those that run or that `current` names."""
+    """Keep the newest releases, those that run, the current and the previous one."""
     app, keep = call.app, max(1, call.request.count("keep"))
-    needed = {pool.release for pool in pools.read(app).values() if pool} | {pools.current(app)}
+    needed = {pool.release for pool in pools.read(app).values() if pool} | {
+        pools.current(app),
+        pools.previous(app),
+    }
     removed = [name for name in releases.identifiers(app)[:-keep] if name not in needed]
     for name in removed:
         durable.remove_tree(app.release(name))

@@ -78,9 +78,8 @@ def _copy(content: IO[bytes], target: Path, name: str) -> int:
     """Write one file and check it while writing. Returns: its length in bytes."""
     digest, size = hashlib.sha256(), 0
     mode = 0o755 if name.endswith("x") else 0o644
-    with open(
-        os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode), "wb", buffering=0
-    ) as file:
+    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
+    with os.fdopen(descriptor, "wb", buffering=0) as file:
         while chunk := content.read(_CHUNK_BYTES):
             digest.update(chunk)
             _write_all(file.fileno(), chunk)

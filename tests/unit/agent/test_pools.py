@@ -1,0 +1,131 @@
+"""start, stop, flip, confirm, return, drain, boot, prune: what runs and who is live."""
+
+from __future__ import annotations
+
+from tests.unit.agent.conftest import BLUE, GREEN, RELEASES, Host
+
+
+def test_start_runs_the_instances_of_a_pool(host: Host) -> None:
+    """Slots, drop-in and record agree, and the units run."""
+    host.ship(RELEASES[0], env={"A": 'x"y'})
+    assert host.call("start", release=RELEASES[0], colour=BLUE)["ports"] == [4001, 4002]
+    assert host.systemd.running == {"shop@4001.service", "shop@4002.service"}
+    assert (
+        (host.app.slot(4001) / "env")
+        .read_text()
+        .startswith('NODE_ENV="production"\nA="x\\"y"\nPORT="4001"\n')
+    )
+    assert "MemoryMax=536870912\n" in host.app.drop_in(4001).read_text()
+
+
+def test_a_second_start_of_the_same_release_keeps_it_warm(host: Host) -> None:
+    """Nothing is restarted."""
+    host.ship(RELEASES[0])
+    host.call("start", release=RELEASES[0], colour=BLUE)
+    assert host.call("start", release=RELEASES[0], colour=BLUE)["warm"] is True
+
+
+def test_the_live_pool_cannot_be_overwritten_stopped_or_drained(host: Host) -> None:
+    """Each of the three would drop requests."""
+    host.live(RELEASES[0], BLUE)
+    host.ship(RELEASES[1])
+    for answer in (
+        host.call("start", release=RELEASES[1], colour=BLUE),
+        host.call("stop", colour=BLUE),
+        host.call("drain", colour=BLUE, timeout_seconds=1),
+    ):
+        assert answer["kind"] == "ReleaseFailed"
+    assert host.systemd.running == {"shop@4001.service", "shop@4002.service"}
+
+
+def test_a_first_release_that_failed_can_be_stopped(host: Host) -> None:
+    """Blue is live by default, but nobody confirmed it."""
+    host.ship(RELEASES[0])
+    host.call("start", release=RELEASES[0], colour=BLUE)
+    assert host.call("stop", colour=BLUE)["stopped"] is True
+
+
+def test_a_flip_arms_its_timer_and_goes_back_without_a_confirm(host: Host) -> None:
+    """What the timer calls puts blue back and leaves nothing pending."""
+    host.live(RELEASES[0], BLUE)
+    assert host.call("flip", colour=GREEN, confirm_seconds=60)["from"] == BLUE
+    assert (host.app.green_marker.exists(), "vpsdeploy-return-shop.timer" in host.systemd.running) == (
+        True,
+        True,
+    )
+    answer = host.words(["return", "--request", '{"protocol":1,"app":"shop"}'])
+    assert (answer["returned"], answer["live"]) == (True, BLUE)
+    assert host.call("facts")["pending"] is None
+    assert host.call("confirm", colour=GREEN, release=RELEASES[0])["kind"] == "ReleaseFailed"
+
+
+def test_returning_twice_is_no_error(host: Host) -> None:
+    """The second time there is nothing to undo."""
+    host.call("flip", colour=GREEN, confirm_seconds=60)
+    assert [host.call("return")["returned"] for _ in range(2)] == [True, False]
+
+
+def test_confirm_stops_the_timer_and_names_the_release(host: Host) -> None:
+    """`current` is what people and cron follow."""
+    host.live(RELEASES[0], GREEN)
+    assert host.app.current.readlink().name == RELEASES[0]
+    assert "vpsdeploy-return-shop.timer" not in host.systemd.running
+    assert not host.app.pending_file.exists()
+
+
+def test_flipping_to_the_live_pool_changes_nothing(host: Host) -> None:
+    """And it says so."""
+    assert host.call("flip", colour=BLUE, confirm_seconds=60)["changed"] is False
+
+
+def test_flipping_back_during_a_flip_leaves_nothing_pending(host: Host) -> None:
+    """The confirmed pool needs no timer."""
+    host.call("flip", colour=GREEN, confirm_seconds=60)
+    assert host.call("flip", colour=BLUE, confirm_seconds=60)["changed"] is True
+    assert host.call("facts")["pending"] is None
+
+
+def test_a_drained_pool_is_stopped_and_history_says_what_was_cut(host: Host) -> None:
+    """One connection that stays open until the deadline is counted."""
+    host.live(RELEASES[0], BLUE)
+    host.live(RELEASES[1], GREEN)
+    (host.layout.proc / "net/tcp").write_text(f"head\n 0: 0100007F:{4001:04X} 0100007F:9999 01 rest\n")
+    assert host.call("drain", colour=BLUE, timeout_seconds=0)["scheduled"] is True
+    host.words(["drain", "--request", '{"protocol":1,"app":"shop","colour":"blue"}'])
+    facts = host.call("facts")
+    assert (facts["pools"][BLUE], facts["last"]["figures"]["cut_connections"]) == (None, 1)
+    assert "shop@4101.service" in host.systemd.running
+    assert "shop@4001.service" not in host.systemd.running
+
+
+def test_a_release_that_is_still_draining_comes_back_warm(host: Host) -> None:
+    """A quick rollback restarts nothing and cancels the drain."""
+    host.live(RELEASES[0], BLUE)
+    host.live(RELEASES[1], GREEN)
+    host.call("drain", colour=BLUE, timeout_seconds=60)
+    assert host.call("start", release=RELEASES[0], colour=BLUE)["warm"] is True
+    assert host.call("facts")["pools"][BLUE]["state"] == "running"
+    assert "vpsdeploy-drain-shop.service" not in host.systemd.running
+
+
+def test_boot_takes_back_a_flip_and_starts_what_should_run(host: Host) -> None:
+    """After a power loss the confirmed pool is live and both recorded pools are started."""
+    host.live(RELEASES[0], BLUE)
+    host.ship(RELEASES[1])
+    host.call("start", release=RELEASES[1], colour=GREEN)
+    host.call("flip", colour=GREEN, confirm_seconds=60)
+    host.systemd.running.clear()
+    host.words(["boot"])
+    assert host.call("facts")["live"] == BLUE
+    assert host.systemd.running >= {"shop@4001.service", "shop@4101.service"}
+
+
+def test_prune_never_removes_what_runs_or_the_previous_release(host: Host) -> None:
+    """Failed releases that are newer do not push them out; files that nobody links go."""
+    host.live(RELEASES[0], BLUE)
+    host.live(RELEASES[1], GREEN)
+    host.call("stop", colour=BLUE)
+    host.ship(RELEASES[2], {"dist/main.js": b"other"})
+    host.ship("20261122000004-dddddddd", {"dist/main.js": b"third"})
+    answer = host.call("prune", keep=1)
+    assert (answer["removed"], answer["files"]) == ([RELEASES[2]], 1)

@@ -1,0 +1,86 @@
+"""offer, receive, assemble."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from tests.unit.agent.conftest import RELEASES, Host, archive, bundle, make_settings
+
+
+def test_a_release_holds_the_files_and_links_of_its_bundle(host: Host) -> None:
+    """Files are hard links into the store, the shared directory leads to the app's, node to the chosen version."""
+    host.ship(RELEASES[0], {"dist/main.js": b"main", "uploads/.keep": b""})
+    release = host.app.release(RELEASES[0])
+    assert (release / "app/dist/main.js").read_bytes() == b"main"
+    assert (release / "app/dist/main.js").stat().st_nlink == 2
+    assert str((release / "app/uploads").readlink()) == "/srv/shop/shared/uploads"
+    assert str((release / "node").readlink()) == "/opt/node/v24.21.0"
+    assert (release / "settings.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_the_host_has_is_not_asked_for_again(host: Host) -> None:
+    """The second offer of the same content misses nothing."""
+    host.ship(RELEASES[0])
+    assert host.call("offer", manifest=bundle({"dist/main.js": b"main"})[0])["missing"] == []
+
+
+def test_a_wrong_digest_is_refused_and_what_arrived_right_is_kept(host: Host) -> None:
+    """The right file is in the store, the wrong one is nowhere."""
+    right = hashlib.sha256(b"right").hexdigest()
+    answer = host.call("receive", archive({right: b"right", "0" * 64: b"wrong"}), count=2)
+    assert answer["kind"] == "ReleaseFailed"
+    assert host.app.stored(right).exists()
+    assert not host.app.stored("0" * 64).exists()
+    assert not list(host.app.incoming.iterdir())
+
+
+def test_a_transfer_that_breaks_off_is_an_error(host: Host) -> None:
+    """A stream cut in the middle is reported as such."""
+    content = bytes(range(256)) * 4096
+    stream = archive({hashlib.sha256(content).hexdigest(): content})
+    assert host.call("receive", stream[: len(stream) // 2], count=1)["kind"] == "ReleaseFailed"
+
+
+def test_a_member_that_is_no_digest_is_refused(host: Host) -> None:
+    """No path of a stream is ever written to."""
+    answer = host.call("receive", archive({"../../etc/passwd": b"x"}), count=1)
+    assert (answer["kind"], answer["why"]) == ("ReleaseFailed", "it holds '../../etc/passwd'")
+
+
+def test_a_damaged_file_of_the_store_is_removed_and_named(host: Host) -> None:
+    """The next offer asks for it again, and the release then works."""
+    host.ship(RELEASES[0])
+    stored = host.app.stored(hashlib.sha256(b"main").hexdigest())
+    stored.write_bytes(b"niam")
+    assert host.ship(RELEASES[1])["missing"] == [hashlib.sha256(b"main").hexdigest()]
+    assert host.ship(RELEASES[1])["release"] == RELEASES[1]
+
+
+def test_assembling_twice_is_no_error_but_another_content_is(host: Host) -> None:
+    """A release never changes once it exists."""
+    assert host.ship(RELEASES[0])["event"] == "result"
+    assert host.ship(RELEASES[0])["event"] == "result"
+    assert host.ship(RELEASES[0], env={"A": "1"})["what"] == "the release exists already"
+
+
+def test_settings_that_would_add_lines_to_a_unit_file_are_refused(host: Host) -> None:
+    """The entry and the limits are written into a file that systemd reads as root."""
+    for settings in (
+        {"entry": "dist/main.js\nUser=root"}, {"entry": "dist/%n.js"}, {"limits": {"memory": "1\nUser=root"}},
+        {"limits": {"cpu": "100%\n"}}, {"env": {"A\nB": "1"}}, {"env": {"PORT": "1"}}, {"shared": ["../../etc"]},
+    ):  # fmt: skip
+        assert host.ship(RELEASES[0], **settings)["kind"] == "UsageError", settings
+    assert not list(host.app.releases.iterdir())
+
+
+def test_a_release_for_other_ports_than_provisioned_is_refused(host: Host) -> None:
+    """nginx would not find its instances."""
+    assert host.ship(RELEASES[0], port=5000)["kind"] == "HostNotReady"
+    assert host.ship(RELEASES[0], instances=3)["kind"] == "HostNotReady"
+
+
+def test_a_manifest_that_was_not_offered_cannot_be_assembled(host: Host) -> None:
+    """The digest must name an offer."""
+    answer = host.call("assemble", release=RELEASES[0], manifest_digest="0" * 64, settings=make_settings())
+    assert "was not offered" in json.dumps(answer)
