@@ -1,0 +1,10 @@
+same "the wrapper runs the agent, isolated" "facts 0 1" /usr/local/bin/vpsdeploy-agent facts
+same "only root can change it" "root:root 644" stat -c '%U:%G %a' /usr/local/lib/vpsdeploy/agent.pyz
+same "the host knows its stage" molecule python3 -c 'import json; print(json.load(open("/etc/vpsdeploy/host.json"))["stage"])'
+same "the app's facts are there" "shop 4000 2" \
+  python3 -c 'import json; a = json.load(open("/etc/vpsdeploy/apps/shop.json")); print(a["app"], a["port"], a["instances"])'
+same "apps are started at boot" enabled systemctl is-enabled vpsdeploy-boot.service
+expect "the boot unit is right" systemd-analyze verify vpsdeploy-boot.service
+systemctl start vpsdeploy-boot.service
+same "the boot unit runs the agent" active systemctl is-active vpsdeploy-boot.service
+systemctl stop vpsdeploy-boot.service
