@@ -204,7 +204,11 @@ class Lifecycle:
             progress(f"removing {', '.join(containers)}")
         self._remove_containers(containers)
         if podman.call("network", "exists", network_name(name)).ok:
-            podman.must("remove the sandbox's network", "network", "rm", network_name(name))
+            # --force: also hosts that a podman, left alone by a killed `up`, makes just now. Without the network it fails.
+            podman.must(
+                "remove the sandbox's network", "network", "rm", "--force", "--time", "0", network_name(name)
+            )
+        self._remove_containers([container.name for container in podman.containers(name)])
         if found:
             inventory.remove(Path(found.inventory_dir))
         known = self._state.sandbox(name).is_dir()

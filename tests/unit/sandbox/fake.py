@@ -18,6 +18,7 @@ class FakeRunner:
         self.answers = dict(answers or {})
         self.calls: list[tuple[str, ...]] = []
         self.envs: list[Mapping[str, str]] = []
+        self.inputs: list[tuple[str, float]] = []
 
     def __call__(
         self,
@@ -31,8 +32,11 @@ class FakeRunner:
         """Remember and answer."""
         self.calls.append(tuple(argv))
         self.envs.append(env or {})
+        self.inputs.append((stdin, timeout_seconds))
         answer = next((a for words, a in self.answers.items() if set(words.split()) <= set(argv)), 0)
-        code, text = answer if isinstance(answer, tuple) else (answer, "") if isinstance(answer, int) else (0, answer)
+        code, text = (
+            answer if isinstance(answer, tuple) else (answer, "") if isinstance(answer, int) else (0, answer)
+        )
         if on_line:
             for line in text.splitlines():
                 on_line(line)

@@ -34,7 +34,9 @@ def test_a_deb822_stanza_names_several_suites() -> None:
 
 def test_a_stanza_without_a_key_is_checked_against_debians_own() -> None:
     """No Signed-By, and a key inside the file, both fall back to Debian's keyring: never to no check at all."""
-    inline = DEB822.replace("/usr/share/keyrings/mirror.gpg", "\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQINBF")
+    inline = DEB822.replace(
+        "/usr/share/keyrings/mirror.gpg", "\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n mQINBF"
+    )
     found = debian_sources({"a.sources": inline})
     assert {dict(source.options)["signed-by"] for source in found} == {ARCHIVE_KEYRING}
     assert found[0].components == ("main", "contrib")
@@ -42,7 +44,8 @@ def test_a_stanza_without_a_key_is_checked_against_debians_own() -> None:
 
 def test_a_disabled_stanza_and_sources_only_stanzas_are_ignored() -> None:
     """Enabled: no, and Types: deb-src, are not mirrors to install from."""
-    text = "Types: deb\nEnabled: no\nURIs: http://off/\nSuites: trixie\n\nTypes: deb-src\nURIs: http://src/\nSuites: trixie\n"
+    disabled = "Types: deb\nEnabled: no\nURIs: http://off/\nSuites: trixie\n"
+    text = f"{disabled}\nTypes: deb-src\nURIs: http://src/\nSuites: trixie\n"
     assert debian_sources({"a.sources": text}) == PUBLIC
 
 
@@ -58,7 +61,10 @@ def test_one_line_entries_with_options_and_comments() -> None:
     assert found[0].line("bookworm") == (
         "deb [signed-by=/k.gpg trusted=yes] http://one/debian bookworm main non-free-firmware"
     )
-    assert found[1].line("trixie") == f"deb [signed-by={ARCHIVE_KEYRING}] http://one/security trixie-security main"
+    assert (
+        found[1].line("trixie")
+        == f"deb [signed-by={ARCHIVE_KEYRING}] http://one/security trixie-security main"
+    )
     assert len(found) == 2
 
 

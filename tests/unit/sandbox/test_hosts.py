@@ -43,7 +43,14 @@ def test_run_arguments() -> None:
         *("run", "--detach", "--replace", "--name", "try.web-1", "--hostname", "web-1"),
         *("--label", f"{LABEL}=try", "--label", f"{LABEL}.host=web-1"),
         *("--network", "vpsdeploy-try", "--ip", "10.200.1.101"),
-        *("--http-proxy=false", "--no-hosts", "--pull=never", "--systemd=always", "--privileged", "--pids-limit=-1"),
+        *(
+            "--http-proxy=false",
+            "--no-hosts",
+            "--pull=never",
+            "--systemd=always",
+            "--privileged",
+            "--pids-limit=-1",
+        ),
         *("--ulimit", "nofile=10000:10000", "--ulimit", "nproc=20000:20000"),
         *("--tmpfs", "/srv:rw,exec,mode=0755,size=64m", "image:1", "/usr/lib/vpsdeploy-sandbox/init"),
     )
@@ -67,7 +74,10 @@ def test_a_host_has_booted_when_systemd_and_sshd_say_so() -> None:
 
 def test_a_failed_unit_is_named() -> None:
     """A fresh host that is degraded is an error with the unit's name; a used one is its owner's business."""
-    answers = {"is-system-running": (1, "degraded\n"), "list-units --failed": "x.service loaded failed failed X\n"}
+    answers = {
+        "is-system-running": (1, "degraded\n"),
+        "list-units --failed": "x.service loaded failed failed X\n",
+    }
     with pytest.raises(SandboxError) as caught:
         host(FakeRunner(answers))[0].wait_until_booted(fresh=True)
     assert caught.value.why == "failed: x.service"

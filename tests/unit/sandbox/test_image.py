@@ -93,7 +93,9 @@ def test_the_tree_has_the_modes_of_a_host(tmp_path: Path) -> None:
     finally:
         os.umask(before)
     tree = tmp_path / "tree"
-    modes = {str(path.relative_to(tree)): path.stat().st_mode & 0o777 for path in tree.rglob("*") if path.is_file()}
+    modes = {
+        str(path.relative_to(tree)): path.stat().st_mode & 0o777 for path in tree.rglob("*") if path.is_file()
+    }
     assert modes.pop(image.INIT.lstrip("/")) == 0o755
     assert set(modes.values()) == {0o644}
     assert {"etc/npmrc", "usr/local/share/ca-certificates/corp.crt"} <= set(modes)
