@@ -28,8 +28,6 @@ def project(tmp_path: Path) -> Path:
     """A project with as little as `detect` needs."""
     (tmp_path / "package.json").write_text(json.dumps(_PACKAGE))
     (tmp_path / "package-lock.json").write_text("{}")
-        '{"compilerOptions": {"rootDir": "./src", "outDir": "./dist"}}'
-    )
     return tmp_path
 
 
