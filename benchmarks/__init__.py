@@ -1,0 +1,1 @@
+"""Figures of docs/benchmarks.md, measured on sandbox hosts; each beside its floor in the same run."""

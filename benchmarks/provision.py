@@ -1,0 +1,78 @@
+"""How long provisioning takes, against its floor and its limits.
+
+python -m benchmarks.provision [--hosts 10] [--rounds 5]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks import floor
+from orchestrator.sandbox.spec import SandboxSpec
+from orchestrator.workflows import sandbox
+
+NAME = "bench-provision"
+VPSDEPLOY = Path(sys.executable).with_name("vpsdeploy")
+
+
+def main() -> None:
+    """Measure and print a table; the hosts are removed at the end."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hosts", type=int, default=10, help="hosts of the large run (count)")
+    parser.add_argument("--rounds", type=int, default=5, help="runs that a median is taken of (count)")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        project = Path(directory)
+        (project / "vpsdeploy.yml").write_text("app: shop\n")
+        try:
+            _measure(project, options.hosts, options.rounds)
+        finally:
+            sandbox.down(NAME)
+
+
+def _measure(project: Path, hosts: int, rounds: int) -> None:
+    sandbox.up(SandboxSpec(name=NAME, hosts=2, loadbalancers=0), project)
+    first = _provision(project, "web-1")["seconds"]
+    plain = floor.seconds(NAME, "web-1", "web-2")
+    _show("first provision, one host", first, f"{first / plain:.2f} x the floor of {plain:.1f} s (limit 1.6)")
+    again = [_provision(project, "web-1") for _ in range(rounds)]
+    one = _median(again)
+    _show("second provision, one host", one, "limit 8 s, goal 3 s")
+    print(f"module calls of it: {again[-1]['hosts'][0]['module_calls']} (limit 24, goal 8)")
+    sandbox.up(SandboxSpec(name=NAME, hosts=hosts, loadbalancers=0), project)
+    _provision(project)
+    all_of_them = _median([_provision(project) for _ in range(rounds)])
+    _show(f"second provision, {hosts} hosts", all_of_them, f"{all_of_them / one:.2f} x one host (limit 3)")
+
+
+def _provision(project: Path, *hosts: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [VPSDEPLOY, "provision", "host", *hosts, "--json"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def _median(results: list[dict[str, Any]]) -> float:
+    return statistics.median(result["seconds"] for result in results)
+
+
+def _show(title: str, seconds: float, against: str) -> None:
+    print(f"{title:<32} {seconds:7.1f} s   {against}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
