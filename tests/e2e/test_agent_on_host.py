@@ -158,7 +158,7 @@ def test_a_503_fails_the_gate_and_a_drain_stops_the_pool(agent: RemoteAgent) -> 
     assert "answered 503 for 10 s (limit 10 s)" in answer["why"]
     assert agent.call("drain", colour="green", timeout_seconds=30)["scheduled"] is True
     _eventually(lambda: agent.call("facts")["pools"]["green"] is None)
-    assert agent.shell("systemctl is-active shop@4101").strip() == b"inactive"
+    assert agent.shell("systemctl is-active shop@4101 || true").strip() == b"inactive"
 
 
 def test_exec_runs_in_the_sandbox_of_the_unit(agent: RemoteAgent) -> None:
