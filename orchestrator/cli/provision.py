@@ -12,7 +12,7 @@ _group = typer.Typer(no_args_is_help=True, help="Turn bare Debian servers into p
 
 HostsArgument = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[HOST]...", help="Inventory names; all hosts of the stage where none is given."),
+    typer.Argument(metavar="HOST", help="Inventory names; all hosts of the stage where none is given."),
 ]
 CheckOption = Annotated[bool, typer.Option("--check", help="Show what would change, and change nothing.")]
 TagsOption = Annotated[

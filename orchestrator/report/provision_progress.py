@@ -93,7 +93,6 @@ class LiveTable:
         self._live = Live(
             get_renderable=self._table, console=Console(stderr=True), transient=True, refresh_per_second=8
         )
-        self._live.start()
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -103,6 +102,9 @@ class LiveTable:
     def host(self, progress: HostProgress, ended: TaskEnded | None) -> None:
         """Shown at the next redraw; a failure stays above the table."""
         self._rows[progress.name] = progress
+        # Only now: the redrawing thread must not run yet when Ansible is forked off.
+        if self._live and not self._live.is_started:
+            self._live.start()
         if ended and ended.failure and self._live:
             self._live.console.print(_failed(f"{progress.name}: {ended.task}: {ended.status}"))
 

@@ -103,12 +103,19 @@ class _Stop:
         self.asked += 1
         if self.asked == 1:
             self._deadline = time.monotonic() + END_SECONDS
-            if self.pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(os.getpgid(self.pid), signal.SIGINT)
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(os.getpgid(self.pid), signal.SIGINT)
 
     def overdue(self) -> bool:
         """Whether Ansible is to be killed now (ansible-runner's cancel callback)."""
         if not self.asked:
             return False
-        return self.asked > 1 or not self.pid or time.monotonic() > self._deadline
+        if self.asked > 1 or not self.pid or time.monotonic() > self._deadline:
+            return True
+        # Again: Ansible loses an interrupt that comes while it is forking a worker (seen with 2.19).
+        self._pass_on()
+        return False

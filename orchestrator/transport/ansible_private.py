@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -60,7 +61,7 @@ def run_dir() -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        _remove(path)
         os.close(held)
 
 
@@ -79,7 +80,27 @@ def _sweep(base: Path) -> None:
     """Delete the directories of runs that have died."""
     for path in base.glob(f"{_PREFIX}*"):
         if _is_abandoned(path):
-            shutil.rmtree(path, ignore_errors=True)
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """End what still works with the directory, then delete it.
+
+    Ansible's workers are sessions of their own: they outlive a killed Ansible until their task is done. Every
+    process of a run names the run's directory in its arguments, and no other process does: the name is random.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        if int(process.name) != os.getpid() and _names(process, path):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(int(process.name), signal.SIGKILL)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _names(process: Path, path: Path) -> bool:
+    try:
+        return os.fsencode(path) in (process / "cmdline").read_bytes()
+    except OSError:
+        return False
 
 
 def _is_abandoned(path: Path) -> bool:

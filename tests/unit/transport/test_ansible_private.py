@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -68,3 +69,10 @@ def test_somebody_elses_directory_is_refused(runtime: Path) -> None:
     base.symlink_to(runtime)
     with pytest.raises(HostNotReady, match="not safe"):
         ansible_private.base_dir()
+
+
+def test_processes_of_a_run_end_with_it() -> None:
+    """A process that works with the directory is gone when the directory is."""
+    with ansible_private.run_dir() as path:
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(path)])
+    assert process.wait(timeout=10) == -signal.SIGKILL
