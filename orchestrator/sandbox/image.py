@@ -11,6 +11,7 @@ from pathlib import Path
 
 from orchestrator.errors import SandboxError
 from orchestrator.sandbox.controller import Surroundings
+from orchestrator.sandbox.mounts import MOUNTS, mounts_below
 from orchestrator.sandbox.podman import LABEL, Podman
 from orchestrator.sandbox.process import Runner
 from orchestrator.sandbox.spec import SUITES
@@ -32,6 +33,22 @@ _HOOKS = (
     'chroot "$1" systemctl enable vpsdeploy-sandbox-hostkeys.service',
     # Each host makes its own.
     'rm -f "$1"/etc/ssh/ssh_host_*',
+)
+
+# When we are killed, the whole build ends at once, and its mounts end with it: it has processes and mounts of its own.
+_ALONE = (
+    *("setpriv", "--pdeathsig", "KILL", "--"),
+    *(
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        "--",
+    ),
 )
 
 
@@ -82,22 +99,25 @@ class ImageStore:
     ) -> None:
         progress(f"Debian {debian}: building the image (about a minute, once)")
         for left_over in self._state.builds.glob(f"{debian}-*"):
-            shutil.rmtree(left_over, ignore_errors=True)
+            # Never delete through a mount: a killed build may have this machine's own /dev mounted there.
+            if not mounts_below(left_over, MOUNTS.read_text("utf-8")):
+                shutil.rmtree(left_over, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=f"{debian}-", dir=self._state.builds) as scratch:
             tree, tar = Path(scratch) / "tree", Path(scratch) / "image.tar"
             write_tree(tree, surroundings)
-            self._bootstrap(debian, arguments(debian, surroundings, tree, tar), progress)
+            self._bootstrap(debian, arguments(debian, surroundings, tree, tar), scratch, progress)
             progress(f"Debian {debian}: storing the image")
             self._podman.must("store the image", "import", "--change", f"LABEL {LABEL}.image={debian}", str(tar), name,
                               timeout_seconds=600)  # fmt: skip
 
-    def _bootstrap(self, debian: int, argv: tuple[str, ...], progress: Callable[[str], None]) -> None:
+    def _bootstrap(
+        self, debian: int, argv: tuple[str, ...], scratch: str, progress: Callable[[str], None]
+    ) -> None:
         def report(line: str) -> None:
             if line.startswith("I: ") and line.endswith("..."):
                 progress(f"Debian {debian}: {line[3:-3]}")
 
-        # setpriv: the build must not go on alone when we are killed.
-        result = self._run(("setpriv", "--pdeathsig", "TERM", "--", "mmdebstrap", *argv), on_line=report)
+        result = self._run((*_ALONE, "mmdebstrap", *argv), env={"TMPDIR": scratch}, on_line=report)
         if not result.ok:
             why = result.tail(8)
             raise SandboxError(

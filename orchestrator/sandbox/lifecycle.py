@@ -204,7 +204,7 @@ class Lifecycle:
             progress(f"removing {', '.join(containers)}")
         self._remove_containers(containers)
         if podman.call("network", "exists", network_name(name)).ok:
-            # --force: also hosts that a podman, left alone by a killed `up`, makes just now. Without the network it fails.
+            # --force: also hosts that a podman left alone by a killed `up` makes just now.
             podman.must(
                 "remove the sandbox's network", "network", "rm", "--force", "--time", "0", network_name(name)
             )

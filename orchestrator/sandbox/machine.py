@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 from orchestrator.errors import SandboxError
+from orchestrator.sandbox.mounts import MOUNTS, mounts_below
 from orchestrator.sandbox.namespace import Namespace
 from orchestrator.sandbox.podman import Podman
 from orchestrator.sandbox.process import Runner, run
@@ -54,8 +54,8 @@ class Machine:
         self.podman.call("rmi", "--all", "--force")
         self._namespace.remove()
         # Never delete through a mount: what it shows may be somebody else's.
-        for place in (self.state.podman, self.state.run):
-            for mount in mounts_below(place, Path("/proc/self/mounts").read_text("utf-8")):
+        for place in (self.state.root, self.state.run):
+            for mount in mounts_below(place, MOUNTS.read_text("utf-8")):
                 self._unmount(mount)
         for path in (self.state.root, self.state.run / "storage", self.state.run / "libpod"):
             shutil.rmtree(path, ignore_errors=True)
@@ -70,10 +70,3 @@ class Machine:
                 why=result.tail(),
                 next="vpsdeploy sandbox down --all, again",
             )
-
-
-def mounts_below(place: Path, mounts: str) -> tuple[str, ...]:
-    """Mount points in or at a directory, the deepest first, out of the text of /proc/self/mounts."""
-    points = (line.split()[1] for line in mounts.splitlines())
-    found = {point for point in points if Path(point).is_relative_to(place)}
-    return tuple(sorted(found, key=len, reverse=True))

@@ -70,7 +70,7 @@ def test_a_missing_image_is_built_and_left_overs_go(tmp_path: Path) -> None:
     left_over = tmp_path / "root/builds/13-killed"
     left_over.mkdir()
     one.ensure(13, PLAIN, said.append)
-    assert runner.called("mmdebstrap")[0][:3] == ("setpriv", "--pdeathsig", "TERM")
+    assert runner.called("mmdebstrap")[0][:3] == ("setpriv", "--pdeathsig", "KILL")
     assert runner.called("podman import")
     assert "Debian 13: installing essential packages" in said
     assert not list((tmp_path / "root/builds").iterdir())

@@ -9,7 +9,8 @@ import pytest
 
 from orchestrator.errors import SandboxError
 from orchestrator.sandbox import requirements
-from orchestrator.sandbox.machine import Machine, mounts_below
+from orchestrator.sandbox.machine import Machine
+from orchestrator.sandbox.mounts import mounts_below
 from orchestrator.sandbox.namespace import Namespace
 from orchestrator.sandbox.podman import LABEL, Podman
 from orchestrator.sandbox.process import run
