@@ -5,20 +5,20 @@ trap 'exit $failures' EXIT
 # expect WHAT COMMAND…: the command succeeds.
 expect() {
   what=$1; shift
-  if answer=$("$@" 2>&1); then return; else fail "$what" "$answer"; fi
+  answer=$("$@" 2>&1) || fail "$what" "$answer"
 }
 
 # refuse WHAT COMMAND…: the command fails.
 refuse() {
   what=$1; shift
-  if answer=$("$@" 2>&1); then fail "$what" "$answer"; else :; fi
+  ! answer=$("$@" 2>&1) || fail "$what" "it succeeded: $answer"
 }
 
 # same WHAT WANTED COMMAND…: the command prints this; what it grumbles does not count.
 same() {
   what=$1 wanted=$2; shift 2
   answer=$("$@" 2>/dev/null)
-  if [ "$answer" = "$wanted" ]; then return; else fail "$what" "wanted $wanted, got $answer"; fi
+  [ "$answer" = "$wanted" ] || fail "$what" "wanted $wanted, got $answer"
 }
 
 # has WHAT PART COMMAND…: the command prints this among other things.

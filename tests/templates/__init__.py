@@ -1,0 +1,1 @@
+"""Templates before the programs that read them."""

@@ -1,0 +1,114 @@
+"""Every template, rendered from its role's defaults, before the program that will read it on the host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import roles
+from tests.templates.conftest import Judge
+
+ALL = [(role, name) for role in roles.NAMES for name in roles.templates(role)]
+UNITS = [(role, name) for role, name in ALL if name.startswith("etc/systemd/system/")]
+
+NGINX_CASES: dict[str, dict[str, Any]] = {
+    "without an app": {"nginx_app": "", "nginx_upstreams": []},
+    "one host": {"nginx_upstreams": ["127.0.0.1"]},
+    "several hosts": {"nginx_upstreams": ["10.0.0.11", "10.0.0.12", "2001:db8::11"]},
+    "with names": {"nginx_domains": ["shop.example.com", "www.shop.example.com"]},
+    "no health path": {"nginx_health_path": ""},
+    "health path is the root": {"nginx_health_path": "/"},
+    "without IPv6": {"nginx_ipv6_enabled": False},
+}
+
+
+@pytest.mark.parametrize(("role", "name"), ALL)
+def test_template_says_who_manages_it_and_ends_in_a_newline(role: str, name: str) -> None:
+    """An administrator who opens the file learns who will overwrite it; JSON and HTML have no place for that."""
+    text = roles.render(role, name)
+    assert text.endswith("\n")
+    assert "Managed by vpsdeploy" in text or name.endswith((".json.j2", ".html.j2"))
+    assert "{{" not in text.replace("${{", "")
+
+
+@pytest.mark.parametrize(("role", "name"), UNITS)
+def test_unit_is_accepted_by_systemd(role: str, name: str, tmp_path: Path, judge: Judge) -> None:
+    """No unknown key, no wrong value; programs that only exist on the host are stood in for."""
+    instance = name.removesuffix(".j2").replace("system/app", "system/my-shop").replace("@.", "@4001.")
+    lines = roles.render(role, name).splitlines()
+    lines = ["ExecStart=/bin/true" if line.startswith("ExecStart=/") else line for line in lines]
+    unit = tmp_path / Path(instance).name
+    unit.write_text("\n".join(lines) + "\n")
+    said = judge("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(unit))
+    assert unit.name not in said
+
+
+def test_app_s_sandbox_scores_1_3_or_better(tmp_path: Path, judge: Judge) -> None:
+    """systemd's own figure for what a broken app could still reach; 10 is worst."""
+    unit = tmp_path / "my-shop@4001.service"
+    unit.write_text(roles.render("app", "etc/systemd/system/app@.service.j2"))
+    judge("systemd-analyze", "security", "--offline=yes", "--threshold=13", "--no-pager", str(unit))
+
+
+@pytest.mark.parametrize("admin", ["admin", ""])
+def test_sudo_rules_are_accepted_by_visudo(admin: str, tmp_path: Path, judge: Judge) -> None:
+    """A rule that sudo cannot read would lock everybody out of root."""
+    rules = tmp_path / "vpsdeploy"
+    rules.write_text(roles.render("access", "etc/sudoers.d/vpsdeploy.j2", access_admin_user=admin))
+    judge("visudo", "--check", "--strict", "--file", str(rules))
+
+
+@pytest.mark.parametrize("balancers", [[], ["10.0.0.10"], ["2001:db8::10"], ["10.0.0.10", "2001:db8::10"]])
+def test_closed_ports_are_accepted_by_nft(balancers: list[str], tmp_path: Path, judge: Judge) -> None:
+    """With and without load balancers elsewhere, of either address family."""
+    rules = tmp_path / "ports.nft"
+    rules.write_text(roles.render("app", "etc/vpsdeploy/ports/app.nft.j2", app_loadbalancers=balancers))
+    judge("nft", "--check", "--file", str(rules))
+
+
+@pytest.mark.parametrize("values", NGINX_CASES.values(), ids=NGINX_CASES.keys())
+def test_load_balancer_s_files_are_accepted_by_nginx(
+    values: dict[str, Any], tmp_path: Path, judge: Judge
+) -> None:
+    """The whole tree, moved below a directory of the test."""
+    nginx_tree(tmp_path, values)
+    judge("nginx", "-t", "-q", "-c", str(tmp_path / "etc/nginx/nginx.conf"), "-e", "stderr")
+
+
+def nginx_tree(root: Path, values: dict[str, Any]) -> None:
+    """Render nginx's files below root, with every absolute path moved there too."""
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    temporary = [f"{kind}_temp_path {root}/run/{kind};" for kind in kinds]
+    for name in roles.templates("nginx"):
+        if "sites-enabled" in name and values.get("nginx_app") == "":
+            continue
+        target = root / name.removesuffix(".j2")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        text = roles.render("nginx", name, **values)
+        for moved in ("/etc/nginx/", "/var/log/nginx/", "/run/nginx.pid"):
+            text = text.replace(f" {moved}", f" {root}{moved}")
+        # Nor may a test make the machine's own directories, or listen on its ports.
+        text = text.replace("http {", "\n".join(["http {", *temporary]))
+        target.write_text(text.replace(":80 ", ":18080 ").replace("listen 80", "listen 18080"))
+    for directory in ("var/log/nginx", "run"):
+        (root / directory).mkdir(parents=True)
+    (root / "etc/nginx/mime.types").write_text("types { text/html html; }\n")
+
+
+def test_the_only_host_is_never_counted_out() -> None:
+    """Marking the only host as failed would turn a hiccup into an outage; with several it keeps the rest fast."""
+    one = roles.render("nginx", "etc/nginx/sites-enabled/app.conf.j2", nginx_upstreams=["127.0.0.1"])
+    two = roles.render(
+        "nginx", "etc/nginx/sites-enabled/app.conf.j2", nginx_upstreams=["10.0.0.11", "10.0.0.12"]
+    )
+    assert "max_fails=0" in one
+    assert "max_fails=0" not in two
+
+
+def test_host_facts_are_json() -> None:
+    """The agent reads them with a strict parser."""
+    text = roles.render("agent", "etc/vpsdeploy/host.json.j2", agent_stage="production", agent_roles=["app"])
+    assert json.loads(text) == {"stage": "production", "roles": ["app"]}

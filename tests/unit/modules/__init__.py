@@ -1,0 +1,1 @@
+"""Our own Ansible modules, away from any host."""
