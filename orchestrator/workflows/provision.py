@@ -13,6 +13,8 @@ from orchestrator.config import AppConfig
 from orchestrator.errors import ConfigError, Interrupted, ProvisionFailed, UsageError, VpsdeployError
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.provision import Event, Output, ProvisionResult, TaskEnded
+from orchestrator.project.node_request import detect_node
+from orchestrator.project.package_json import read_package
 from orchestrator.report.provision_progress import Progress
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import (
@@ -170,13 +172,20 @@ def variables(config: AppConfig, stage: Stage, keys: tuple[str, ...], agent: Pat
         "vpsdeploy_port": config.port,
         "vpsdeploy_instances": config.instances,
         "vpsdeploy_domains": list(config.domains),
-        "vpsdeploy_node": config.node,
+        "vpsdeploy_node": node_request(config),
         "vpsdeploy_shared": list(config.shared),
         "vpsdeploy_limits": config.limits.model_dump(),
         "vpsdeploy_deploy_keys": list(keys),
         "vpsdeploy_agent_pyz": str(agent),
         "vpsdeploy_health_path": config.health.path,
     }
+
+
+def node_request(config: AppConfig) -> str:
+    """The Node that a release of this project will ask for; a host can be provisioned without the project, too."""
+    if config.node_is_set or not (config.source_dir / "package.json").is_file():
+        return config.node
+    return detect_node(config.source_dir, read_package(config.source_dir), "").value
 
 
 def _provision(

@@ -45,6 +45,7 @@ def edit(project: Project, old: str, new: str) -> None:
 def test_a_second_run_changes_nothing_in_few_module_calls(project: Project) -> None:
     """0 changed, and at most 24 module calls for each host."""
     result = project.json("provision", "host")[-1]
+    assert [change for host in result["hosts"] for change in host["changes"]] == []
     assert [(h["changed"], h["failed"], h["unreachable"]) for h in result["hosts"]] == [(0, 0, 0)] * 2
     assert all(0 < host["module_calls"] <= MOST_MODULE_CALLS for host in result["hosts"])
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.config import AppConfig
+from orchestrator.config import AppConfig, load
 from orchestrator.errors import (
     ConfigError,
     HostUnreachable,
@@ -111,6 +111,16 @@ def test_the_play_is_told_the_contract(world: World) -> None:
         "vpsdeploy_limits": {"memory": "512M", "cpu": "100%"}, "vpsdeploy_deploy_keys": ["ssh-ed25519 AAAA"],
         "vpsdeploy_health_path": "/health",
     }  # fmt: skip
+
+
+def test_the_node_is_the_projects_own(tmp_path: Path) -> None:
+    """vpsdeploy.yml wins; else what the project asks for; "lts" where there is no project."""
+    (tmp_path / "vpsdeploy.yml").write_text("app: shop\n")
+    assert provision.node_request(load(tmp_path)) == "lts"
+    (tmp_path / "package.json").write_text('{"name": "shop", "engines": {"node": "22.x"}}')
+    assert provision.node_request(load(tmp_path)) == "22"
+    (tmp_path / "vpsdeploy.yml").write_text('app: shop\nnode: "24"\n')
+    assert provision.node_request(load(tmp_path)) == "24"
 
 
 def test_one_host_of_several(world: World) -> None:
