@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import VpsdeployError
@@ -46,18 +45,18 @@ class SshFleet:
         on_event: OnEvent | None = None,
     ) -> Answer:
         """One verb on one host (see Fleet.call)."""
-        session = self.start(host, verb, request, body)
+        session = self.begin(host, verb, request)
         try:
+            session.send(body)
+            session.end()
             return _answer(host, verb, session, on_event)
         finally:
             session.close()
 
-    def start(
-        self, host: str, verb: str, request: Answer, body: Iterable[bytes] = (), *, pty: bool = False
-    ) -> Session:
-        """Run a verb and send its request; the caller reads what it streams."""
-        session = self._connection(host).run(agent_protocol.command(verb), pty=pty)
-        session.send(chain([agent_protocol.request_line(self._app, self._by, request)], body))
+    def begin(self, host: str, verb: str, request: Answer) -> Session:
+        """Run a verb and send its request line; the caller sends and reads what follows."""
+        session = self._connection(host).run(agent_protocol.command(verb))
+        session.send([agent_protocol.request_line(self._app, self._by, request)])
         return session
 
     def close(self) -> None:

@@ -52,7 +52,8 @@ def is_dead(owner: dict[str, Any], me: Owner, proc: Path = Path("/proc")) -> boo
     my_machine, _, my_boot = me.machine_id.partition("/")
     if not machine or machine != my_machine or owner.get("host") != me.host:
         return False
-    return boot != my_boot or _started(proc, int(owner.get("pid", 0))) != owner.get("pid_started")
+    started = _started(proc, int(owner.get("pid", 0)))
+    return boot != my_boot or not started or started != owner.get("pid_started")
 
 
 def _user() -> str:

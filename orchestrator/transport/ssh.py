@@ -36,15 +36,13 @@ class Connection:
     def __init__(self, host: Host, user: str, fabric_connection: fabric.Connection) -> None:
         self.host, self.user, self._fabric = host, user, fabric_connection
 
-    def run(self, command: str, *, pty: bool = False) -> Session:
+    def run(self, command: str) -> Session:
         """Start a command on a channel of its own.
 
         Raises: HostUnreachable: the connection is gone.
         """
         try:
             channel = self._fabric.transport.open_session(timeout=CONNECT_TIMEOUT_SECONDS)
-            if pty:
-                channel.get_pty(**_terminal_size())
             channel.exec_command(command)
         except (OSError, EOFError, ssh_errors.ssh_exception()) as error:
             raise ssh_errors.lost(self.host, error) from error
@@ -139,10 +137,3 @@ def _transport_factory(stage: Stage, name: str) -> Any:
 def _signature_types(key_types: set[str]) -> set[str]:
     """An RSA key signs with SHA-2. Source: RFC 8332, section 3."""
     return key_types | ({"rsa-sha2-512", "rsa-sha2-256"} if "ssh-rsa" in key_types else set())
-
-
-def _terminal_size() -> dict[str, int]:
-    import shutil
-
-    size = shutil.get_terminal_size()
-    return {"width": size.columns, "height": size.lines}

@@ -6,6 +6,7 @@ Writing blocks while SSH's flow-control window is full, so a 100 MB stream holds
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orchestrator.transport import ssh_errors
@@ -28,7 +29,7 @@ class Session:
         self._stderr = b""
 
     def send(self, blocks: Iterable[bytes]) -> None:
-        """Write to standard input and close it.
+        """Write to standard input.
 
         A command that has stopped reading is no error here: its answer says why.
         Raises: HostUnreachable: the connection is gone.
@@ -36,10 +37,14 @@ class Session:
         try:
             for block in blocks:
                 self.channel.sendall(block)
-            self.channel.shutdown_write()
         except OSError as error:
             if not self._answered():
                 raise ssh_errors.lost(self.host, error) from error
+
+    def end(self) -> None:
+        """Close standard input."""
+        with suppress(OSError):  # a lost connection shows when the answer is read
+            self.channel.shutdown_write()
 
     def lines(self) -> Iterator[bytes]:
         """Standard output line by line, as it comes; the last one perhaps without its newline."""

@@ -57,7 +57,8 @@ def _run(unit: str, properties: list[str], argv: list[str], *, terminal: bool) -
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return subprocess.run([*command, "--", *argv], check=False).returncode
+        # env looks the program up on the unit's PATH; systemd-run would look on its own.
+        return subprocess.run([*command, "--", "/usr/bin/env", "--", *argv], check=False).returncode
     except KeyboardInterrupt:
         subprocess.run(["systemctl", "stop", "--no-block", f"{unit}.service"], check=False)
         return 130

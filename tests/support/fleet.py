@@ -1,0 +1,173 @@
+"""A fleet in memory: the agent's verbs on hosts that are dictionaries, and failures at any step.
+
+What it holds to is docs/internals.md; tests/e2e hold the real agent to the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from orchestrator.errors import LockHeld, ReleaseFailed
+from orchestrator.model.fleet import Host, Stage
+
+Json = dict[str, Any]
+APP = "shop"
+VERSION = "1+abc"
+
+
+def stage(*names: str, balancers: Iterable[str] = ()) -> Stage:
+    """A stage of app hosts; load balancers are hosts of their own, or the first app host."""
+    lbs = tuple(balancers)
+    both = frozenset({"app", "loadbalancer"})
+    apps = tuple(
+        Host(name, f"10.0.0.{n}", groups=both if not lbs and n == 1 else frozenset({"app"}))
+        for n, name in enumerate(names, 1)
+    )
+    rest = tuple(
+        Host(name, f"10.0.1.{n}", groups=frozenset({"loadbalancer"})) for n, name in enumerate(lbs, 1)
+    )
+    return Stage("production", Path("hosts.yml"), Path("known_hosts"), (*apps, *rest))
+
+
+class FakeHost:
+    """One host: what its disk says."""
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.live: str | None = "blue" if host.is_loadbalancer else None
+        self.pools: dict[str, Json | None] = {"blue": None, "green": None}
+        self.pending: Json | None = None
+        self.lock: Json | None = None
+        self.releases: list[str] = []
+        self.store: set[str] = set()
+        self.current = ""
+        self.history: list[Json] = []
+
+    def facts(self, _: Json) -> Json:
+        """Everything, as the agent says it."""
+        return {
+            "version": VERSION, "arch": "x86_64", "memory_bytes": 1 << 32, "disk_free_bytes": 1 << 34,
+            "inodes_free": 1 << 20, "node_versions": ["24.21.0"], "apps": {APP: {}}, "live": self.live,
+            "pools": self.pools, "pending": self.pending, "lock": self.lock, "current": self.current or None,
+            "releases": [{"id": one, "node": "24.21.0"} for one in self.releases], "instances": [],
+            "last": self.history[-1] if self.history else None,
+        }  # fmt: skip
+
+    def do_lock(self, request: Json) -> Json:
+        """Take the lock unless another owner has it."""
+        if self.lock and self.lock["owner"] != request["owner"]:
+            raise LockHeld("another release is running", host=self.host.name, why=self.lock["message"])
+        self.lock = {"owner": request["owner"], "message": request["message"]}
+        return {"token": f"token-{self.host.name}"}
+
+    def unlock(self, _: Json) -> Json:
+        """Give it back."""
+        self.lock = None
+        return {"released": True}
+
+    def offer(self, request: Json) -> Json:
+        """Name the files that the store lacks."""
+        digests = [file["digest"] for file in request["manifest"]["files"]]
+        return {"missing": [one for one in digests if one not in self.store], "bytes": 0}
+
+    def assemble(self, request: Json) -> Json:
+        """Keep the release."""
+        self.releases.append(request["release"])
+        return {"release": request["release"]}
+
+    def start(self, request: Json) -> Json:
+        """Put the pool on record."""
+        self.pools[request["colour"]] = {"release": request["release"], "ports": [4101], "state": "running"}
+        return {"ports": [4101]}
+
+    def gate(self, _: Json) -> Json:
+        """Healthy at once."""
+        return {"instances": [{"port": 4101, "seconds": 0.1, "attempts": 1}]}
+
+    def flip(self, request: Json) -> Json:
+        """Route to the pool until the timer says otherwise."""
+        if self.live != request["colour"]:
+            self.pending = {"from": self.live, "to": request["colour"]}
+            self.live = request["colour"]
+        return {}
+
+    def confirm(self, request: Json) -> Json:
+        """Stay; remember the release."""
+        self.pending = None
+        if self.host.is_app:
+            self.current = request["release"]
+        self.history.append({"verb": "confirm", "to": request["release"]})
+        return {}
+
+    def return_(self, _: Json) -> Json:
+        """Back to where a flip came from."""
+        pending, self.pending = self.pending, None
+        if pending:
+            self.live = pending["from"]
+        return {"returned": bool(pending)}
+
+    def drain(self, request: Json) -> Json:
+        """In memory nobody is connected: the pool ends at once. The live one is refused."""
+        if self.live == request["colour"]:
+            raise ReleaseFailed("the pool is live", host=self.host.name)
+        self.pools[request["colour"]] = None
+        return {"scheduled": True}
+
+    def stop(self, request: Json) -> Json:
+        """End a pool that nobody is on."""
+        return self.drain(request)
+
+    def prune(self, _: Json) -> Json:
+        """Keep everything."""
+        return {"removed": []}
+
+    def answer(self, verb: str, request: Json) -> Json:
+        """Carry out any verb but `receive`."""
+        if verb == "history":
+            return {"lines": self.history}
+        name = {"lock": "do_lock", "return": "return_"}.get(verb, verb)
+        act: Callable[[Json], Json] = getattr(self, name)
+        return act(request)
+
+
+class FakeFleet:
+    """The hosts of a stage, as a workflow sees them.
+
+    Args:
+        of: The stage.
+        fail: Called before each verb with (host, verb): raises to make it fail.
+    """
+
+    def __init__(self, of: Stage, fail: Callable[[str, str], None] | None = None) -> None:
+        self.hosts = {host.name: FakeHost(host) for host in of.hosts}
+        self.fail = fail
+        self.calls: list[tuple[str, str]] = []
+        self.sent = b""
+
+    def open(self, host: str) -> None:
+        """Always reachable."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def call(
+        self, host: str, verb: str, request: Json, *, body: Iterable[bytes] = (), on_event: object = None
+    ) -> Json:
+        """One verb on one host."""
+        self.calls.append((host, verb))
+        if self.fail:
+            self.fail(host, verb)
+        if verb == "receive":
+            self.sent += b"".join(body)
+            return {"stored": request["count"], "bytes": len(self.sent)}
+        return self.hosts[host].answer(verb, request)
+
+    def summary(self) -> set[tuple[str | None, str]]:
+        """(live colour, the release of that colour's pool) over load balancers and app hosts: one pair when whole."""
+        lives = {host.live for host in self.hosts.values() if host.host.is_loadbalancer}
+        apps = [host for host in self.hosts.values() if host.host.is_app]
+        return {
+            (live, (host.pools[live or "blue"] or {}).get("release", "")) for live in lives for host in apps
+        }
