@@ -141,6 +141,7 @@ class Lifecycle:
         if not podman.call("network", "exists", network_name(made.name)).ok:
             resolv_conf = Path("/etc/resolv.conf").read_text("utf-8", errors="replace")
             podman.must("make the sandbox's network", *network_arguments(made.name, made.subnet, resolv_conf))
+            podman.name_bridge(network_name(made.name))
 
     def _ensure_key(self, name: str) -> str:
         path = self._state.key_file(name)

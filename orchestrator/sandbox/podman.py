@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -92,6 +93,19 @@ class Podman:
             "list the sandbox's hosts", "ps", "--all", "--filter", f"label={wanted}", "--format", "json"
         )
         return tuple(_container(found) for found in json.loads(text or "[]"))
+
+    def name_bridge(self, network: str) -> None:
+        """Give a network that no host uses yet a bridge name that no other podman would choose.
+
+        podman numbers its bridges by what it sees; two storages would come to share one. `--interface-name` is newer
+        than Debian 12's podman.
+        """
+        path = self._state.podman / "networks" / f"{network}.json"
+        settings = json.loads(path.read_text("utf-8"))
+        digest = hashlib.sha256(f"{self._state.root}:{network}".encode()).hexdigest()[:8]
+        beside = path.with_suffix(".new")
+        beside.write_text(json.dumps({**settings, "network_interface": f"vpsd-{digest}"}), "utf-8")
+        beside.replace(path)
 
     @property
     def _storage_conf(self) -> Path:
