@@ -117,7 +117,7 @@ class LiveTable:
 
         table = Table(box=None, pad_edge=False)
         for heading in ("host", "task", "", "changed", "failed"):
-            table.add_column(heading, no_wrap=True, overflow="ellipsis")
+            table.add_column(heading, no_wrap=True, overflow="ellipsis", min_width=len(heading))
         for row in self._rows.values():
             counts = (
                 Text(str(row.changed), "yellow" if row.changed else ""),

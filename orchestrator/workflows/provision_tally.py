@@ -53,7 +53,7 @@ class Tally:
         match event:
             case TaskStarted():
                 self._hosts[event.host].task = event.task
-                return self._progress(event.host)
+                return self._progress(event.host, running=1)
             case TaskEnded():
                 self._end(self._hosts[event.host], event)
                 return self._progress(event.host)
@@ -76,9 +76,9 @@ class Tally:
             host.failed += 1
             host.failure = event.failure
 
-    def _progress(self, name: str) -> HostProgress:
+    def _progress(self, name: str, running: int = 0) -> HostProgress:
         host = self._hosts[name]
-        return HostProgress(name, host.n, self._of.get(name, 0), host.task, host.changed, host.failed)
+        return HostProgress(name, host.n + running, self._of.get(name, 0), host.task, host.changed, host.failed)
 
     def results(self) -> tuple[HostResult, ...]:
         """What came out, for every host."""

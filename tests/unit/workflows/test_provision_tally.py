@@ -33,7 +33,7 @@ def test_progress_is_task_n_of_m() -> None:
     """A started task is shown by name, an ended one counts."""
     tally = Tally(("web-1",), Clock())
     tally.add(PlanKnown({"web-1": 4}))
-    assert tally.add(TaskStarted("web-1", "Install")) == HostProgress("web-1", 0, 4, "Install")
+    assert tally.add(TaskStarted("web-1", "Install")) == HostProgress("web-1", 1, 4, "Install")
     ended = TaskEnded("web-1", "Install", TaskStatus.CHANGED, module_calls=1, change=Change("Install"))
     assert tally.add(ended) == HostProgress("web-1", 1, 4, "Install", changed=1)
 
