@@ -121,7 +121,7 @@ def test_the_first_release_has_nothing_to_drain() -> None:
 @pytest.mark.parametrize("of", [ONE, TWO], ids=["one host", "two and two"])
 @pytest.mark.parametrize("verb", BEFORE_FLIP + AFTER_FLIP)
 def test_a_failing_step_leaves_users_on_the_old_release(of: Stage, verb: str) -> None:
-    """Whatever step fails on whichever host: the old release is live everywhere, the new pool is gone, no lock stays."""
+    """Whatever fails where: the old release is live everywhere, the new pool is gone, no lock stays."""
     fleet = live_fleet(of)
     fleet.fail = fail_at(verb, ReleaseFailed("it broke", why="because"))
     with pytest.raises(ReleaseFailed) as caught:
@@ -161,7 +161,7 @@ def test_ctrl_c_undoes_what_was_begun(verb: str, monkeypatch: pytest.MonkeyPatch
     fleet = live_fleet(TWO)
     from orchestrator.workflows.transaction import Transaction
 
-    real = Transaction._act  # noqa: SLF001 - Ctrl-C comes in the main thread, between a step's begin and its end
+    real = Transaction._act
 
     def act(self: Transaction, running: Any) -> Any:
         answers = real(self, running)

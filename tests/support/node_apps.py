@@ -1,0 +1,70 @@
+"""Bundles of tiny Node apps that behave well, or badly in one way each: no registry, no build, quick to release."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+from orchestrator.model.bundle import Bundle, BundleFile, Manifest
+from orchestrator.project.archive import write
+from orchestrator.project.bundle import content_digest
+
+_SERVER = """
+const http = require('node:http');
+const health = (res) => { HEALTH };
+const server = http.createServer((req, res) => {
+  if (req.url === '/health') return health(res);
+  let body = '';
+  req.on('data', (chunk) => { body += chunk; });
+  req.on('end', () => { res.setHeader('content-type', 'application/json');
+    res.end(body || JSON.stringify({ text: 'TEXT', release: process.env.VPSDEPLOY_RELEASE, pid: process.pid })); });
+});
+process.on('SIGTERM', () => server.close(() => process.exit(0)));
+LISTEN
+"""
+_LISTEN = "server.listen(Number(process.env.PORT), () => console.log('listening: TEXT'));"
+BEHAVIOURS = {
+    "good": ("res.end('ok')", _LISTEN),
+    "answers 404": ("res.statusCode = 404; res.end()", _LISTEN),
+    "answers 503": ("res.statusCode = 503; res.end()", _LISTEN),
+    "hangs": ("", _LISTEN),
+    "never listens": ("res.end('ok')", "setInterval(() => undefined, 1000);"),
+    "crashes at boot": ("res.end('ok')", "throw new Error('no database: TEXT');"),
+}
+
+
+def bundle(
+    directory: Path, text: str, behaviour: str = "good", ballast_bytes: int = 0, app: str = "shop"
+) -> Path:
+    """Write a bundle file.
+
+    Args:
+        directory: Where to.
+        text: What the app answers on /.
+        behaviour: A key of BEHAVIOURS.
+        ballast_bytes: Size of a further file that does not compress.
+        app: The app's name.
+    """
+    health, listen = BEHAVIOURS[behaviour]
+    source = _SERVER.replace("HEALTH", health).replace("LISTEN", listen).replace("TEXT", text)
+    tree = directory / f"tree-{text}"
+    contents = {"dist/main.js": source.encode(), "package.json": b"{}"}
+    if ballast_bytes:
+        contents["ballast"] = b"".join(
+            hashlib.sha512(n.to_bytes(8)).digest() for n in range(ballast_bytes // 64)
+        )
+    for name, content in contents.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(content)
+    files = tuple(
+        BundleFile(name, hashlib.sha256(content).hexdigest(), len(content))
+        for name, content in sorted(contents.items())
+    )
+    manifest = Manifest(
+        app=app, revision=text, subject=f"say {text}", digest=content_digest(files), entry="dist/main.js",
+        node_request="lts", node_abi=0, platform="any", built_at=datetime.now(UTC).isoformat(), files=files,
+    )  # fmt: skip
+    file = directory / f"{text}.bundle"
+    write(Bundle(manifest, tree), file)
+    return file
