@@ -78,7 +78,9 @@ class Tally:
 
     def _progress(self, name: str, running: int = 0) -> HostProgress:
         host = self._hosts[name]
-        return HostProgress(name, host.n + running, self._of.get(name, 0), host.task, host.changed, host.failed)
+        return HostProgress(
+            name, host.n + running, self._of.get(name, 0), host.task, host.changed, host.failed
+        )
 
     def results(self) -> tuple[HostResult, ...]:
         """What came out, for every host."""
