@@ -10,6 +10,8 @@ import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from orchestrator.errors import SandboxError
+
 ARCHIVE_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 # Options that say how to trust or reach a mirror; the rest (architectures, languages, …) is the machine's own business.
 _OPTIONS = ("signed-by", "trusted", "allow-insecure", "allow-weak", "check-valid-until", "check-date")
@@ -31,24 +33,26 @@ class Source:
         return f"deb [{options}] {self.uri} {suite}{self.pocket} {' '.join(self.components)}"
 
 
-PUBLIC = (
-    Source("http://deb.debian.org/debian", ""),
-    Source("http://deb.debian.org/debian-security", "-security"),
-)
-
-
 def debian_sources(files: Mapping[str, str]) -> tuple[Source, ...]:
-    """Debian's archives as this machine reaches them; the public ones where it has none (an Ubuntu machine).
+    """Debian's archives as this machine reaches them.
 
     Args:
         files: Path to text of sources.list and of what is in sources.list.d.
+    Raises: SandboxError: it names none, so there is nothing to make a Debian host from (an Ubuntu machine, say).
     """
     found: dict[tuple[str, str], Source] = {}
     for path, text in sorted(files.items()):
         for source in _deb822(text) if path.endswith(".sources") else _one_line(text):
             found.setdefault((source.uri, source.pocket), source)
     pockets = {source.pocket for source in found.values()}
-    return tuple(found.values()) if "" in pockets else PUBLIC
+    if "" not in pockets:
+        raise SandboxError(
+            "the sandbox cannot be made: this machine's apt names no Debian mirror",
+            why=f"looked in {', '.join(sorted(files)) or 'no files: there are none'}",
+            state="nothing was made",
+            next="add an entry of a Debian mirror to /etc/apt/sources.list.d, then `vpsdeploy sandbox up`",
+        )
+    return tuple(found.values())
 
 
 def _one_line(text: str) -> Iterator[Source]:

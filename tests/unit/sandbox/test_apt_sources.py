@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from orchestrator.sandbox.apt_sources import ARCHIVE_KEYRING, PUBLIC, debian_sources
+import pytest
+
+from orchestrator.errors import SandboxError
+from orchestrator.sandbox.apt_sources import ARCHIVE_KEYRING, debian_sources
 
 DEB822 = """\
 # the mirror
@@ -46,7 +49,8 @@ def test_a_disabled_stanza_and_sources_only_stanzas_are_ignored() -> None:
     """Enabled: no, and Types: deb-src, are not mirrors to install from."""
     disabled = "Types: deb\nEnabled: no\nURIs: http://off/\nSuites: trixie\n"
     text = f"{disabled}\nTypes: deb-src\nURIs: http://src/\nSuites: trixie\n"
-    assert debian_sources({"a.sources": text}) == PUBLIC
+    with pytest.raises(SandboxError):
+        debian_sources({"a.sources": text})
 
 
 def test_one_line_entries_with_options_and_comments() -> None:
@@ -69,9 +73,11 @@ def test_one_line_entries_with_options_and_comments() -> None:
 
 
 def test_other_archives_are_not_debians() -> None:
-    """Third parties' repositories and Ubuntu's suites are left out; without Debian's own, the public ones are used."""
+    """Third parties' repositories and Ubuntu's suites are left out; without Debian's own there is no sandbox."""
     text = "deb https://deb.nodesource.example/node_24.x nodistro main\ndeb http://archive.example/ubuntu noble main\n"
-    assert debian_sources({"x.list": text}) == PUBLIC
+    with pytest.raises(SandboxError) as caught:
+        debian_sources({"x.list": text})
+    assert caught.value.why == "looked in x.list"
 
 
 def test_the_same_mirror_twice_counts_once() -> None:

@@ -10,13 +10,15 @@ import pytest
 
 from orchestrator.errors import SandboxError
 from orchestrator.sandbox import image
-from orchestrator.sandbox.apt_sources import PUBLIC
+from orchestrator.sandbox.apt_sources import Source
 from orchestrator.sandbox.controller import Surroundings
 from orchestrator.sandbox.podman import Podman
 from orchestrator.sandbox.state import StateDir
 from tests.unit.sandbox.fake import FakeRunner
 
-PLAIN = Surroundings(PUBLIC, certificates={"corp.crt": "PEM"})
+MIRROR = "http://mirror.example/debian"
+SOURCES = (Source(MIRROR, ""), Source(f"{MIRROR}-security", "-security"))
+PLAIN = Surroundings(SOURCES, certificates={"corp.crt": "PEM"})
 
 
 def store(tmp_path: Path, runner: FakeRunner) -> image.ImageStore:
@@ -30,7 +32,7 @@ def store(tmp_path: Path, runner: FakeRunner) -> image.ImageStore:
     "changed",
     [
         replace(PLAIN, certificates={"corp.crt": "ANOTHER"}),
-        replace(PLAIN, sources=PUBLIC[:1]),
+        replace(PLAIN, sources=SOURCES[:1]),
         replace(PLAIN, apt_options=('Acquire::Retries "3";',)),
         replace(PLAIN, npmrc="registry=https://npm.example/\n"),
         replace(PLAIN, keyrings={"/k.gpg": b"1"}),
@@ -51,7 +53,7 @@ def test_mmdebstrap_gets_suite_target_and_sources() -> None:
     assert '--aptopt=Acquire::Check-Valid-Until "false"' in found
     assert "--customize-hook=sync-in /tree /" in found
     assert found[-4:-2] == ("bookworm", "/t.tar")
-    assert found[-1].endswith("http://deb.debian.org/debian-security bookworm-security main")
+    assert found[-1].endswith(f"{MIRROR}-security bookworm-security main")
 
 
 def test_a_cached_image_is_not_built(tmp_path: Path) -> None:
