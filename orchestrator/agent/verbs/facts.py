@@ -14,6 +14,7 @@ from orchestrator.agent.systemd import number
 from orchestrator.agent.version import PROTOCOL, VERSION
 
 _SHOWN = ("ActiveState", "SubState", "MemoryCurrent", "NRestarts", "ActiveEnterTimestampMonotonic", "MainPID")
+_LOOK_BACK_LINES = 500
 
 
 def facts(call: Call) -> dict[str, Any]:
@@ -68,8 +69,14 @@ def _app(call: Call, app: AppLayout) -> dict[str, Any]:
         "pools": {colour: pool and pool._asdict() for colour, pool in recorded.items()},
         "releases": [releases.summary(app, identifier) for identifier in releases.identifiers(app)],
         "current": pools.current(app), "instances": _instances(call, recorded),
-        "last": next(iter(history.last(app.history_file, 1)), None),
+        "last": _last_change(app),
     }  # fmt: skip
+
+
+def _last_change(app: AppLayout) -> dict[str, Any] | None:
+    """The last line of history that is about what users see; drains and starts are not."""
+    lines = history.last(app.history_file, _LOOK_BACK_LINES)
+    return next((line for line in reversed(lines) if line.get("verb") in ("confirm", "return")), None)
 
 
 def _instances(call: Call, recorded: dict[str, pools.Pool | None]) -> list[dict[str, Any]]:
