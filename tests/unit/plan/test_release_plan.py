@@ -1,0 +1,66 @@
+"""The steps of a release, in order."""
+
+from __future__ import annotations
+
+from orchestrator.config.app import AppConfig, ReleaseConfig
+from orchestrator.facts import host
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.model.fleet import Stage
+from orchestrator.model.pool import Colour
+from orchestrator.plan import settings
+from orchestrator.plan.release import Target, idle_colour, steps
+from tests.support.fleet import APP, FakeHost, stage
+
+RELEASE = "20261102000000-bbbbbbbb"
+MANIFEST = {"digest": "d", "files": []}
+
+
+def plan(
+    of: Stage, config: AppConfig, *, old: str = "", manifest: dict[str, object] | None = MANIFEST
+) -> list[str]:
+    """Verb and hosts of each step."""
+    fakes = [FakeHost(one) for one in of.hosts]
+    for fake in fakes:
+        if old and fake.host.is_app:
+            fake.pools["blue"] = {"release": old, "ports": [4001], "state": "running"}
+    facts = FleetFacts(of, tuple(host.parse(f.host.name, APP, f.facts({})) for f in fakes))
+    target = Target(RELEASE, idle_colour(facts), settings.of(config, "dist/main.js", "24.21.0"), manifest)
+    return [f"{step.verb} {','.join(step.hosts)}" for step in steps(config, facts, target)]
+
+
+def test_one_host_that_is_both() -> None:
+    """Eleven steps, one confirm."""
+    verbs = "lock offer receive assemble start gate flip confirm drain prune unlock"
+    assert plan(stage("web-1"), AppConfig(app=APP), old="old") == [f"{verb} web-1" for verb in verbs.split()]
+
+
+def test_app_hosts_are_confirmed_before_load_balancers() -> None:
+    """So that a load balancer that has confirmed means that the whole fleet knows."""
+    made = plan(stage("web-1", "web-2", balancers=["lb-1"]), AppConfig(app=APP))
+    assert made == [
+        "lock lb-1,web-1,web-2", "offer web-1,web-2", "receive web-1,web-2", "assemble web-1,web-2",
+        "start web-1,web-2", "gate web-1,web-2", "flip lb-1", "confirm web-1,web-2", "confirm lb-1", "prune web-1,web-2",
+        "unlock lb-1,web-1,web-2",
+    ]  # fmt: skip
+
+
+def test_a_rollback_sends_nothing_and_removes_nothing() -> None:
+    """What is kept stays kept."""
+    verbs = "lock start gate flip confirm drain unlock"
+    made = plan(stage("web-1"), AppConfig(app=APP), old="old", manifest=None)
+    assert made == [f"{verb} web-1" for verb in verbs.split()]
+
+
+def test_a_small_machine_boots_one_instance_after_the_other() -> None:
+    """surge: 1 starts and gates once for each instance."""
+    config = AppConfig(app=APP, instances=3, release=ReleaseConfig(surge=1))
+    made = plan(stage("web-1"), config)
+    assert made[4:10] == ["start web-1", "gate web-1"] * 3
+
+
+def test_the_pool_that_is_not_live_is_used() -> None:
+    """Blue is what no marker means."""
+    fake = FakeHost(stage("web-1").hosts[0])
+    fake.live = "green"
+    facts = FleetFacts(stage("web-1"), (host.parse("web-1", APP, fake.facts({})),))
+    assert idle_colour(facts) is Colour.BLUE
