@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,8 @@ from orchestrator.workflows import sandbox
 
 VPSDEPLOY = Path(sys.executable).with_name("vpsdeploy")
 TIMEOUT_SECONDS = 600
+DEBIAN = int(os.environ.get("VPSDEPLOY_TEST_DEBIAN", "13"))
+"""What the hosts run; `make test-e2e-all` takes each in turn."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Project:
 
 @contextmanager
 def project_on_sandbox(
-    path: Path, name: str, *, hosts: int = 1, debian: int = 13, config: Sequence[str] = ("app: shop",)
+    path: Path, name: str, *, hosts: int = 1, debian: int = DEBIAN, config: Sequence[str] = ("app: shop",)
 ) -> Iterator[Project]:
     """Boot hosts, write vpsdeploy.yml; the hosts are removed at the end."""
     path.mkdir(parents=True, exist_ok=True)
