@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import statistics
 import subprocess
 import sys
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, default=10, help="hosts of the large run (count)")
     parser.add_argument("--rounds", type=int, default=5, help="runs that a median is taken of (count)")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the hosts are removed then, too
     with tempfile.TemporaryDirectory() as directory:
         project = Path(directory)
         (project / "vpsdeploy.yml").write_text("app: shop\n")
