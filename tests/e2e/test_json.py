@@ -25,7 +25,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 
 def test_every_command_prints_what_is_documented(shop: Project) -> None:
-    """One life of a host: each result, and each log event, has the documented shape; standard output holds nothing else."""
+    """One life of a host: each result and each log event has the documented shape; nothing else is printed."""
     first, second = (str(bundle(shop.path, text)) for text in ("first", "second"))
     for kind, arguments in (
         ("provision", ["provision", "host"]),
