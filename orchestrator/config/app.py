@@ -122,3 +122,8 @@ class AppConfig(_Section):
     def node_is_set(self) -> bool:
         """Whether vpsdeploy.yml names a Node version: then the project's own request is not asked."""
         return "node" in self.model_fields_set
+
+    @property
+    def health_is_set(self) -> bool:
+        """Whether vpsdeploy.yml names the health path: then nothing has to be found in the sources."""
+        return "path" in self.health.model_fields_set

@@ -99,7 +99,8 @@ def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle) -> Target:
     now = datetime.now(UTC)
     schedule = json.loads((shipped.roles() / "nodejs" / "files" / "schedule.json").read_text())
     request = config.node if config.node_is_set else bundle.manifest.node_request
-    version = node.choose(request, node.lts_lines(schedule, now.date().isoformat()), facts)
+    lts = node.lts_lines(schedule, now.date().isoformat())
+    version = node.choose(request, lts, facts, bundle.manifest.node_abi)
     release = release_id(now, bundle.manifest.digest)
     wanted = settings.of(config, bundle.manifest.entry, version)
     return Target(release, idle_colour(facts), wanted, asdict(bundle.manifest))
