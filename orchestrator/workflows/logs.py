@@ -85,7 +85,7 @@ def _read(fleet: Fleet, host: str, wish: Wish, arrived: queue.SimpleQueue[Arrive
 def _merged(arrived: queue.SimpleQueue[Arrived], running: int, *, follow: bool) -> Iterator[LogLine]:
     held: list[LogLine] = []
     while running:
-        for got in _batch(arrived):
+        for got in _batch(arrived, running):
             if isinstance(got, VpsdeployError):
                 raise got
             if got is None:
@@ -97,16 +97,14 @@ def _merged(arrived: queue.SimpleQueue[Arrived], running: int, *, follow: bool) 
             held = []
 
 
-def _batch(arrived: queue.SimpleQueue[Arrived]) -> list[Arrived]:
-    """Wait for something, and take what comes in a moment after it."""
+def _batch(arrived: queue.SimpleQueue[Arrived], running: int) -> list[Arrived]:
+    """Wait for something, and take what comes in a moment after it, or until every host has ended."""
     found = [arrived.get()]
     until = time.monotonic() + _HOLD_SECONDS
-    while (left := until - time.monotonic()) > 0:
+    while found.count(None) < running and (left := until - time.monotonic()) > 0:
         try:
             found.append(arrived.get(timeout=left))
         except queue.Empty:
-            break
-        if found[-1] is None:
             break
     return found
 

@@ -1,0 +1,90 @@
+"""The probe, against a server of our own."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from orchestrator.transport.http import Probe, Target
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers with the server's status; 0 closes without an answer."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """One request."""
+        status = self.server.status  # type: ignore[attr-defined] # set by the fixture
+        if not status:
+            self.close_connection = True
+            return
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(name="server")
+def _server() -> Iterator[Any]:
+    server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.status = 200
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def probe_of(server: Any) -> Probe:
+    """A probe of the server."""
+    return Probe((Target("127.0.0.1", server.server_address[1], "shop.example"),))
+
+
+def test_answers_are_counted_and_timed(server: Any) -> None:
+    """All well: nothing failed."""
+    probe = probe_of(server)
+    probe.start(serving=True)
+    time.sleep(0.2)
+    proof = probe.stop()
+    assert proof.requests >= 2
+    assert (proof.failed, proof.failures, proof.unreachable) == (0, (), ())
+    assert 0 < proof.p50_ms <= proof.p99_ms
+
+
+def test_the_apps_own_404_is_an_answer(server: Any) -> None:
+    """An app without a route on / proves as much."""
+    server.status = 404
+    probe = probe_of(server)
+    probe.start(serving=True)
+    time.sleep(0.1)
+    assert probe.stop().failed == 0
+
+
+@pytest.mark.parametrize(("status", "text"), [(503, "answered 503"), (0, "RemoteDisconnected")])
+def test_an_error_and_a_lost_answer_have_failed(server: Any, status: int, text: str) -> None:
+    """Each is counted once, none is asked again."""
+    probe = probe_of(server)
+    probe.start(serving=True)
+    server.status = status
+    time.sleep(0.2)
+    proof = probe.stop()
+    assert proof.failed > 0
+    assert text in proof.failures[0]
+
+
+def test_what_did_not_answer_before_is_not_measured(server: Any) -> None:
+    """A load balancer that cannot be reached from here does not make a release fail."""
+    server.status = 0
+    probe = probe_of(server)
+    probe.start(serving=True)
+    proof = probe.stop()
+    assert (proof.requests, proof.unreachable) == (0, ("127.0.0.1",))
