@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from orchestrator.workflows.parallel import each
 
 Opener = Callable[[Stage, AppConfig, local.Owner], Fleet]
 
+_ADVISED = re.compile(r"vpsdeploy (?:provision host(?: [\w.-]+)*|status|releases?\b|rollback|logs)")
 _LEASE_SECONDS = 120
 """How long a lock outlives its last renewal, beside the longest step, the gate (our choice)."""
 
@@ -64,10 +66,19 @@ class Context:
 
 @contextmanager
 def opened(config: AppConfig, stage: Stage, opener: Opener = open_over_ssh) -> Iterator[Context]:
-    """A context whose connections are closed at the end."""
+    """A context whose connections are closed at the end; commands that its errors advise name the stage."""
     owner = local.this_process()
     with closing(opener(stage, config, owner)) as fleet:
-        yield Context(config, stage, fleet, owner)
+        try:
+            yield Context(config, stage, fleet, owner)
+        except VpsdeployError as error:
+            error.next = with_stage(error.next, stage.name)
+            raise
+
+
+def with_stage(advice: str, stage: str) -> str:
+    """Advice whose commands can be typed as they are in a project with several stages."""
+    return advice if "--stage" in advice else _ADVISED.sub(rf"\g<0> --stage {stage}", advice)
 
 
 def lock(context: Context, host: str, message: str) -> dict[str, Any]:
