@@ -119,8 +119,8 @@ def _port_overlaps(app: str, port: int, root: Path) -> list[str]:
         other = int(json.loads(path.read_text())["port"])
         if abs(other - port) < PORT_SPAN:
             found.append(
-                f"port {port}: the app {path.stem!r} on this host has {other} to {other + PORT_SPAN - 1}, {app!r} needs "
-                f"{port} to {port + PORT_SPAN - 1}: set `port` in vpsdeploy.yml to {_free_port(root, app, port)}"
+                f"port {port}: the app {path.stem!r} on this host has {other} to {other + PORT_SPAN - 1}, {app!r} "
+                f"needs {port} to {port + PORT_SPAN - 1}: set `port` in vpsdeploy.yml to {_free_port(root, app, port)}"
             )
     return found
 
