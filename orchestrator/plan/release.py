@@ -83,7 +83,7 @@ def _boot_to(facts: FleetFacts, target: Target, count: int, total: int) -> tuple
             f"wait until it is healthy{part}",
             "gate",
             _names(facts),
-            {**pool, **target.settings["health"], **only},
+            {**pool, **target.settings["health"]},
         ),
     )
 

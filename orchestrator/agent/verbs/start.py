@@ -12,14 +12,17 @@ from orchestrator.agent.settings import Settings
 
 
 def start(call: Call) -> dict[str, Any]:
-    """Start the pool's instances; a pool that still runs this very release is kept warm."""
+    """Start the pool's instances; a pool that still runs this very release is kept warm.
+
+    With `instances` only the first ones start; asked again for more, those that run stay as they are.
+    """
     colour, identifier = call.request.colour, call.request.release
     settings = releases.settings_of(call.app, identifier)
     ports = _ports(call, settings, colour)
     old = pools.read(call.app)[colour]
-    if old and (old.release, old.ports) == (identifier, ports) and _all_active(call, ports):
+    if old and old.release == identifier and set(ports) <= set(old.ports) and _all_active(call, old.ports):
         return _keep(call, colour, old)
-    if old and (old.release, old.ports) != (identifier, ports):
+    if old and not (old.release == identifier and set(old.ports) <= set(ports)):
         _clear(call, colour, old)
     if slots.write(call.app, identifier, settings, ports):
         call.systemd.reload()
@@ -41,7 +44,8 @@ def _ports(call: Call, settings: Settings, colour: str) -> tuple[int, ...]:
         )
     if not call.layout.node(settings.node).exists():
         raise HostNotReady(f"Node {settings.node} is not installed", next="vpsdeploy provision host")
-    return pools.ports_of(settings.port, colour, min(settings.instances, facts["instances"]))
+    wanted = call.request.count("instances", settings.instances)
+    return pools.ports_of(settings.port, colour, min(wanted, settings.instances, facts["instances"]))
 
 
 def _all_active(call: Call, ports: tuple[int, ...]) -> bool:
