@@ -86,6 +86,7 @@ class Project:
         has_terminus: Whether @nestjs/terminus is a dependency.
         has_shutdown_hooks: Whether enableShutdownHooks() is called somewhere.
         native_modules: Dependencies that are known to carry compiled code.
+        node_range: package.json's engines.node as it is written; empty where it says nothing.
         findings: How each of these was found.
     """
 
@@ -104,6 +105,7 @@ class Project:
     has_terminus: bool
     has_shutdown_hooks: bool
     native_modules: tuple[str, ...]
+    node_range: str = ""
     findings: tuple[Finding, ...] = field(default=())
 
 

@@ -8,7 +8,7 @@ from orchestrator.facts.fleet import FleetFacts
 LTS = "lts"
 
 _MAJOR_OF_ABI = {108: 18, 115: 20, 120: 21, 127: 22, 131: 23, 137: 24, 141: 25, 147: 26}
-"""process.versions.modules and the line that has it. Source: nodejs/node doc/abi_version_registry.json; asked of 22, 24 and 26."""
+"""process.versions.modules and the line that has it. Source: nodejs/node doc/abi_version_registry.json."""
 
 
 def lts_lines(schedule: dict[str, dict[str, str]], today: str) -> frozenset[int]:

@@ -13,14 +13,9 @@ from orchestrator.errors import ProjectError
 from orchestrator.model.build import BuiltTree, Project
 from orchestrator.model.bundle import Bundle, BundleFile, Manifest
 from orchestrator.project.hashing import digests
+from orchestrator.project.modules import RECORDS
 from orchestrator.project.native import native_target
 from orchestrator.project.revision import revision_of
-
-# Package managers' records and build tools' caches inside of node_modules: not read at run time, and not repeatable.
-_RECORDS = frozenset({
-    ".package-lock.json", ".modules.yaml", ".yarn-integrity", ".yarn-state.yml", ".pnpm-workspace-state.json",
-    ".pnpm-workspace-state-v1.json", ".cache", ".vite", ".vite-temp",
-})  # fmt: skip
 
 
 def make_bundle(app: str, project: Project, tree: BuiltTree, now: datetime) -> Bundle:
@@ -68,7 +63,7 @@ def _scan(root: Path, below: str = "") -> dict[str, os.stat_result]:
     with os.scandir(root / below) as entries:
         for entry in entries:
             name = f"{below}/{entry.name}" if below else entry.name
-            if entry.name in _RECORDS and "node_modules" in name.split("/"):
+            if entry.name in RECORDS and "node_modules" in name.split("/"):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 found.update(_scan(root, name))

@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator.errors import ProjectError
 from orchestrator.model.build import ManagerName, Project
 from orchestrator.project.node import Node
+from orchestrator.project.semver_range import satisfies
 
 # A NestJS app below 12 is CommonJS; from 12 on it needs require(esm). Source: nestjs/nest release v12.0.0.
 _NEST_WITH_ESM = 12
@@ -24,23 +25,38 @@ def check_project(project: Project, node: Node) -> None:
     _fits_nest(project, node)
 
 
-def warnings(project: Project, node: Node) -> tuple[str, ...]:
-    """What works, but will surprise: one sentence each, with what to do."""
+def warnings(project: Project, node: Node, *, health_is_set: bool = False) -> tuple[str, ...]:
+    """What works, but will surprise: one sentence each, with what to do.
+
+    Args:
+        project: As detected.
+        node: The controller's.
+        health_is_set: Whether vpsdeploy.yml names the health path.
+    """
     found = []
     if not project.has_shutdown_hooks:
         found.append(
             "main.ts does not call app.enableShutdownHooks(): on SIGTERM Node ends at once, open work is lost"
         )
-    if not project.health_path:
+    if not project.health_path and not health_is_set:
         found.append("no controller has a health route: add GET /health, or set health.path in vpsdeploy.yml")
     found += [
         f"{name} is in Git: secrets in it are in every clone; remove it with git rm --cached {name}"
         for name in committed_env_files(project.root)
     ]
+    return (*found, *_node_warnings(project, node))
+
+
+def _node_warnings(project: Project, node: Node) -> list[str]:
+    if not satisfies(node.numbers, project.node_range):
+        return [
+            f"this machine builds with Node {node.version}, but package.json asks for {project.node_range} "
+            "(engines.node): install such a Node here"
+        ]
     major = project.node_request.split(".")[0]
     if major.isdigit() and int(major) != node.numbers[0]:
-        found.append(f"this machine builds with Node {node.version}, the hosts run {project.node_request}")
-    return tuple(found)
+        return [f"this machine builds with Node {node.version}, the hosts run {project.node_request}"]
+    return []
 
 
 def committed_env_files(root: Path) -> tuple[str, ...]:

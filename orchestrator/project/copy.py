@@ -75,7 +75,9 @@ def _git_files(source: Path) -> list[str] | None:
 def _is_source(name: str, output: str) -> bool:
     parts = name.split("/")
     is_env = parts[-1] == ".env" or parts[-1].startswith(".env.")
-    return not NOT_SOURCE.intersection(parts) and not is_env and not (name + "/").startswith(output + "/")
+    # tsc's record of an earlier build would make it write nothing into the empty output.
+    is_left = is_env or name.endswith(".tsbuildinfo") or (name + "/").startswith(output + "/")
+    return not is_left and not NOT_SOURCE.intersection(parts)
 
 
 def _expand(source: Path, name: str, output: str) -> list[str]:

@@ -74,6 +74,7 @@ def detect(source: Path, settings: BuildSettings) -> Project:
         has_terminus="@nestjs/terminus" in dependencies(package),
         has_shutdown_hooks=has_shutdown_hooks(text),
         native_modules=tuple(name for name in NATIVE if name in dependencies(package)),
+        node_range=str(table(package, "engines").get("node", "")),
         findings=findings,
     )
 

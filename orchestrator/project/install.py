@@ -1,7 +1,7 @@
 """Installed dependencies, kept by what they depend on: an unchanged lockfile installs nothing.
 
 `<work>/<key>/tree` is a clean copy of the source with all dependencies, `<work>/<key>/app` what is shipped, with the
-production dependencies only. The files of both are hard links of each other, so the second costs no space.
+production dependencies only. They share no file: what a build writes into its node_modules cannot alter what is shipped.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrator.project.modules import copy_modules, fingerprint, link_modules, module_dirs
 from orchestrator.project.node import Node
 from orchestrator.project.package_json import read_package, table
 from orchestrator.project.process import Log, run
@@ -31,7 +31,6 @@ _FIELDS = (
     "name", "version", "dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "overrides",
     "resolutions", "pnpm", "workspaces", "packageManager", "allowScripts", "bundleDependencies",
 )  # fmt: skip
-_RECORDS = (".package-lock", ".modules", ".yarn-", ".pnpm-workspace")
 _OWN_SCRIPTS = ("preinstall", "install", "postinstall")
 
 
@@ -55,6 +54,11 @@ class Places:
     def done(self) -> Path:
         """Exists when the installation was finished."""
         return self.home / "installed"
+
+    @property
+    def made_from(self) -> Path:
+        """The state of tree/node_modules that app was made from; written when app is whole."""
+        return self.home / "app.made-from"
 
 
 def dependency_key(source: Path, names: list[str], tools: Toolchain, node: Node) -> str:
@@ -80,10 +84,8 @@ def install(places: Places, tools: Toolchain, log: Log) -> bool:
         if own:
             argv = [tools.name, "run", "postinstall"]
             run(argv, cwd=places.tree, env=tools.env, log=log, what="the project's postinstall failed")
-            shutil.rmtree(places.app, ignore_errors=True)
         return False
-    shutil.rmtree(places.app, ignore_errors=True)
-    for stale in _module_dirs(places.tree):
+    for stale in list(module_dirs(places.tree)):
         shutil.rmtree(places.tree / stale)
     run(tools.install(), cwd=places.tree, env=tools.env, log=log, what="the dependencies cannot be installed")
     places.done.touch()
@@ -91,41 +93,38 @@ def install(places: Places, tools: Toolchain, log: Log) -> bool:
 
 
 def production(places: Places, tools: Toolchain, names: list[str], log: Log) -> None:
-    """Make app/node_modules: a hard-linked copy of the tree's, pruned; kept until the dependencies change."""
-    if places.app.is_dir():
+    """Make app/node_modules: the tree's, pruned; kept until an installation or a build writes into the tree's.
+
+    A build may do so (`prisma generate`), and what it writes belongs into the release.
+    """
+    state = fingerprint(places.tree)
+    if places.app.is_dir() and _text(places.made_from) == state:
         return
-    partial = places.home / "app.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    for modules in _module_dirs(places.tree):
-        shutil.copytree(places.tree / modules, partial / modules, symlinks=True, copy_function=_link)
+    pruned, partial = places.home / "pruned", places.home / "app.partial"
+    for stale in (pruned, partial, places.app):
+        shutil.rmtree(stale, ignore_errors=True)
+    link_modules(places.tree, pruned)
     for name in names:
         if name.endswith("package.json") or name in MANAGER_FILES or name.startswith(_FOLDERS):
-            (partial / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(places.tree / name, partial / name)
-    run(tools.prune(), cwd=partial, env=tools.env, log=log, what="development dependencies cannot be removed")
+            (pruned / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(places.tree / name, pruned / name)
+    run(tools.prune(), cwd=pruned, env=tools.env, log=log, what="development dependencies cannot be removed")
+    partial.mkdir()
+    copy_modules(pruned, partial)
+    shutil.rmtree(pruned)
     partial.rename(places.app)
+    places.made_from.write_text(state, encoding="utf-8")
 
 
 def forget_others(work: Path, places: Places) -> None:
     """Remove the dependency sets that have not been used for the longest time."""
     os.utime(places.home)
-    homes = [home for home in work.iterdir() if (home / "tree").is_dir()]
+    homes = [home for home in work.iterdir() if home.is_dir()]
     for stale in sorted(homes, key=lambda home: home.stat().st_mtime, reverse=True)[KEPT_KEYS:]:
+        for mark in (Places(stale).done, Places(stale).made_from):
+            mark.unlink(missing_ok=True)  # first: a removal that is killed half-way must not be trusted later
         shutil.rmtree(stale)
 
 
-def _link(origin: str, target: str) -> None:
-    """Hard links, but copies of what a package manager rewrites in place: its own records."""
-    path = Path(origin)
-    is_record = path.name.startswith(_RECORDS) or (path.parent.name == ".pnpm" and path.name == "lock.yaml")
-    if is_record:
-        shutil.copy2(origin, target)
-    else:
-        os.link(origin, target, follow_symlinks=False)
-
-
-def _module_dirs(tree: Path) -> Iterator[str]:
-    for directory, names, _ in os.walk(tree):
-        if "node_modules" in names:
-            names.remove("node_modules")
-            yield (Path(directory) / "node_modules").relative_to(tree).as_posix()
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

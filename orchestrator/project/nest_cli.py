@@ -12,9 +12,12 @@ from typing import Any
 
 from orchestrator.errors import ProjectError
 from orchestrator.project.jsonc import read_jsonc
-from orchestrator.project.tsconfig import out_dir
+from orchestrator.project.tsconfig import out_dir, root_dir
 
 DEFAULT_OUTPUT = "dist"
+
+_FLATTENING = ("webpack", "rspack", "swc")
+"""Builders that write the entry straight into the output: a bundle, or (swc) paths without their first directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class NestLayout:
         applications: Names of the applications of a monorepo; empty for a single app.
         source_root: For example src or apps/shop/src.
         output: For example dist or dist/apps/shop.
-        entry_candidates: By the CLI's rule, in its order.
+        entry_candidates: By the CLI's rule; first the one that the builder and the tsconfig let expect.
     """
 
     applications: tuple[str, ...]
@@ -47,9 +50,25 @@ def read_layout(root: Path, project: str) -> NestLayout:
     own = _project(config, project)
     source_root = _first(own, config, "sourceRoot", "src")
     entry = _first(own, config, "entryFile", "main")
-    output = out_dir(root / _tsconfig(root, own, config), root) or DEFAULT_OUTPUT
-    candidates = (f"{output}/{source_root}/{entry}.js", f"{output}/{entry}.js")
-    return NestLayout(applications, source_root, output, candidates)
+    tsconfig = root / _tsconfig(root, own, config)
+    output = out_dir(tsconfig, root) or DEFAULT_OUTPUT
+    deep, flat = f"{output}/{source_root}/{entry}.js", f"{output}/{entry}.js"
+    is_flat = _builder(own, config) in _FLATTENING or root_dir(tsconfig, root, source_root) == source_root
+    return NestLayout(applications, source_root, output, (flat, deep) if is_flat else (deep, flat))
+
+
+def _builder(own: dict[str, Any], config: dict[str, Any]) -> str:
+    """The project's builder; a monorepo is bundled where nothing else is said."""
+    for place in (own, config):
+        options = place.get("compilerOptions")
+        options = options if isinstance(options, dict) else {}
+        builder = options.get("builder")
+        named = builder.get("type") if isinstance(builder, dict) else builder
+        if isinstance(named, str):
+            return named
+        if isinstance(options.get("webpack"), bool):
+            return "webpack" if options["webpack"] else "tsc"
+    return "rspack" if config.get("monorepo") is True else "tsc"
 
 
 def _applications(config: dict[str, Any]) -> tuple[str, ...]:

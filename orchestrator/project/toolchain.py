@@ -85,7 +85,9 @@ def _environment() -> dict[str, str]:
     dropped = {"NODE_ENV", "NPM_CONFIG_OMIT", "NPM_CONFIG_PRODUCTION", "NPM_CONFIG_ONLY", "INIT_CWD"}
     env = {key: value for key, value in os.environ.items() if key.upper() not in dropped}
     quiet = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
-    return {**env, **quiet, "CI": "true", "HUSKY": "0", "NO_COLOR": "1"}
+    # Else pnpm writes this machine's paths into .bin (pnpm.io settings, extendNodePath; pnpm_config_ from 11 on).
+    portable = {"npm_config_extend_node_path": "false", "pnpm_config_extend_node_path": "false"}
+    return {**env, **quiet, **portable, "CI": "true", "HUSKY": "0", "NO_COLOR": "1"}
 
 
 def _installed(manager: PackageManager, cache: Path, env: dict[str, str], log: Log) -> Path:

@@ -18,10 +18,27 @@ def out_dir(config: Path, root: Path) -> str:
     A path in a configuration is relative to the file that it stands in.
     Source: TypeScript handbook, tsconfig `extends`.
     """
-    found = _compiler_option(config, "outDir", _MAX_DEPTH)
-    if found is None:
-        return ""
-    relative = os.path.relpath(found, root.resolve())
+    return _inside(_compiler_option(config, "outDir", _MAX_DEPTH), root)
+
+
+def root_dir(config: Path, root: Path, source_root: str) -> str:
+    """The directory below which tsc keeps the paths of what it writes, relative to root ("." is root itself).
+
+    Without rootDir it is the longest path that all sources share: source_root, unless some lie beside it.
+    """
+    found = _compiler_option(config, "rootDir", _MAX_DEPTH)
+    if found is not None:
+        return _inside(found, root) or source_root
+    included = read_jsonc(config).get("include")
+    if isinstance(included, list):
+        beside = any(not str(name).removeprefix("./").startswith(source_root) for name in included)
+    else:
+        beside = any(not file.name.endswith(".d.ts") for file in root.glob("*.ts"))
+    return "." if beside else source_root
+
+
+def _inside(path: Path | None, root: Path) -> str:
+    relative = os.path.relpath(path, root.resolve()) if path else ".."
     return "" if relative.startswith("..") else Path(relative).as_posix()
 
 

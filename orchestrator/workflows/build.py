@@ -11,10 +11,11 @@ from typing import TypeVar
 from orchestrator.config import AppConfig
 from orchestrator.model.build import BuildSettings
 from orchestrator.model.bundle import Bundle, BundleWritten
-from orchestrator.project import archive
+from orchestrator.project import archive, checks
 from orchestrator.project.build import build
 from orchestrator.project.bundle import make_bundle
 from orchestrator.project.detect import detect
+from orchestrator.project.node import controller_node
 from orchestrator.report.reporter import Reporter
 
 OWN_DIRECTORY = ".vpsdeploy"
@@ -48,6 +49,8 @@ def make(config: AppConfig, reporter: Reporter) -> Bundle:
     """
     settings = settings_of(config)
     project = detect(config.source_dir, settings)
+    for text in checks.warnings(project, controller_node(), health_is_set=config.health_is_set):
+        reporter.note(f"hint: {text}")
     work = config.project_dir / OWN_DIRECTORY / "build"
     tree = _timed(
         reporter,

@@ -65,7 +65,8 @@ def _project(config: AppConfig) -> list[Diagnosis]:
     node = _tried("project", controller_node, [])
     if node:
         _tried("project", lambda: checks.check_project(project, node), found)
-        found += [warning("project", text) for text in checks.warnings(project, node)]
+        surprises = checks.warnings(project, node, health_is_set=config.health_is_set)
+        found += [warning("project", text) for text in surprises]
     return found
 
 

@@ -1,11 +1,21 @@
-"""NestJS projects made on the spot by the Nest CLI, in the shapes that people release."""
+"""NestJS projects made on the spot by the Nest CLI, in the shapes that people release, and their bundles."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
+
+from orchestrator.model.build import BuildSettings, BuiltTree
+from orchestrator.model.bundle import Bundle
+from orchestrator.project.archive import write
+from orchestrator.project.build import build
+from orchestrator.project.bundle import make_bundle
+from orchestrator.project.detect import detect
 
 CLI = "@nestjs/cli@12"
 SCHEMATIC = (
@@ -26,13 +36,64 @@ ENTRIES = {
 }
 """The kinds that generate() knows, each with the entry file that its build makes."""
 
+_NEEDED = (
+    "@nestjs/cli", "@nestjs/schematics", "@types/express", "@types/node", "ts-loader", "tsconfig-paths", "typescript",
+)  # fmt: skip
+"""Development dependencies that a build uses; the linters and test runners are half of the installation."""
+
+_RSPACK = {
+    "@rspack/core": "^1.0.0",
+    "webpack-node-externals": "^3.0.0",
+    "tsconfig-paths-webpack-plugin": "^4.0.0",
+}
+"""What Nest 12 asks to be added by hand before it builds a monorepo."""
+
+
+@dataclass(frozen=True)
+class BuiltProject:
+    """A generated project after its first build.
+
+    Attributes:
+        source: The project's directory, as its developer has it.
+        tree: As built.
+        bundle: Of the tree.
+        file: The bundle file.
+    """
+
+    source: Path
+    settings: BuildSettings
+    tree: BuiltTree
+    bundle: Bundle
+    file: Path
+
+
+class GeneratedProjects:
+    """Generates and builds each kind once; the end-to-end tests of one session share it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._built: dict[str, BuiltProject] = {}
+
+    def built(self, kind: str) -> BuiltProject:
+        """The project, built as app "shop-<kind>"."""
+        if kind not in self._built:
+            self._built[kind] = _build(kind, generate(kind, self._directory))
+        return self._built[kind]
+
+
+def build_again(project: BuiltProject, app: str) -> tuple[BuiltTree, Bundle]:
+    """Build what is in the source now."""
+    detected = detect(project.source, project.settings)
+    tree = build(detected, project.settings, project.source / ".vpsdeploy" / "build", print)
+    return tree, make_bundle(app, detected, tree, datetime.now(UTC))
+
 
 def generate(kind: str, into: Path) -> Path:
     """Make a project with its lockfile, without node_modules.
 
     Args:
         kind: A key of ENTRIES.
-        into: An empty directory.
+        into: A directory without such a project.
     Returns: The project's directory.
     """
     root = into / kind
@@ -42,53 +103,47 @@ def generate(kind: str, into: Path) -> Path:
     else:
         _nest(into, "new", kind, "--skip-install", "--skip-git", "--package-manager", manager)
     if kind == "monorepo":
-        _make_monorepo(root)
+        _nest(root, "generate", "app", "shop")
     if kind == "root-file":
         _add_root_file(root)
+    _keep_what_a_build_needs(root, _RSPACK if kind == "monorepo" else {})
     _lock(root, manager)
     return root
 
 
-def _make_monorepo(root: Path) -> None:
-    """A second app turns the starter into a monorepo, which Nest 12 builds with rspack."""
-    _nest(root, "generate", "app", "shop")
-    needed = {
-        "@rspack/core": "^1.0.0",
-        "webpack-node-externals": "^3.0.0",
-        "tsconfig-paths-webpack-plugin": "^4.0.0",
-    }
-    package = _read(root)
-    package["devDependencies"] |= needed
-    _write(root, package)
+def _build(kind: str, source: Path) -> BuiltProject:
+    settings = BuildSettings(nest_project="shop" if kind == "monorepo" else "")
+    detected = detect(source, settings)
+    tree = build(detected, settings, source / ".vpsdeploy" / "build", print)
+    bundle = make_bundle(f"shop-{kind}", detected, tree, datetime.now(UTC))
+    file = source.with_name(f"{kind}.bundle")
+    write(bundle, file)
+    return BuiltProject(source, settings, tree, bundle, file)
 
 
 def _add_root_file(root: Path) -> None:
     """A .ts beside src moves the sources' common root up, and with it the entry."""
     (root / "seed.ts").write_text("export const seed = 1;\n", encoding="utf-8")
-    path = root / "tsconfig.build.json"
-    config = json.loads(path.read_text(encoding="utf-8"))
-    config.setdefault("compilerOptions", {})["rootDir"] = "."
+    config = _read(root / "tsconfig.build.json")
+    config["compilerOptions"]["rootDir"] = "."
     config["include"] = ["src", "seed.ts"]
-    path.write_text(json.dumps(config), encoding="utf-8")
+    _write(root / "tsconfig.build.json", config)
+
+
+def _keep_what_a_build_needs(root: Path, more: dict[str, str]) -> None:
+    """Leave out linters and test runners; everything that decides about the build is as the CLI wrote it."""
+    package = _read(root / "package.json")
+    kept = {name: wanted for name, wanted in package["devDependencies"].items() if name in _NEEDED}
+    package["devDependencies"] = kept | more
+    _write(root / "package.json", package)
+    config = _read(root / "tsconfig.json")
+    config["compilerOptions"]["types"] = ["node"]  # the runners' global types went with them
+    _write(root / "tsconfig.json", config)
 
 
 def _lock(root: Path, manager: str) -> None:
-    """Resolve the lockfile; leave out what no build needs, so that the tests are quick."""
-    package = _read(root)
-    for name in (
-        "@nestjs/mau",
-        "oxlint",
-        "oxlint-tsgolint",
-        "prettier",
-        "@vitest/coverage-v8",
-        "jest",
-        "ts-jest",
-    ):
-        package["devDependencies"].pop(name, None)
     if manager == "pnpm":
-        package["packageManager"] = PNPM
-    _write(root, package)
-    if manager == "pnpm":
+        _write(root / "package.json", {**_read(root / "package.json"), "packageManager": PNPM})
         _run(root, "npx", "--yes", PNPM, "install", "--lockfile-only")
     else:
         _run(root, "npm", "install", "--package-lock-only", "--no-audit", "--no-fund")
@@ -99,7 +154,7 @@ def _nest(cwd: Path, *arguments: str) -> None:
 
 
 def _run(cwd: Path, *argv: str) -> None:
-    env = {**os.environ, "CI": "true"}
+    env = {**os.environ, "CI": "true", "npm_config_prefer_offline": "true"}
     done = subprocess.run(
         argv,
         cwd=cwd,
@@ -113,9 +168,10 @@ def _run(cwd: Path, *argv: str) -> None:
     assert done.returncode == 0, f"{argv}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
 
 
-def _read(root: Path) -> dict[str, dict[str, str] | str]:
-    return json.loads((root / "package.json").read_text(encoding="utf-8"))
+def _read(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
 
 
-def _write(root: Path, package: dict[str, dict[str, str] | str]) -> None:
-    (root / "package.json").write_text(json.dumps(package, indent=2) + "\n", encoding="utf-8")
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

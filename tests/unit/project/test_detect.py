@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -114,9 +115,39 @@ def test_an_old_controller_node_is_refused_for_nest_12(tmp_path: Path) -> None:
 
 def test_surprises_are_warned_of(tmp_path: Path) -> None:
     """Missing hooks, a missing health route and another Node on the hosts are warnings, not errors."""
-    package = {**PACKAGE, "engines": {"node": "22"}}
-    project = detect(lay(tmp_path, {"package.json": package, "package-lock.json": NPM_LOCK}), BuildSettings())
-    text = "\n".join(warnings(project, NODE))
+    lay(tmp_path, {"package.json": PACKAGE, "package-lock.json": NPM_LOCK, ".nvmrc": "22"})
+    text = "\n".join(warnings(detect(tmp_path, BuildSettings()), NODE))
     assert "enableShutdownHooks" in text
     assert "GET /health" in text
     assert "the hosts run 22" in text
+
+
+def test_a_health_path_that_is_set_needs_no_route_in_the_sources(tmp_path: Path) -> None:
+    """Who wrote health.path is not asked to write it."""
+    project = detect(lay(tmp_path, {"package.json": PACKAGE}), BuildSettings())
+    assert not any("health.path" in text for text in warnings(project, NODE, health_is_set=True))
+
+
+@pytest.mark.parametrize(("range_", "is_warned"), [("^20.19.0 || >=24", False), (">=26", True), ("", False)])
+def test_a_controller_outside_of_engines_is_warned_of(tmp_path: Path, range_: str, is_warned: bool) -> None:
+    """npm only prints it among a hundred lines: the sentence names both versions."""
+    package = {**PACKAGE, "engines": {"node": range_}}
+    project = detect(lay(tmp_path, {"package.json": package}), BuildSettings())
+    text = f"this machine builds with Node 24.21.0, but package.json asks for {range_} "
+    assert any(found.startswith(text) for found in warnings(project, NODE)) is is_warned
+
+
+def test_a_committed_env_file_is_warned_of(tmp_path: Path) -> None:
+    """Examples are meant to be committed, secrets are not."""
+    lay(tmp_path, {"package.json": PACKAGE, ".env": "A=1", ".env.example": "A=", "apps/shop/.env": "B=1"})
+    for command in (["git", "init", "-q"], ["git", "add", "."]):
+        subprocess.run(command, cwd=tmp_path, check=True)
+    found = [t for t in warnings(detect(tmp_path, BuildSettings()), NODE) if "is in Git" in t]
+    assert [text.split()[0] for text in found] == [".env", "apps/shop/.env"]
+
+
+def test_no_package_json_is_an_error(tmp_path: Path) -> None:
+    """It names the directory that was looked at and what to type."""
+    with pytest.raises(ProjectError, match="no package.json in") as caught:
+        detect(tmp_path, BuildSettings())
+    assert "--project DIR" in caught.value.next

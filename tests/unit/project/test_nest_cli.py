@@ -25,12 +25,60 @@ MONOREPO = {
 }  # fmt: skip
 
 SHAPES = {
-    "no files at all": ({}, "", ("dist/src/main.js", "dist/main.js")),
-    "entryFile": ({"nest-cli.json": {"entryFile": "server"}}, "", ("dist/src/server.js", "dist/server.js")),
+    "no files at all": ({}, "", ("dist/main.js", "dist/src/main.js")),
+    "entryFile": ({"nest-cli.json": {"entryFile": "server"}}, "", ("dist/server.js", "dist/src/server.js")),
+    "rootDir is src": (
+        {
+            "tsconfig.build.json": {
+                "extends": "./tsconfig.json",
+                "compilerOptions": {"rootDir": "./src"},
+                "include": ["src"],
+            },
+            "tsconfig.json": {"compilerOptions": {"outDir": "./dist", "rootDir": "."}},
+        },
+        "",
+        ("dist/main.js", "dist/src/main.js"),
+    ),
+    "rootDir is the project": (
+        {"tsconfig.json": {"compilerOptions": {"rootDir": "."}}},
+        "",
+        ("dist/src/main.js", "dist/main.js"),
+    ),
+    "a .ts beside src": ({"seed.ts": ""}, "", ("dist/src/main.js", "dist/main.js")),
+    "a .ts beside src that is not included": (
+        {"vitest.config.ts": "", "tsconfig.json": {"include": ["./src/**/*"]}},
+        "",
+        ("dist/main.js", "dist/src/main.js"),
+    ),
+    "a directory beside src is included": (
+        {"tsconfig.json": {"include": ["src", "scripts"]}},
+        "",
+        ("dist/src/main.js", "dist/main.js"),
+    ),
+    "swc writes flat": (
+        {"nest-cli.json": {"compilerOptions": {"builder": {"type": "swc"}}}, "seed.ts": ""},
+        "",
+        ("dist/main.js", "dist/src/main.js"),
+    ),
+    "webpack switched on": (
+        {"nest-cli.json": {"compilerOptions": {"webpack": True}}, "seed.ts": ""},
+        "",
+        ("dist/main.js", "dist/src/main.js"),
+    ),
+    "monorepo with tsc": (
+        {
+            "nest-cli.json": {**MONOREPO, "compilerOptions": {"builder": "tsc"}},
+            "apps/shop/tsconfig.app.json": {
+                "compilerOptions": {"outDir": "../../dist/apps/shop", "rootDir": "../.."}
+            },
+        },
+        "shop",
+        ("dist/apps/shop/apps/shop/src/server.js", "dist/apps/shop/server.js"),
+    ),
     "comments and trailing commas": (
         {"tsconfig.json": '{ // out\n "compilerOptions": { /* x */ "outDir": "./build//x", }, }'},
         "",
-        ("build/x/src/main.js", "build/x/main.js"),
+        ("build/x/main.js", "build/x/src/main.js"),
     ),
     "outDir from extends": (
         {
@@ -38,7 +86,7 @@ SHAPES = {
             "config/base.json": {"compilerOptions": {"outDir": "../out"}},
         },
         "",
-        ("out/src/main.js", "out/main.js"),
+        ("out/main.js", "out/src/main.js"),
     ),
     "a later extends wins": (
         {
@@ -47,7 +95,7 @@ SHAPES = {
             "b.json": {"compilerOptions": {"outDir": "b"}},
         },
         "",
-        ("b/src/main.js", "b/main.js"),
+        ("b/main.js", "b/src/main.js"),
     ),
     "monorepo, named project": (
         {
@@ -55,7 +103,7 @@ SHAPES = {
             "apps/shop/tsconfig.app.json": {"compilerOptions": {"outDir": "../../dist/apps/shop"}},
         },
         "shop",
-        ("dist/apps/shop/apps/shop/src/server.js", "dist/apps/shop/server.js"),
+        ("dist/apps/shop/server.js", "dist/apps/shop/apps/shop/src/server.js"),
     ),
     "monorepo, default project": (
         {
@@ -63,14 +111,14 @@ SHAPES = {
             "apps/site/tsconfig.app.json": {"compilerOptions": {"outDir": "../../dist/apps/site"}},
         },
         "",
-        ("dist/apps/site/apps/site/src/main.js", "dist/apps/site/main.js"),
+        ("dist/apps/site/main.js", "dist/apps/site/apps/site/src/main.js"),
     ),
 }
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_entry_candidates_follow_the_rule_of_nest_start(tmp_path: Path, shape: str) -> None:
-    """The candidates are outDir/sourceRoot/entryFile and outDir/entryFile, outDir found through extends."""
+    """The candidates are outDir/sourceRoot/entryFile and outDir/entryFile, first what the build will make."""
     files, project, candidates = SHAPES[shape]
     assert read_layout(lay(tmp_path, files), project).entry_candidates == candidates
 

@@ -82,14 +82,14 @@ def test_whole_output(project: Path) -> None:
     result = CliRunner().invoke(app, ["init", "--project", str(project)])
     assert result.exit_code == 0
     assert result.output.splitlines() == [
-        "detected  value             found in",
-        "manager   npm               package-lock.json",
-        "node      24                package.json: engines.node (24.x)",
-        "nest      ^12.0.0           package.json: dependencies",
-        "module    CommonJS          package.json: type",
-        "build     npm run build     package.json: scripts.build (nest build)",
-        "entry     dist/src/main.js  the rule of nest start",
-        "health    none              no controller has a health route",
+        "detected  value          found in",
+        "manager   npm            package-lock.json",
+        "node      24             package.json: engines.node (24.x)",
+        "nest      ^12.0.0        package.json: dependencies",
+        "module    CommonJS       package.json: type",
+        "build     npm run build  package.json: scripts.build (nest build)",
+        "entry     dist/main.js   the rule of nest start",
+        "health    none           no controller has a health route",
         "",
         "wrote  vpsdeploy.yml",
         "wrote  inventories/production/hosts.yml",
