@@ -1,5 +1,5 @@
 # make demo, make test: the two commands of README.md. Both install what is missing and can be run again at any time.
-export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH):$(CURDIR)/build/judges/usr/sbin
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
@@ -13,7 +13,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 SANDBOX_PACKAGES := podman crun netavark aardvark-dns iptables nftables mmdebstrap uidmap fuse-overlayfs openssh-client
-CONTROLLER_PACKAGES := git ca-certificates python3-venv
+CONTROLLER_PACKAGES := git ca-certificates python3-venv sudo systemd
 
 help: ## this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,14 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.node
 	@$(BIN)/pip install -q --require-hashes -r $<
 	touch $@
 
+# nginx judges the rendered templates; it is unpacked, not installed: installing would start it.
+build/judges/.done: | deps
+	@rm -rf build/judges && mkdir -p build/judges && cd build/judges
+	download="apt-get download -qq -o APT::Sandbox::User=root nginx"
+	$$download 2>/dev/null || { $(SUDO) apt-get update -qq && $$download; }
+	for package in *.deb; do dpkg-deb -x "$$package" .; done
+	touch .done
+
 demo: deps venv $(VENV)/.node ## bare VPS -> live NestJS app, released twice and rolled back, with the proof
 	@$(BIN)/python examples/demo.py
 
@@ -62,17 +70,17 @@ test-static: venv-dev ## formatting, lint, types, layers
 	$(BIN)/lint-imports
 	$(BIN)/ansible-lint --offline --strict
 
-test-unit: venv-dev ## unit, contract and template tests; no sandbox
+test-unit: venv-dev build/judges/.done ## unit, contract and template tests; no sandbox
 	@$(BIN)/pytest -q -n 2 tests/unit tests/cases tests/contracts tests/templates
 
 test-roles: venv-dev ## Molecule: every role on Debian 13, the site on Debian 12
 	@$(BIN)/python molecule/run.py
 
 test-e2e: venv-dev ## end to end on sandbox hosts
-	@$(BIN)/pytest -q tests/e2e
+	@$(BIN)/pytest -q -n 2 --dist loadfile tests/e2e
 
 test-e2e-all: venv-dev
-	@for debian in 12 13; do VPSDEPLOY_TEST_DEBIAN=$$debian $(BIN)/pytest -q tests/e2e; done
+	@for debian in 12 13; do VPSDEPLOY_TEST_DEBIAN=$$debian $(BIN)/pytest -q -n 2 --dist loadfile tests/e2e; done
 
 bench: deps venv-dev ## the figures of docs/benchmarks.md
 	@$(BIN)/python -m benchmarks

@@ -22,12 +22,13 @@ def checked(path: object) -> str:
 
 
 def checked_link(path: str, target: object) -> str:
-    """The target of a symbolic link at `path`, that leads nowhere outside.
+    """The target of a symbolic link at `path`, that leads nowhere outside, without its doubled slashes.
 
     ".." is allowed at the start only: the link's own parents are real directories, so those steps are what they
     look like. A ".." after a name could step up from the target of another link.
     """
-    parts = target.split("/") if isinstance(target, str) else []
+    named = target.split("/") if isinstance(target, str) else []
+    parts = named[:1] + [part for part in named[1:] if part]
     ups = next((index for index, part in enumerate(parts) if part not in ("..", ".")), len(parts))
     landing = posixpath.normpath(posixpath.join(posixpath.dirname(path), "/".join(parts)))
     outside = landing == ".." or landing.startswith(("../", "/"))
