@@ -44,9 +44,7 @@ live: {B}  bbbb Buy
 host   instance   pool        release                  state             memory  uptime     restarts
 web-1  shop@4101  green live  {B}  active (running)  64 MiB  1 h 2 min  0
 
-last on web-1: confirm {B} by bob@ci at 2026-11-02T10:00:00Z: confirmed""".replace(
-            "uptime    ", "uptime     "
-        )
+last on web-1: confirm {B} by bob@ci at 2026-11-02T10:00:00Z: confirmed"""
     )
 
 
