@@ -1,26 +1,60 @@
-"""Commands that an error advises can be typed as they are."""
+"""Reaching the hosts of an app: facts, locks, and what is left when a command ends."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from orchestrator.workflows.fleet import with_stage
+from orchestrator.config.app import AppConfig
+from orchestrator.errors import HostUnreachable, LockHeld
+from orchestrator.workflows import fleet
+from tests.support.fleet import APP, FakeFleet, stage
+
+STAGE = stage("web-1", "web-2")
+CONFIG = AppConfig(app=APP)
 
 
-@pytest.mark.parametrize(
-    ("advice", "shown"),
-    [
-        ("vpsdeploy provision host web-1", "vpsdeploy provision host web-1 --stage live"),
-        (
-            "vpsdeploy status, then vpsdeploy provision host",
-            "vpsdeploy status --stage live, then vpsdeploy provision host --stage live",
-        ),
-        ("vpsdeploy releases", "vpsdeploy releases --stage live"),
-        ("vpsdeploy logs --stage other", "vpsdeploy logs --stage other"),
-        ("free some space", "free some space"),
-        ("", ""),
-    ],
-)
-def test_the_stage_is_named_once(advice: str, shown: str) -> None:
-    """Each advised command gets the stage, unless one is named already."""
-    assert with_stage(advice, "live") == shown
+def test_a_lock_does_not_outlive_its_command() -> None:
+    """Whatever stops the command, the hosts are free for the next one, from any machine."""
+    hosts = FakeFleet(STAGE)
+    with pytest.raises(RuntimeError), fleet.opened(CONFIG, STAGE, lambda *_: hosts) as context:
+        fleet.lock(context, "web-1", "release")
+        raise RuntimeError
+    assert hosts.hosts["web-1"].lock is None
+
+
+def test_a_lock_of_a_dead_process_is_taken_over() -> None:
+    """Its process ran on this machine and is gone."""
+    hosts = FakeFleet(STAGE)
+    with fleet.opened(CONFIG, STAGE, lambda *_: hosts) as context:
+        gone = context.owner.as_dict() | {"pid": 2**22 + 1}
+        hosts.hosts["web-1"].lock = {"owner": gone, "message": "release"}
+        fleet.lock(context, "web-1", "release again")
+        assert hosts.hosts["web-1"].lock == {"owner": context.owner.as_dict(), "message": "release again"}
+
+
+def test_a_lock_of_another_machine_is_respected() -> None:
+    """Whether its process lives cannot be known from here."""
+    hosts = FakeFleet(STAGE)
+    with fleet.opened(CONFIG, STAGE, lambda *_: hosts) as context:
+        other: dict[str, Any] = context.owner.as_dict() | {"machine_id": "other/boot"}
+        hosts.hosts["web-1"].lock = {"owner": other, "message": "release"}
+        with pytest.raises(LockHeld):
+            fleet.lock(context, "web-1", "mine")
+    assert hosts.hosts["web-1"].lock == {"owner": other, "message": "release"}
+
+
+def test_every_unreachable_host_is_named() -> None:
+    """Not one a run."""
+
+    def fail(host: str, verb: str) -> None:
+        raise HostUnreachable("no SSH connection", host=host)
+
+    with (
+        fleet.opened(CONFIG, STAGE, lambda *_: FakeFleet(STAGE, fail)) as context,
+        pytest.raises(HostUnreachable) as caught,
+    ):
+        context.facts()
+    assert caught.value.host == "web-1"
+    assert caught.value.why == "also on web-2: no SSH connection"
