@@ -66,14 +66,20 @@ class Context:
 
 @contextmanager
 def opened(config: AppConfig, stage: Stage, opener: Opener = open_over_ssh) -> Iterator[Context]:
-    """A context whose connections are closed at the end; commands that its errors advise name the stage."""
+    """A context whose locks are given back and whose connections are closed at the end.
+
+    Commands that its errors advise name the stage.
+    """
     owner = local.this_process()
     with closing(opener(stage, config, owner)) as fleet:
+        context = Context(config, stage, fleet, owner)
         try:
-            yield Context(config, stage, fleet, owner)
+            yield context
         except VpsdeployError as error:
             error.next = with_stage(error.next, stage.name)
             raise
+        finally:
+            unlock(context)
 
 
 def with_stage(advice: str, stage: str) -> str:
