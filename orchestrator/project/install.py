@@ -1,7 +1,7 @@
 """Installed dependencies, kept by what they depend on: an unchanged lockfile installs nothing.
 
 `<work>/<key>/tree` is a clean copy of the source with all dependencies, `<work>/<key>/app` what is shipped, with the
-production dependencies only. They share no file: what a build writes into its node_modules cannot alter what is shipped.
+production dependencies only. They share no file: what a build writes into its node_modules cannot alter the other.
 """
 
 from __future__ import annotations

@@ -29,15 +29,15 @@ def run(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Log, wha
     Raises: ProjectError: it is not installed, or ended with another code than 0.
     """
     tail: deque[str] = deque(maxlen=TAIL_LINES)
-    process = _start(argv, cwd, env, what)
-    try:
-        for line in process.stdout or ():
-            tail.append(line.rstrip())
-            log(line.rstrip())
-        code = process.wait()
-    except BaseException:
-        _end(process)
-        raise
+    with _start(argv, cwd, env, what) as process:
+        try:
+            for line in process.stdout or ():
+                tail.append(line.rstrip())
+                log(line.rstrip())
+            code = process.wait()
+        except BaseException:
+            _end(process)
+            raise
     if code != 0:
         raise ProjectError(
             what,

@@ -148,6 +148,6 @@ def test_a_committed_env_file_is_warned_of(tmp_path: Path) -> None:
 
 def test_no_package_json_is_an_error(tmp_path: Path) -> None:
     """It names the directory that was looked at and what to type."""
-    with pytest.raises(ProjectError, match="no package.json in") as caught:
+    with pytest.raises(ProjectError, match=r"no package\.json in") as caught:
         detect(tmp_path, BuildSettings())
     assert "--project DIR" in caught.value.next
