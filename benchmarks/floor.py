@@ -10,7 +10,6 @@ _TIMEOUT_SECONDS = 600
 
 _FETCH_NODE = """
 import io, json, os, platform, tarfile, urllib.request
-registry = "https://registry.npmjs.org/"
 for file in ("/etc/npmrc", "/root/.npmrc"):
     if os.path.exists(file):
         for line in open(file):

@@ -1,0 +1,1 @@
+"""What a command does: order steps, hold the lock, recover."""

@@ -21,6 +21,7 @@ from orchestrator.transport import (
     agent_pyz,
     ansible,
     ansible_private,
+    npm,
     ssh_accept,
     ssh_check,
     ssh_options,
@@ -178,6 +179,7 @@ def variables(config: AppConfig, stage: Stage, keys: tuple[str, ...], agent: Pat
         "vpsdeploy_deploy_keys": list(keys),
         "vpsdeploy_agent_pyz": str(agent),
         "vpsdeploy_health_path": config.health.path,
+        "vpsdeploy_npm_registry": npm.registry(),
     }
 
 

@@ -27,7 +27,8 @@ options:
   packages: {description: Debian packages that Node needs., type: list, elements: str, default: []}
   request: {description: "C(lts), C(24), C(24.21) or C(24.21.0).", type: str, required: true}
   source: {description: Kind of source., type: str, choices: [npm, dist], default: npm}
-  registry: {description: "npm registry; empty for the one of /etc/npmrc, else the public one.", type: str, default: ''}
+  registry: {description: npm registry; empty for the one of /etc/npmrc., type: str, default: ''}
+  registry_fallback: {description: npm registry where neither names one., type: str, default: ''}
   dist_url: {description: Address of the dist tree., type: str, default: 'https://nodejs.org/dist/'}
   keyring:
     description: GPG keyring on the host that must have signed the sums of a dist tree; empty for none.
@@ -47,6 +48,7 @@ ARGUMENTS = {
     "request": {"type": "str", "required": True},
     "source": {"type": "str", "choices": ["npm", "dist"], "default": "npm"},
     "registry": {"type": "str", "default": ""},
+    "registry_fallback": {"type": "str", "default": ""},
     "dist_url": {"type": "str", "default": "https://nodejs.org/dist/"},
     "keyring": {"type": "str", "default": "", "no_log": False},
     "schedule": {"type": "dict", "required": True},
@@ -98,7 +100,7 @@ def _install(host: Host, root: Path, source: Source, version: Version, offered: 
 
 def _source(params: dict[str, Any]) -> NpmSource | DistSource:
     if params["source"] == "npm":
-        return NpmSource(params["registry"], params["timeout_seconds"])
+        return NpmSource(params["registry"], params["timeout_seconds"], params["registry_fallback"])
     return DistSource(params["dist_url"], params["keyring"], params["timeout_seconds"])
 
 

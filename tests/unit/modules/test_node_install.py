@@ -103,6 +103,18 @@ def test_npm_release_is_installed_whole(site: Site, tmp_path: Path) -> None:
     assert node_install.installed(tmp_path / "node") == ["24.21.0"]
 
 
+def test_a_registry_that_nobody_names_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The role's variable, then the host's npmrc, then the controller's; without any, what to set is said."""
+    npmrc = tmp_path / "npmrc"
+    monkeypatch.setattr(node_sources, "_NPMRC", npmrc)
+    with pytest.raises(NodeError, match="nodejs_npm_registry"):
+        NpmSource("", 5)
+    assert NpmSource("", 5, "http://controller").registry == "http://controller/"
+    npmrc.write_text("registry = http://host\n")
+    assert NpmSource("", 5, "http://controller").registry == "http://host/"
+    assert NpmSource("http://role/", 5, "http://controller").registry == "http://role/"
+
+
 def test_tampered_dist_archive_leaves_nothing(site: Site, tmp_path: Path) -> None:
     """One byte is enough."""
     source, release = dist(site)

@@ -98,8 +98,9 @@ def test_a_good_run(world: World) -> None:
     assert not world.directory.exists()
 
 
-def test_the_play_is_told_the_contract(world: World) -> None:
+def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exactly the variables of docs/internals.md are handed over."""
+    monkeypatch.setattr(provision.npm, "registry", lambda: "https://npm.example/")
     run(stage(), Wish(check=True, tags=("nginx",)))
     (play,) = world.plays
     assert (play.check, play.tags, play.hosts) == (True, ("nginx",), ("web-1", "web-2"))
@@ -109,7 +110,7 @@ def test_the_play_is_told_the_contract(world: World) -> None:
         "vpsdeploy_stage": "production", "vpsdeploy_app": "shop", "vpsdeploy_port": 4000, "vpsdeploy_instances": 2,
         "vpsdeploy_domains": ["shop.example"], "vpsdeploy_node": "lts", "vpsdeploy_shared": [],
         "vpsdeploy_limits": {"memory": "512M", "cpu": "100%"}, "vpsdeploy_deploy_keys": ["ssh-ed25519 AAAA"],
-        "vpsdeploy_health_path": "/health",
+        "vpsdeploy_health_path": "/health", "vpsdeploy_npm_registry": "https://npm.example/",
     }  # fmt: skip
 
 
