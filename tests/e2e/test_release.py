@@ -29,7 +29,7 @@ STEPS = (
 WHY = {
     "answers 404": "answered 404",
     "answers 503": "answered 503",
-    "hangs": "not answered within",
+    "hangs": "was accepted, but not answered",
     "never listens": "nothing listens",
     "crashes at boot": "no database",
 }
