@@ -56,6 +56,15 @@ describe('hello-nest', () => {
     await reader.cancel();
   });
 
+  it('ends open streams when it is closed', async () => {
+    const other = await createApp();
+    await other.listen(0, '127.0.0.1');
+    const answer = await fetch(`http://127.0.0.1:${(other.getHttpServer().address() as AddressInfo).port}/events`);
+    const rest = answer.text();
+    await other.close();
+    expect(await rest).toContain('"tick":0');
+  });
+
   it('echoes over a WebSocket', async () => {
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws`);
     await once(socket, 'open');
