@@ -30,18 +30,18 @@ venv-dev: $(VENV)/.dev ## the virtual environment that the tests need
 $(VENV)/.runtime: requirements/runtime.txt pyproject.toml | deps
 	@[ -n "$(PYTHON)" ] || { echo "error: no Python 3.11 or newer runs here"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --require-hashes -r $< -r requirements/build.txt
-	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	$(BIN)/pip install -qq --require-hashes -r $< -r requirements/build.txt
+	$(BIN)/pip install -qq --no-deps --no-build-isolation -e .
 	touch $@
 
 # A project is built on this machine: with its own Node and npm where they are new enough for NestJS 12, else with PyPI's.
 $(VENV)/.node: requirements/node.txt $(VENV)/.runtime
 	@command -v npm >/dev/null && node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' || \
-	  $(BIN)/pip install -q --require-hashes -r $<
+	  $(BIN)/pip install -qq --require-hashes -r $<
 	touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.node
-	@$(BIN)/pip install -q --require-hashes -r $<
+	@$(BIN)/pip install -qq --require-hashes -r $<
 	touch $@
 
 # nginx judges the rendered templates; it is unpacked, not installed: installing would start it.

@@ -53,8 +53,8 @@ def prepare_project() -> None:
 
 def edit_greeting() -> None:
     """The one-line change of the second release."""
-    service = PROJECT / "src" / "app.service.ts"
-    service.write_text(service.read_text().replace("Hello World!", "Hello again!"))
+    controller = PROJECT / "src" / "app.controller.ts"
+    controller.write_text(controller.read_text().replace("Hello World!", "Hello again!"))
 
 
 def command(*words: str) -> list[str]:
