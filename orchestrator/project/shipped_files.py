@@ -43,6 +43,12 @@ def lay_out(tree: Path, app: Path, project: Project, include: Iterable[str], ent
 
 def _ship(origin: Path, app: Path, name: str) -> None:
     source, target = origin / name, app / name
+    if not source.resolve().is_relative_to(origin.resolve()):
+        raise ProjectError(
+            f"the link {name} leaves the project",
+            why=f"it leads to {source.resolve()}, which no host has",
+            next="replace the link by the files, or leave them out of build.include",
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
     if source.is_dir():
         shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, ignore=_not_shipped)
@@ -77,6 +83,13 @@ def _included(tree: Path, source: Path, include: Iterable[str]) -> list[str]:
                 next="correct build.include in vpsdeploy.yml",
             )
         found += [path.relative_to(bases[0]).as_posix() for path in sorted(bases[0].glob(pattern))]
+    for name in found:
+        if _not_shipped("", [Path(name).name]):
+            raise ProjectError(
+                f"build.include: {name} is never shipped",
+                why="everybody on a host may read a release, and node_modules and build records are made by the build",
+                next="take it out of build.include; variables belong into env in vpsdeploy.yml",
+            )
     return found
 
 

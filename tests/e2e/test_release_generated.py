@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,7 +41,7 @@ def test_a_generated_project_answers_through_nginx(
 ) -> None:
     """Provisioned and released from the bundle file alone, each app by its own name, beside the other one."""
     built = generated.built(kind)
-    (host.path / "vpsdeploy.yml").write_text("\n".join([*_config(kind), ""]), encoding="utf-8")
+    _configure(host, kind)
     provisioned = host.vpsdeploy("provision", "host")
     assert provisioned.returncode == 0, provisioned.stderr
     released = host.json("release", "--bundle", str(built.file))[-1]
@@ -55,14 +54,19 @@ def test_a_generated_project_answers_through_nginx(
 
 def test_the_other_apps_bundle_is_refused(host: Project, generated: GeneratedProjects) -> None:
     """A CI job that mixes up its files changes nothing."""
+    _configure(host, "commonjs")
     refused = host.vpsdeploy("release", "--bundle", str(generated.built("monorepo").file))
     assert refused.returncode == 4
     assert "is a bundle of app shop-monorepo" in refused.stderr
     assert "why:   vpsdeploy.yml is of app shop-commonjs" in refused.stderr
 
 
+def _configure(host: Project, kind: str) -> None:
+    (host.path / "vpsdeploy.yml").write_text("\n".join([*_config(kind), ""]), encoding="utf-8")
+
+
 def _answer(status: dict[str, Any], domain: str) -> str:
     url = f"http://{status['hosts'][0]['address']}/"
-    request = urllib.request.Request(url, headers={"Host": domain})  # noqa: S310 - the sandbox host's own address
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
+    request = urllib.request.Request(url, headers={"Host": domain})
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the sandbox host's own address
         return str(answer.read().decode())

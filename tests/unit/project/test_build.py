@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.config import reference
 from orchestrator.errors import ProjectError
+from orchestrator.project.shipped_files import RUNTIME_FILES, RUNTIME_FOLDERS
 from tests.unit.project.fake_npm import BUILDS, FakeProject, make
 from tests.unit.project.projects import PACKAGE, lay
 
@@ -194,8 +196,33 @@ def test_include_ships_more(project: FakeProject) -> None:
     tree = project.build(include=("certs/ca.pem", "mail", "data/*.json"))
     shipped = {name for name in files(tree.root) if name.startswith(("certs", "mail", "data"))}
     assert shipped == {"certs/ca.pem", "mail/a.hbs", "data/x.json"}
-    with pytest.raises(ProjectError, match="nothing matches 'mial'"):
-        project.build(include=("mial",))
+    for pattern, what in (("mial", "nothing matches 'mial'"), ("mail/.env", "is never shipped")):
+        with pytest.raises(ProjectError, match=what):
+            project.build(include=(pattern,))
+
+
+def test_the_reference_names_what_is_shipped_by_itself() -> None:
+    """Nobody has to read our code to know whether a folder has to be listed in build.include."""
+    text = (Path(reference.__file__).with_name("reference.yml")).read_text(encoding="utf-8")
+    comment = text[text.index("# What else to ship") : text.index("include: []")]
+    assert [name for name in (*RUNTIME_FOLDERS, *RUNTIME_FILES) if name not in comment] == []
+
+
+@pytest.mark.parametrize("include", [(), ("certs/key.pem",)])
+def test_a_link_out_of_the_project_is_refused(project: FakeProject, include: tuple[str, ...]) -> None:
+    """What lies elsewhere on this machine is never shipped, neither by a folder's name nor by build.include."""
+    outside = lay(project.source.parent / "outside", {"key.pem": "secret"})
+    link = project.source / ("certs" if include else "public")
+    link.symlink_to(outside)
+    with pytest.raises(ProjectError, match="leaves the project"):
+        project.build(include=include)
+
+
+def test_a_link_inside_of_the_project_is_shipped_as_what_it_leads_to(project: FakeProject) -> None:
+    """On the host the directory is there, whether or not its target is shipped."""
+    lay(project.source, {"web/build/logo.svg": "<svg/>"})
+    (project.source / "public").symlink_to("web/build")
+    assert (project.build().root / "public" / "logo.svg").read_text() == "<svg/>"
 
 
 def test_a_second_build_at_the_same_time_is_refused(project: FakeProject) -> None:
