@@ -39,8 +39,8 @@ def test_app_hosts_are_confirmed_before_load_balancers() -> None:
     made = plan(stage("web-1", "web-2", balancers=["lb-1"]), AppConfig(app=APP))
     assert made == [
         "lock lb-1,web-1,web-2", "offer web-1,web-2", "receive web-1,web-2", "assemble web-1,web-2",
-        "start web-1,web-2", "gate web-1,web-2", "flip lb-1", "confirm web-1,web-2", "confirm lb-1", "prune web-1,web-2",
-        "unlock lb-1,web-1,web-2",
+        "start web-1,web-2", "gate web-1,web-2", "flip lb-1", "confirm web-1,web-2", "confirm lb-1",
+        "prune web-1,web-2", "unlock lb-1,web-1,web-2",
     ]  # fmt: skip
 
 
