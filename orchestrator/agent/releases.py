@@ -41,4 +41,6 @@ def environment(app: AppLayout, identifier: str, values: settings.Settings, port
         "VPSDEPLOY_RELEASE": identifier,
         "VPSDEPLOY_REVISION": str(summary(app, identifier).get("revision", "")),
     }
-    return {"NODE_ENV": "production", **values.env, **ours}
+    # The main.ts that `nest generate app` writes reads process.env.port; PORT alone would leave it on port 3000.
+    also = {"port": values.env.get("port", str(port))}
+    return {"NODE_ENV": "production", **values.env, **ours, **also}

@@ -54,7 +54,8 @@ def _running(root: Path, entry: str) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    env = {"PATH": os.environ["PATH"], "NODE_ENV": "production", "PORT": str(port)}
+    # As the agent sets it: what `nest generate app` writes reads `port`.
+    env = {"PATH": os.environ["PATH"], "NODE_ENV": "production", "PORT": str(port), "port": str(port)}
     process = subprocess.Popen(["node", entry], cwd=root, env=env)
     try:
         yield f"http://127.0.0.1:{port}/"

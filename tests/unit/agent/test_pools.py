@@ -18,6 +18,16 @@ def test_start_runs_the_instances_of_a_pool(host: Host) -> None:
     assert "MemoryMax=536870912\n" in host.app.drop_in(4001).read_text()
 
 
+def test_an_app_that_reads_port_in_small_letters_listens_where_it_should(host: Host) -> None:
+    """`nest generate app` writes process.env.port; an app that uses the name for something else keeps its own."""
+    host.ship(RELEASES[0])
+    host.call("start", release=RELEASES[0], colour=BLUE)
+    assert '\nport="4002"\n' in (host.app.slot(4002) / "env").read_text()
+    host.ship(RELEASES[1], env={"port": "COM1"})
+    host.call("start", release=RELEASES[1], colour=GREEN)
+    assert '\nport="COM1"\n' in (host.app.slot(4101) / "env").read_text()
+
+
 def test_a_second_start_of_the_same_release_keeps_it_warm(host: Host) -> None:
     """Nothing is restarted."""
     host.ship(RELEASES[0])
