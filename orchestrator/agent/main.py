@@ -1,8 +1,12 @@
-"""The agent's entry: read a request, carry out its verb, answer."""
+"""The agent's entry: read a request, carry out its verb, answer. In a session: one after another, until nobody asks.
+
+A session saves a command the start of sudo and Python for each of its verbs.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import signal
@@ -60,6 +64,9 @@ VERBS = {
     "history": Verb("history.history"),
     "boot": Verb("boot.boot", app=False),
 }
+STREAMED = ("receive", "exec", "logs", "boot")
+"""What a session cannot carry: verbs that read or write a stream of their own, and the boot unit's."""
+
 UNITS_VERBS = {"return": Verb("flip.return_", alone=True), "drain": Verb("drain.wait"), "boot": VERBS["boot"]}
 """What units of the host call (with --request): they hold no lock, and there is nobody to hold one."""
 
@@ -75,10 +82,26 @@ def main() -> int:
 def run(words: list[str], stream: BinaryIO, descriptor: int, layout: Layout, systemd: Systemd) -> int:
     """The same with everything handed in."""
     answers = Answers(descriptor)
+
+    def one(understood: Callable[[], tuple[Verb, Request]]) -> int:
+        def act() -> dict[str, Any] | int:
+            verb, request = understood()
+            return _carry_out(verb, Call(layout, systemd, request, answers, stream))
+
+        return _answered(answers, layout, act)
+
+    if words != ["session"]:
+        return one(lambda: _understand(words, stream))
+    while answers.read and (line := stream.readline(_MOST_REQUEST_BYTES)):
+        one(functools.partial(_said, line))
+    return 0
+
+
+def _answered(answers: Answers, layout: Layout, act: Callable[[], dict[str, Any] | int]) -> int:
+    """Act, and answer with the result or the error. Returns: the exit code."""
     try:
-        verb, request = _understand(words, stream)
         with _clear_of_full_disks(layout):
-            result = _carry_out(verb, Call(layout, systemd, request, answers, stream))
+            result = act()
     except AgentError as error:
         answers.line(error.answer())
         return 1
@@ -90,6 +113,22 @@ def run(words: list[str], stream: BinaryIO, descriptor: int, layout: Layout, sys
         return result
     answers.line({"event": "result", **result})
     return 0
+
+
+def _said(line: bytes) -> tuple[Verb, Request]:
+    """The verb and its request in one line of a session."""
+    request = parse(line)
+    name = request.text("verb")
+    verb = VERBS.get(name)
+    if verb is None or name in STREAMED:
+        raise UsageError("the verb is unknown", why=f"{name[:200]!r} is not a verb of a session")
+    return verb, _for(verb, request)
+
+
+def _for(verb: Verb, request: Request) -> Request:
+    if verb.app and not request.app:
+        raise UsageError("the request is wrong", why="app is missing")
+    return request
 
 
 def _understand(words: list[str], stream: BinaryIO) -> tuple[Verb, Request]:
@@ -104,10 +143,7 @@ def _understand(words: list[str], stream: BinaryIO) -> tuple[Verb, Request]:
     if name == "boot":
         return verb, Request({})
     line = words[2].encode() if by_unit else _first_line(name, stream)
-    request = parse(line)
-    if verb.app and not request.app:
-        raise UsageError("the request is wrong", why="app is missing")
-    return verb, request
+    return verb, _for(verb, parse(line))
 
 
 def _first_line(verb: str, stream: BinaryIO) -> bytes:

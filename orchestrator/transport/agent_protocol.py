@@ -17,6 +17,9 @@ from orchestrator.errors import (
 
 PROTOCOL = 1
 PROGRAM = "/usr/local/bin/vpsdeploy-agent"
+STREAMED = ("receive", "exec", "logs")
+"""Verbs that read or write a stream of their own; all others go through a session."""
+
 _KINDS = {kind.__name__: kind for kind in (HostNotReady, ReleaseFailed, LockHeld, UsageError, InternalError)}
 _SUDO_REFUSED = ("a password is required", "may not run", "not allowed to execute", "not in the sudoers")
 

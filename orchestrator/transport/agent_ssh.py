@@ -1,9 +1,14 @@
-"""The fleet over SSH: one connection a host, opened once and shared by all verbs of a command."""
+"""The fleet over SSH: one connection a host, opened once and shared by all verbs of a command.
+
+Verbs go through one session of the agent, which saves each of them the start of sudo and Python; those with a stream of
+their own get a channel of their own.
+"""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import VpsdeployError
@@ -29,6 +34,7 @@ class SshFleet:
         self._stage, self._app, self._by, self._user = stage, app, by, user
         self._hosts = {host.name: host for host in stage.hosts}
         self._connections: dict[str, ssh.Connection] = {}
+        self._idle: dict[str, Session] = {}
         self._guard = threading.Lock()
 
     def open(self, host: str) -> None:
@@ -45,13 +51,25 @@ class SshFleet:
         on_event: OnEvent | None = None,
     ) -> Answer:
         """One verb on one host (see Fleet.call)."""
-        session = self.begin(host, verb, request)
+        if verb in agent_protocol.STREAMED:
+            with closing(self.begin(host, verb, request)) as stream:
+                stream.send(body)
+                stream.end()
+                return _answer(host, verb, stream, on_event)
+        return self._ask(host, verb, request, on_event)
+
+    def _ask(self, host: str, verb: str, request: Answer, on_event: OnEvent | None) -> Answer:
+        """In a session of the agent: a free one, or a new one. One that broke off midway is never used again."""
+        session = self._idle.pop(host, None) or self._connection(host).run(agent_protocol.command("session"))
         try:
-            session.send(body)
-            session.end()
-            return _answer(host, verb, session, on_event)
-        finally:
+            session.send([agent_protocol.request_line(self._app, self._by, {**request, "verb": verb})])
+            answer = _last_line(host, session, on_event)
+        except BaseException:
             session.close()
+            raise
+        if answer:
+            self._idle[host] = session
+        return _judge(host, verb, session, answer)
 
     def begin(self, host: str, verb: str, request: Answer) -> Session:
         """Run a verb and send its request line; the caller sends and reads what follows."""
@@ -65,6 +83,7 @@ class SshFleet:
             for connection in self._connections.values():
                 connection.close()
             self._connections.clear()
+            self._idle.clear()
 
     def _connection(self, name: str) -> ssh.Connection:
         with self._guard:
@@ -77,16 +96,20 @@ class SshFleet:
 
 
 def _answer(host: str, verb: str, session: Session, on_event: OnEvent | None) -> Answer:
-    last: Answer = {}
+    return _judge(host, verb, session, _last_line(host, session, on_event))
+
+
+def _last_line(host: str, session: Session, on_event: OnEvent | None) -> Answer:
+    """The result or the error that ends an answer; empty where the agent ended without one."""
     for line in session.lines():
         message = agent_protocol.parse_line(line)
         if message is None:
             continue
         if message["event"] in ("result", "error"):
-            last = message
-        elif on_event:
+            return message
+        if on_event:
             on_event(host, message)
-    return _judge(host, verb, session, last)
+    return {}
 
 
 def _judge(host: str, verb: str, session: Session, last: Answer) -> Answer:

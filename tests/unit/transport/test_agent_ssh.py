@@ -1,0 +1,130 @@
+"""The fleet over SSH: which verbs share a session, and when a session is given up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.errors import InternalError, ReleaseFailed
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.transport import ssh
+from orchestrator.transport.agent_ssh import SshFleet
+
+RESULT = b'{"event":"result","live":"blue"}'
+FAILED = b'{"event":"error","kind":"ReleaseFailed","what":"health check failed"}'
+STAGE = Stage("live", Path("hosts.yml"), Path("known_hosts"), (Host("web-1", "10.0.0.1"),))
+
+
+class FakeSession:
+    """A command on the host with answers made up beforehand."""
+
+    def __init__(self, command: str, answers: list[bytes]) -> None:
+        self.command, self.answers = command, answers
+        self.sent: list[bytes] = []
+        self.closed = False
+
+    def send(self, blocks: Iterable[bytes]) -> None:
+        """Keep what was sent."""
+        self.sent += blocks
+
+    def end(self) -> None:
+        """Nothing more comes."""
+
+    def lines(self) -> Iterator[bytes]:
+        """The answers, one at a time."""
+        while self.answers:
+            yield self.answers.pop(0)
+
+    def exit_code(self) -> int:
+        """Ended."""
+        return 1
+
+    def stderr_tail(self) -> str:
+        """Nothing."""
+        return ""
+
+    def close(self) -> None:
+        """Given up."""
+        self.closed = True
+
+
+class World:
+    """The connection to the only host."""
+
+    def __init__(self) -> None:
+        self.sessions: list[FakeSession] = []
+        self.answers: list[list[bytes]] = []
+
+    def run(self, command: str) -> FakeSession:
+        """Start a command."""
+        self.sessions.append(FakeSession(command, self.answers.pop(0)))
+        return self.sessions[-1]
+
+    def close(self) -> None:
+        """Close."""
+
+
+@pytest.fixture(name="world")
+def _world(monkeypatch: pytest.MonkeyPatch) -> World:
+    world = World()
+    monkeypatch.setattr(ssh, "connect", lambda *_: world)
+    return world
+
+
+def fleet() -> SshFleet:
+    """Over the fake connection."""
+    return SshFleet(STAGE, "shop", "ann@laptop")
+
+
+def test_verbs_share_one_session(world: World) -> None:
+    """One start of the agent; each request names its verb; an error of one verb leaves the session usable."""
+    world.answers = [[RESULT, FAILED, RESULT]]
+    one = fleet()
+    assert one.call("web-1", "facts", {}) == {"live": "blue"}
+    with pytest.raises(ReleaseFailed):
+        one.call("web-1", "gate", {"colour": "blue"})
+    one.call("web-1", "unlock", {})
+    (session,) = world.sessions
+    requests: list[dict[str, Any]] = [json.loads(line) for line in session.sent]
+    assert session.command.endswith("vpsdeploy-agent session")
+    assert [request["verb"] for request in requests] == ["facts", "gate", "unlock"]
+
+
+def test_a_stream_has_a_channel_of_its_own(world: World) -> None:
+    """Bytes behind the request are the stream's."""
+    world.answers = [[RESULT], [RESULT]]
+    one = fleet()
+    one.call("web-1", "facts", {})
+    one.call("web-1", "receive", {"count": 1}, body=[b"bytes"])
+    assert [session.command.split()[-1] for session in world.sessions] == ["session", "receive"]
+    assert world.sessions[1].sent[-1] == b"bytes"
+    assert world.sessions[1].closed
+
+
+def test_a_session_that_broke_off_is_not_used_again(world: World) -> None:
+    """Its late answer would be taken for the next verb's."""
+    world.answers = [[], [RESULT]]
+    one = fleet()
+    with pytest.raises(InternalError, match="no answer"):
+        one.call("web-1", "gate", {})
+    assert one.call("web-1", "return", {}) == {"live": "blue"}
+    assert len(world.sessions) == 2
+
+
+def test_an_interrupted_wait_gives_the_session_up(world: World) -> None:
+    """Ctrl-C in the middle of a verb: what undoes it starts afresh."""
+    world.answers = [[b'{"event":"progress"}', RESULT], [RESULT]]
+    one = fleet()
+
+    def interrupt(_host: str, _event: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        one.call("web-1", "gate", {}, on_event=interrupt)
+    one.call("web-1", "stop", {})
+    assert world.sessions[0].closed
+    assert len(world.sessions) == 2
