@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 INDEX = re.findall(r"^\d+\. \[.*?\]\((.+?)\)$", (RUNBOOKS / "README.md").read_text(), re.MULTILINE)
 LIMIT_SECONDS = 600
+SANDBOX = f"runbooks-{os.getpid()}"
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
 
@@ -29,13 +30,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     left_out = shutil.ignore_patterns("node_modules", "dist", ".vpsdeploy", "inventories")
     shutil.copytree(ROOT / "examples" / "hello-nest", copy, ignore=left_out)
     yield copy
-    _run("vpsdeploy sandbox down --name runbooks", copy)
+    _run(f"vpsdeploy sandbox down --name {SANDBOX}", copy)
 
 
 def _run(script: str, project: Path) -> subprocess.CompletedProcess[str]:
     """Run a block as a person's shell would, stopping at the first command that fails."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    script = script.replace("vpsdeploy sandbox up", "vpsdeploy sandbox up --name runbooks")
+    script = script.replace("vpsdeploy sandbox up", f"vpsdeploy sandbox up --name {SANDBOX}")
     return subprocess.run(
         ["bash", "-ec", script], cwd=project, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
         timeout=LIMIT_SECONDS, check=False,
