@@ -30,9 +30,9 @@ def build(
 ) -> None:
     """Build the project into one bundle file; no host is asked.
 
+    \b
     Examples:
       vpsdeploy build
-
       vpsdeploy build --output shop.bundle && vpsdeploy release --bundle shop.bundle
     """
     from orchestrator.config import load

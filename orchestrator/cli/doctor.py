@@ -17,9 +17,9 @@ def doctor(stage: StageOption = None, project: ProjectOption = HERE, as_json: Js
 
     The exit code is 6 where a finding is an error.
 
+    \b
     Examples:
       vpsdeploy doctor
-
       vpsdeploy doctor --stage production --json
     """
     from orchestrator.errors import HostNotReady

@@ -28,9 +28,9 @@ def exec_(
 
     The exit code is the command's. In a terminal the command gets one too.
 
+    \b
     Examples:
       vpsdeploy exec -- node --version
-
       vpsdeploy exec --host web-2 -- node dist/scripts/seed.js
     """
     from orchestrator.config import load

@@ -29,9 +29,9 @@ def init(
 ) -> None:
     """Look at a NestJS project and write vpsdeploy.yml and a first inventory.
 
+    \b
     Examples:
       vpsdeploy init                       with a placeholder for the server's address
-
       vpsdeploy init --host 203.0.113.10   with your server's address
     """
     from orchestrator.report import envelope

@@ -43,9 +43,9 @@ def logs(
 ) -> None:
     """Show what the app writes, on all hosts, in order of time.
 
+    \b
     Examples:
       vpsdeploy logs --follow
-
       vpsdeploy logs --since "10 min ago" --host web-2 --instance shop@4101
     """
     from orchestrator.config import load

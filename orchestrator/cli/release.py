@@ -39,11 +39,10 @@ def release(
 
     If anything fails before the flip, users notice nothing; after it, every host is flipped back.
 
+    \b
     Examples:
       vpsdeploy release
-
       vpsdeploy release --dry-run                      print the steps, change nothing
-
       vpsdeploy release --bundle shop.bundle --stage production
     """
     from orchestrator.config import load

@@ -15,9 +15,9 @@ def register(app: typer.Typer) -> None:
 def releases(stage: StageOption = None, project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """List the releases that the hosts keep, newest first.
 
+    \b
     Examples:
       vpsdeploy releases
-
       vpsdeploy releases --stage production --json
     """
     from orchestrator.config import load

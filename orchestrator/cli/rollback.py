@@ -32,9 +32,9 @@ def rollback(
 ) -> None:
     """Make a kept release live again, with the settings that it had.
 
+    \b
     Examples:
       vpsdeploy rollback                     the release that was live before
-
       vpsdeploy rollback 20260821            the only kept release that begins so (vpsdeploy releases)
     """
     from orchestrator.config import load

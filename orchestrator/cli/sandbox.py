@@ -41,8 +41,9 @@ def up(
     """Boot local VPSes and write their stage; what is there already is kept.
 
     \b
-    vpsdeploy sandbox up
-    vpsdeploy sandbox up --hosts 3 --loadbalancers 2 --debian 12
+    Examples:
+      vpsdeploy sandbox up
+      vpsdeploy sandbox up --hosts 3 --loadbalancers 2 --debian 12
     """
     from orchestrator.sandbox.spec import SandboxSpec
     from orchestrator.workflows import sandbox
@@ -56,7 +57,8 @@ def status(name: NameOption = NAME, json: JsonOption = False) -> None:
     """Show a sandbox's hosts.
 
     \b
-    vpsdeploy sandbox status
+    Examples:
+      vpsdeploy sandbox status
     """
     from orchestrator.workflows import sandbox
 
@@ -73,8 +75,9 @@ def down(
     """Remove a sandbox with everything that was made for it, and nothing else.
 
     \b
-    vpsdeploy sandbox down
-    vpsdeploy sandbox down --all
+    Examples:
+      vpsdeploy sandbox down
+      vpsdeploy sandbox down --all
     """
     from orchestrator.report.envelope import result_line
     from orchestrator.workflows import sandbox

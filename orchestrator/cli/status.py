@@ -15,9 +15,9 @@ def register(app: typer.Typer) -> None:
 def status(stage: StageOption = None, project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """Show what is live, each instance with its memory and uptime, and who changed it last.
 
+    \b
     Examples:
       vpsdeploy status
-
       vpsdeploy status --stage production --json
     """
     from orchestrator.config import load
