@@ -10,11 +10,15 @@ from orchestrator.model.bundle import Bundle, BundleFile, Manifest
 from orchestrator.project.archive import write
 from orchestrator.project.bundle import content_digest
 
+SLOW_SECONDS = 15
+"""How long /slow takes to answer."""
+
 _SERVER = """
 const http = require('node:http');
 const health = (res) => { HEALTH };
 const server = http.createServer((req, res) => {
   if (req.url === '/health') return health(res);
+  if (req.url === '/slow') return setTimeout(() => res.end('slow'), SLOW_SECONDS * 1000);
   let body = '';
   req.on('data', (chunk) => { body += chunk; });
   req.on('end', () => { res.setHeader('content-type', 'application/json');
@@ -48,6 +52,7 @@ def bundle(
     """
     health, listen = BEHAVIOURS[behaviour]
     source = _SERVER.replace("HEALTH", health).replace("LISTEN", listen).replace("TEXT", text)
+    source = source.replace("SLOW_SECONDS", str(SLOW_SECONDS))
     tree = directory / f"tree-{text}"
     contents = {"dist/main.js": source.encode(), "package.json": b"{}"}
     if ballast_bytes:
