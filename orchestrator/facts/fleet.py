@@ -37,9 +37,15 @@ class FleetFacts:
 
     @property
     def live(self) -> str:
-        """The release that users see; empty before the first one and where the hosts disagree."""
-        releases = {host.release_of(self.colour) for host in self.apps}
+        """The release that users see; empty before the first one and where the hosts disagree.
+
+        A host that was added and never released to has none: it serves nobody.
+        """
+        releases = self._releases()
         return releases.pop() if len(releases) == 1 else ""
+
+    def _releases(self) -> set[str]:
+        return {host.release_of(self.colour) for host in self.apps} - {""}
 
     @property
     def settled(self) -> bool:
@@ -50,4 +56,8 @@ class FleetFacts:
         """One clause for an error's state: what users see."""
         if not self.settled:
             return "the load balancers disagree: see `vpsdeploy status`"
-        return f"live is {self.live} on all hosts" if self.live else "no release is live"
+        if not self.live:
+            mixed = "the app hosts run different releases: see `vpsdeploy status`"
+            return mixed if self._releases() else "no release is live"
+        idle = [host.name for host in self.apps if not host.release_of(self.colour)]
+        return f"live is {self.live} on " + (f"all hosts but {', '.join(idle)}" if idle else "all hosts")

@@ -61,7 +61,7 @@ def _settle(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:
     undo = (Step("undo a flip that was not confirmed", "return", back),) if back else ()
     if live is None or not (on or differ):
         return undo
-    release = next((host.release_of(live) for host in facts.apps), "")
+    release = next((release for host in facts.apps if (release := host.release_of(live))), "")
     flip = Step(f"flip to {live}", "flip", differ, {"colour": live.value, "confirm_seconds": CONFIRM_SECONDS})
     confirm = {"colour": live.value, "release": release}
     return (*undo, *((flip,) if differ else ()), Step("confirm a flip", "confirm", (*on, *differ), confirm))

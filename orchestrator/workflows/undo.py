@@ -47,7 +47,8 @@ class Undo:
         old = self._target.colour.other.value
         confirm = {"colour": old, "release": self._before.live}
         self._each(balancers, "flip", {"colour": old, "confirm_seconds": CONFIRM_SECONDS})
-        self._each([*balancers, *(host.name for host in self._before.apps)], "confirm", confirm)
+        served = [host.name for host in self._before.apps if host.release_of(self._target.colour.other)]
+        self._each([*balancers, *served], "confirm", confirm)
 
     def _stop_new(self, *, drain: bool) -> None:
         request: dict[str, Any] = {"colour": self._target.colour.value}
@@ -61,8 +62,7 @@ class Undo:
         return outcome
 
     def _state(self, flipped: bool) -> str:
-        live = self._before.live
-        seen = f"live is {live} on all hosts" if live else "no release is live"
+        seen = self._before.state()
         if self._lost:
             names = ", ".join(sorted(self._lost))
             back = f", and flips back by itself within {CONFIRM_SECONDS} s" if flipped else ""
