@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,11 +83,13 @@ def run(
     if wish.accept_host_key:
         _accept(stage, hosts, wish.accept_host_key, reporter)
     keys = ssh_public_keys.collect(stage, hosts)
-    with ansible_private.run_dir() as directory:
+    # npm takes a third of a second to name its registry: long enough to reach the hosts meanwhile.
+    with ansible_private.run_dir() as directory, ThreadPoolExecutor(1) as beside:
+        registry = beside.submit(npm.registry)
         ssh_config = ssh_options.write(directory, stage)
         try:
             _reach(ssh_config, stage, hosts, reporter)
-            play = _play(config, stage, hosts, wish, keys, directory)
+            play = _play(config, stage, hosts, wish, keys, registry.result(), directory)
             return _provision(play, directory, ssh_config, watch)
         finally:
             ssh_check.close_all(ssh_config, hosts)
@@ -150,6 +153,7 @@ def _play(
     hosts: tuple[Host, ...],
     wish: Wish,
     keys: tuple[str, ...],
+    registry: str,
     directory: Path,
 ) -> Play:
     agent = agent_pyz.build(directory / "agent.pyz")
@@ -158,14 +162,16 @@ def _play(
         roles=shipped.roles(),
         stage=stage,
         hosts=tuple(host.name for host in hosts),
-        variables=variables(config, stage, keys, agent.path),
+        variables=variables(config, stage, keys, registry, agent.path),
         cwd=config.project_dir,
         check=wish.check,
         tags=wish.tags,
     )
 
 
-def variables(config: AppConfig, stage: Stage, keys: tuple[str, ...], agent: Path) -> dict[str, object]:
+def variables(
+    config: AppConfig, stage: Stage, keys: tuple[str, ...], registry: str, agent: Path
+) -> dict[str, object]:
     """What the playbook is told (docs/internals.md, Ansible); nothing secret is among it."""
     return {
         "vpsdeploy_stage": stage.name,
@@ -179,7 +185,7 @@ def variables(config: AppConfig, stage: Stage, keys: tuple[str, ...], agent: Pat
         "vpsdeploy_deploy_keys": list(keys),
         "vpsdeploy_agent_pyz": str(agent),
         "vpsdeploy_health_path": config.health.path,
-        "vpsdeploy_npm_registry": npm.registry(),
+        "vpsdeploy_npm_registry": registry,
     }
 
 

@@ -50,7 +50,8 @@ def install(root: Path, source: Source, version: Version, integrity: str) -> Non
         target = root / f"v{text(version)}"
         if target.exists():  # broken: `installed` did not count it
             shutil.rmtree(target)
-        os.sync()
+        # The file system of the tree, and no other: a sync of the whole machine waits for everybody's writes.
+        subprocess.run(["sync", "-f", str(tree)], check=True)
         tree.rename(target)
 
 
