@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -28,6 +27,4 @@ COMMANDS = (
 def register(app: typer.Typer) -> None:
     """Add every command; the modules import their workflow only when they are called."""
     for name in COMMANDS:
-        if importlib.util.find_spec(f"orchestrator.cli.{name}") is None:
-            continue
         importlib.import_module(f"orchestrator.cli.{name}").register(app)
