@@ -26,7 +26,7 @@ PLAYBOOK = """\
       register: __asked
     - name: Wait
       ansible.builtin.command: sleep {{ seconds }}
-      changed_when: false
+      changed_when: false # it only waits
 """
 
 
