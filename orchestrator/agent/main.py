@@ -11,7 +11,6 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -106,6 +105,8 @@ def _answered(answers: Answers, layout: Layout, act: Callable[[], dict[str, Any]
         answers.line(error.answer())
         return 1
     except Exception as error:  # noqa: BLE001 - nothing but answer lines may reach the controller
+        import traceback  # late: it costs a seventh of the agent's start (13 ms)
+
         traceback.print_exc()
         answers.line(InternalError("the agent failed", why=f"{type(error).__name__}: {error}").answer())
         return 1

@@ -21,6 +21,9 @@ ProjectOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON (docs/json.md) instead of text.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show what is run and answered.")]
+WaitDrainOption = Annotated[
+    bool, typer.Option("--wait-drain", help="Wait until the old pool is gone, and measure until then.")
+]
 
 HERE = Path()
 """Default of --project: the current directory."""

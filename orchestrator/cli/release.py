@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import HERE, JsonOption, ProjectOption, StageOption, VerboseOption
+from orchestrator.cli.options import (
+    HERE,
+    JsonOption,
+    ProjectOption,
+    StageOption,
+    VerboseOption,
+    WaitDrainOption,
+)
 
 BundleOption = Annotated[
     Path | None,
@@ -16,9 +23,6 @@ BundleOption = Annotated[
     ),
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the steps; change nothing.")]
-WaitOption = Annotated[
-    bool, typer.Option("--wait-drain", help="Wait until the old pool is gone, and measure until then.")
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -29,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def release(
     bundle: BundleOption = None,
     dry_run: DryRunOption = False,
-    wait_drain: WaitOption = False,
+    wait_drain: WaitDrainOption = False,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -47,16 +51,20 @@ def release(
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
+    from orchestrator.workflows import fleet
+
+    config, hosts = load(project), load_stage(project, stage)
+    opener = fleet.ahead(config, hosts)
     from orchestrator.report import envelope, reporter
     from orchestrator.report import release as report
     from orchestrator.workflows import release as workflow
 
-    config, wish = load(project), workflow.Wish(bundle, wait_drain)
+    wish = workflow.Wish(bundle, wait_drain)
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
     if dry_run:
-        plan = workflow.dry_run(config, load_stage(project, stage), wish, told)
+        plan = workflow.dry_run(config, hosts, wish, told, opener)
         shown = report.plan_fields(plan.release, plan.steps)
         typer.echo(envelope.result_line("release_plan", shown) if as_json else report.plan_text(plan.steps))
         return
-    changed = workflow.run(config, load_stage(project, stage), wish, told)
+    changed = workflow.run(config, hosts, wish, told, opener)
     typer.echo(envelope.result_line("release", report.fields(changed)) if as_json else report.text(changed))

@@ -22,9 +22,13 @@ def releases(stage: StageOption = None, project: ProjectOption = HERE, as_json: 
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
+    from orchestrator.workflows import fleet
+
+    config, hosts = load(project), load_stage(project, stage)
+    opener = fleet.ahead(config, hosts)
     from orchestrator.report import envelope
     from orchestrator.report import releases as report
     from orchestrator.workflows import releases as workflow
 
-    facts = workflow.run(load(project), load_stage(project, stage)).facts
+    facts = workflow.run(config, hosts, opener).facts
     typer.echo(envelope.result_line("releases", report.fields(facts)) if as_json else report.text(facts))

@@ -6,8 +6,14 @@ from typing import Annotated
 
 import typer
 
-from orchestrator.cli.options import HERE, JsonOption, ProjectOption, StageOption, VerboseOption
-from orchestrator.cli.release import WaitOption
+from orchestrator.cli.options import (
+    HERE,
+    JsonOption,
+    ProjectOption,
+    StageOption,
+    VerboseOption,
+    WaitDrainOption,
+)
 
 ReleaseArgument = Annotated[
     str,
@@ -24,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def rollback(
     release: ReleaseArgument = "",
-    wait_drain: WaitOption = False,
+    wait_drain: WaitDrainOption = False,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -39,11 +45,15 @@ def rollback(
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
+    from orchestrator.workflows import fleet
+
+    config, hosts = load(project), load_stage(project, stage)
+    opener = fleet.ahead(config, hosts)
     from orchestrator.report import envelope, reporter
     from orchestrator.report import release as report
     from orchestrator.workflows import rollback as workflow
 
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
     wish = workflow.Wish(release, wait_drain)
-    changed = workflow.run(load(project), load_stage(project, stage), wish, told)
+    changed = workflow.run(config, hosts, wish, told, opener)
     typer.echo(envelope.result_line("rollback", report.fields(changed)) if as_json else report.text(changed))

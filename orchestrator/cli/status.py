@@ -22,10 +22,14 @@ def status(stage: StageOption = None, project: ProjectOption = HERE, as_json: Js
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
+    from orchestrator.workflows import fleet
+
+    config, hosts = load(project), load_stage(project, stage)
+    opener = fleet.ahead(config, hosts)
     from orchestrator.report import envelope
     from orchestrator.report import status as report
     from orchestrator.workflows import status as workflow
 
-    seen = workflow.run(load(project), load_stage(project, stage))
+    seen = workflow.run(config, hosts, opener)
     shown = (seen.app, seen.url, seen.facts)
     typer.echo(envelope.result_line("status", report.fields(*shown)) if as_json else report.text(*shown))

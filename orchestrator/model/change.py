@@ -49,3 +49,16 @@ class Changed:
     seconds: float
     proof: Proof | None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def boot_seconds(self) -> float:
+        """The app's own share: from the start of its slowest instance's process to the first healthy answer.
+
+        0 where every pool ran already.
+        """
+        warm = {
+            h for r in self.steps if r.step.verb == "start" for h, a in r.answers.items() if a.get("warm")
+        }
+        gates = (result.answers.items() for result in self.steps if result.step.verb == "gate")
+        booted = (answer for gate in gates for host, answer in gate if host not in warm)
+        return max((i["boot_seconds"] for answer in booted for i in answer["instances"]), default=0.0)

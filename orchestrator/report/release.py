@@ -35,6 +35,7 @@ def fields(changed: Changed) -> dict[str, Any]:
         "previous": changed.previous or None,
         "url": changed.url,
         "seconds": round(changed.seconds, 3),
+        "boot_seconds": round(changed.boot_seconds, 3),
         "steps": [
             {**_step(result.step), "seconds": round(result.seconds, 3), "hosts": list(result.step.hosts)}
             for result in changed.steps

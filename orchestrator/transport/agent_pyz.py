@@ -12,8 +12,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
-_MAIN = "import sys\n\nfrom orchestrator.agent.main import main\n\nsys.exit(main())\n"
-_VERSION_FILE = "orchestrator/agent/version.py"
+_START_FILE = "orchestrator/agent/start.py"
+_VERSION_FILES = (_START_FILE, "orchestrator/agent/version.py")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip member can have: no build time gets into the package."""
 
@@ -42,7 +42,9 @@ def build(target: Path) -> AgentPackage:
     """
     sources = _all_sources()
     packed = _version_of(sources)
-    sources[_VERSION_FILE] = sources[_VERSION_FILE].replace('"unpacked"', f'"{packed}"')
+    for name in _VERSION_FILES:
+        sources[name] = sources[name].replace('"unpacked"', f'"{packed}"')
+    sources["__main__.py"] = sources.pop(_START_FILE)
     content = _zipped(sources)
     target.write_bytes(content)
     return AgentPackage(target, hashlib.sha256(content).hexdigest(), packed)
@@ -55,7 +57,7 @@ def version() -> str:
 
 def _all_sources() -> dict[str, str]:
     ours = dict(_sources(files("orchestrator.agent")))
-    return {"__main__.py": _MAIN, "orchestrator/__init__.py": "", **ours}
+    return {"orchestrator/__init__.py": "", **ours}
 
 
 def _version_of(sources: dict[str, str]) -> str:

@@ -6,6 +6,7 @@ their own get a channel of their own.
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Iterable
 from contextlib import closing
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from orchestrator.errors import VpsdeployError
 from orchestrator.transport import agent_protocol, ssh
 from orchestrator.transport.agent import Answer, OnEvent
+from orchestrator.transport.opening import Opening
 
 if TYPE_CHECKING:
     from orchestrator.model.fleet import Stage
@@ -33,13 +35,18 @@ class SshFleet:
     def __init__(self, stage: Stage, app: str, by: str, user: str = ssh.DEPLOY_USER) -> None:
         self._stage, self._app, self._by, self._user = stage, app, by, user
         self._hosts = {host.name: host for host in stage.hosts}
-        self._connections: dict[str, ssh.Connection] = {}
+        self._connections: dict[str, Opening[ssh.Connection]] = {}
+        self._first: dict[str, Opening[Session]] = {}
         self._idle: dict[str, Session] = {}
         self._guard = threading.Lock()
 
     def open(self, host: str) -> None:
         """Log in to a host unless that was done."""
         self._connection(host)
+
+    def begin_all(self) -> None:
+        """Begin to log in to every host and to start its agent; what fails is raised by a host's first verb."""
+        self._first = {host: Opening(functools.partial(self._session, host)) for host in self._hosts}
 
     def call(
         self,
@@ -60,7 +67,7 @@ class SshFleet:
 
     def _ask(self, host: str, verb: str, request: Answer, on_event: OnEvent | None) -> Answer:
         """In a session of the agent: a free one, or a new one. One that broke off midway is never used again."""
-        session = self._idle.pop(host, None) or self._connection(host).run(agent_protocol.command("session"))
+        session = self._idle.pop(host, None) or self._new_session(host)
         try:
             session.send([agent_protocol.request_line(self._app, self._by, {**request, "verb": verb})])
             answer = _last_line(host, session, on_event)
@@ -81,18 +88,26 @@ class SshFleet:
         """Close every connection."""
         with self._guard:
             for connection in self._connections.values():
-                connection.close()
+                if connection.succeeded:
+                    connection.result().close()
             self._connections.clear()
+            self._first.clear()
             self._idle.clear()
+
+    def _new_session(self, host: str) -> Session:
+        begun = self._first.pop(host, None)
+        return begun.result() if begun else self._session(host)
+
+    def _session(self, host: str) -> Session:
+        return self._connection(host).run(agent_protocol.command("session"))
 
     def _connection(self, name: str) -> ssh.Connection:
         with self._guard:
             found = self._connections.get(name)
-        if found is None:
-            found = ssh.connect(self._hosts[name], self._stage, self._user)
-            with self._guard:
+            if found is None or found.failed:
+                found = Opening(lambda: ssh.connect(self._hosts[name], self._stage, self._user))
                 self._connections[name] = found
-        return found
+        return found.result()
 
 
 def _answer(host: str, verb: str, session: Session, on_event: OnEvent | None) -> Answer:

@@ -14,7 +14,7 @@ from orchestrator.plan.release import Target
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import http
-from orchestrator.workflows.fleet import Context
+from orchestrator.workflows.fleet import Context, url
 from orchestrator.workflows.transaction import Stream, Transaction
 from orchestrator.workflows.undo import Undo
 
@@ -147,12 +147,6 @@ class ChangeOver:
             self._target.release, self._facts.live, url(self._context), tuple(self._transaction.results),
             seconds, proof if proof.requests else None, tuple(self._warnings),
         )  # fmt: skip
-
-
-def url(context: Context) -> str:
-    """Where the app answers: its first domain, or the first load balancer's address."""
-    domains = context.config.domains
-    return f"http://{domains[0] if domains else context.stage.loadbalancers[0].address}/"
 
 
 def _proof_warnings(proof: Proof) -> list[str]:

@@ -30,6 +30,16 @@ def open_over_ssh(stage: Stage, config: AppConfig, owner: local.Owner) -> Fleet:
     return SshFleet(stage, config.app, owner.by)
 
 
+def ahead(config: AppConfig, stage: Stage) -> Opener:
+    """Begin to log in everywhere, so that hosts open their sessions while the caller still imports its workflow.
+
+    Returns: What hands out these connections.
+    """
+    fleet = SshFleet(stage, config.app, local.this_process().by)
+    fleet.begin_all()
+    return lambda _stage, _config, _owner: fleet
+
+
 @dataclass(slots=True)
 class Context:
     """What the steps of one command share.
@@ -62,6 +72,12 @@ class Context:
         answers = each(names, lambda name: self.call(name, "facts", {})).or_raise()
         parsed = (host_facts.parse(name, self.config.app, answers[name]) for name in names)
         return FleetFacts(self.stage, tuple(parsed))
+
+
+def url(context: Context) -> str:
+    """Where the app answers: its first domain, or the first load balancer's address."""
+    domains = context.config.domains
+    return f"http://{domains[0] if domains else context.stage.loadbalancers[0].address}/"
 
 
 @contextmanager

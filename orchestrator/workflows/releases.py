@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from orchestrator.config import AppConfig
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.fleet import Stage
-from orchestrator.workflows.change_over import url
-from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
+from orchestrator.workflows.fleet import Opener, open_over_ssh, opened, url
 
 
 @dataclass(frozen=True, slots=True)

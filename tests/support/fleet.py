@@ -84,7 +84,7 @@ class FakeHost:
 
     def gate(self, _: Json) -> Json:
         """Healthy at once."""
-        return {"instances": [{"port": 4101, "seconds": 0.1, "attempts": 1}]}
+        return {"instances": [{"port": 4101, "seconds": 0.1, "attempts": 1, "boot_seconds": 0.3}]}
 
     def flip(self, request: Json) -> Json:
         """Route to the pool until the timer says otherwise."""

@@ -51,6 +51,7 @@ class FakeSystemd:
         return (
             f"Id={unit}\nLoadState={'loaded' if active == 'active' else 'not-found'}\nActiveState={active}\n"
             f"SubState={sub}\nMemoryCurrent=[not set]\nNRestarts=0\nExecMainStatus=0\n"
+            "ExecMainStartTimestampMonotonic=1000000\n"
         )
 
 
