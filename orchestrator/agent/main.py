@@ -61,6 +61,7 @@ VERBS = {
     "exec": Verb("exec.exec_"),
     "logs": Verb("logs.logs"),
     "history": Verb("history.history"),
+    "audit": Verb("audit.audit", app=False),
     "boot": Verb("boot.boot", app=False),
 }
 STREAMED = ("receive", "exec", "logs", "boot")

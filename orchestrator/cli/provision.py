@@ -15,6 +15,9 @@ HostsArgument = Annotated[
     typer.Argument(metavar="HOST", help="Inventory names; all hosts of the stage where none is given."),
 ]
 CheckOption = Annotated[bool, typer.Option("--check", help="Show what would change, and change nothing.")]
+FullOption = Annotated[
+    bool, typer.Option("--full", help="Run Ansible also on hosts that say nothing has changed.")
+]
 TagsOption = Annotated[
     str,
     typer.Option(
@@ -46,6 +49,7 @@ def host(
     hosts: HostsArgument = None,
     check: CheckOption = False,
     tags: TagsOption = "",
+    full: FullOption = False,
     accept_host_key: AcceptOption = "",
     stage: StageOption = None,
     project: ProjectOption = HERE,
@@ -67,7 +71,7 @@ def host(
 
     config = load(project)
     loaded = load_stage(project, stage)
-    wish = provision.Wish(check, tuple(filter(None, tags.split(","))), accept_host_key)
+    wish = provision.Wish(check, tuple(filter(None, tags.split(","))), accept_host_key, full)
     result = provision.run(
         config,
         loaded,

@@ -123,13 +123,18 @@ class HostProgress:
 
 @dataclass(frozen=True, slots=True)
 class HostResult:
-    """What came out on one host."""
+    """What came out on one host.
+
+    Attributes:
+        audited: Whether the host's own audit found nothing to do, so that Ansible was not needed there.
+    """
 
     name: str
     counts: HostCounts
     module_calls: int
     seconds: float
     changes: tuple[Change, ...] = ()
+    audited: bool = False
 
 
 @dataclass(frozen=True, slots=True)

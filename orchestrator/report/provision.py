@@ -27,6 +27,7 @@ def _host_fields(host: HostResult) -> dict[str, Any]:
         "name": host.name, "ok": counts.ok, "changed": counts.changed, "failed": counts.failed,
         "unreachable": counts.unreachable, "module_calls": host.module_calls,
         "seconds": round(host.seconds, 3),
+        "audited": host.audited,
         "changes": [{"task": c.task, "items": list(c.items), "diff": c.diff} for c in host.changes],
     }  # fmt: skip
 
@@ -71,7 +72,10 @@ def _conclusion(result: ProvisionResult) -> str:
     changed = sum(host.counts.changed for host in result.hosts)
     if result.check:
         return f"nothing was changed: {_tasks(changed)} would change something"
-    return f"{_tasks(changed)} changed something" if changed else "nothing had to be changed"
+    if changed:
+        return f"{_tasks(changed)} changed something"
+    alike = "; each host was audited against its last run (--full runs Ansible all the same)"
+    return "nothing had to be changed" + (alike if all(host.audited for host in result.hosts) else "")
 
 
 def _tasks(number: int) -> str:

@@ -12,8 +12,12 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
+from orchestrator import shipped
+
 _START_FILE = "orchestrator/agent/start.py"
 _VERSION_FILES = (_START_FILE, "orchestrator/agent/version.py")
+_AUDIT_MODULES = "module_utils/vpsdeploy"
+"""What Ansible's modules do on a host; the agent's `audit` asks it again. Stdlib only, as the agent is."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest time that a zip member can have: no build time gets into the package."""
 
@@ -57,7 +61,9 @@ def version() -> str:
 
 def _all_sources() -> dict[str, str]:
     ours = dict(_sources(files("orchestrator.agent")))
-    return {"orchestrator/__init__.py": "", **ours}
+    judged = dict(_sources(shipped.root() / "playbooks" / _AUDIT_MODULES, f"ansible/{_AUDIT_MODULES}"))
+    packages = {f"{name}/__init__.py": "" for name in ("orchestrator", "ansible", "ansible/module_utils")}
+    return {**packages, **ours, **judged}
 
 
 def _version_of(sources: dict[str, str]) -> str:

@@ -10,14 +10,15 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from orchestrator.errors import HostNotReady, HostUnreachable, VpsdeployError
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.transport import ssh, ssh_options
 
-_TIMEOUT_SECONDS = 15
-"""Longest wait for the answer: ConnectTimeout, login, and sudo's look at its rules."""
+_TIMEOUT_SECONDS = 45
+"""Longest wait for the answer: ConnectTimeout, login, sudo's look at its rules, and 30 s for a further question."""
 
 _MAX_AT_ONCE = 32
 """Most hosts asked at the same time (our choice)."""
@@ -34,15 +35,46 @@ Answer = subprocess.CompletedProcess[str]
 Run = Callable[[list[str]], Answer]
 
 
-def check_all(config: Path, stage: Stage, hosts: tuple[Host, ...]) -> list[VpsdeployError]:
-    """Ask all hosts at once; what is wrong, in the order of the hosts."""
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A host's answer.
+
+    Attributes:
+        error: What is wrong; None where all is well.
+        said: What the further question was answered with.
+    """
+
+    error: VpsdeployError | None
+    said: str
+
+
+def ask_all(
+    config: Path, stage: Stage, hosts: tuple[Host, ...], further: Callable[[Host], str]
+) -> list[Reached]:
+    """Ask all hosts at once, and a further question in the same breath; in the order of the hosts.
+
+    Args:
+        config: As written by ssh_options.write.
+        stage: Of the hosts.
+        hosts: Whom to ask.
+        further: Makes a shell command that never fails.
+    """
     with ThreadPoolExecutor(max_workers=_MAX_AT_ONCE) as pool:
-        return [error for error in pool.map(lambda host: check(config, stage, host), hosts) if error]
+        return list(pool.map(lambda host: _ask(config, stage, host, further(host), _run), hosts))
 
 
 def check(config: Path, stage: Stage, host: Host, run: Run | None = None) -> VpsdeployError | None:
     """Ask one host; None where all is well."""
-    answer = (run or _run)(ssh_options.command(config, host, [_question(host)]))
+    return _ask(config, stage, host, "", run or _run).error
+
+
+def _ask(config: Path, stage: Stage, host: Host, further: str, run: Run) -> Reached:
+    question = "; ".join(filter(None, (_question(host), further)))
+    answer = run(ssh_options.command(config, host, [question]))
+    return Reached(_judge(stage, host, answer), answer.stdout)
+
+
+def _judge(stage: Stage, host: Host, answer: Answer) -> VpsdeployError | None:
     if answer.returncode == 0:
         return None
     if answer.returncode == _NO_CONNECTION:
@@ -59,17 +91,18 @@ def close_all(config: Path, hosts: tuple[Host, ...]) -> None:
 
 
 def _run(arguments: list[str]) -> Answer:
-    # The connection left open holds the standard error that it was started with: a pipe would never end, a file does.
-    with tempfile.TemporaryFile("w+") as errors:
+    # The connection left open holds the files that it was started with: a pipe would never end, a file does.
+    with tempfile.TemporaryFile("w+") as errors, tempfile.TemporaryFile("w+") as said:
         try:
             code = subprocess.run(
-                arguments, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors,
+                arguments, stdin=subprocess.DEVNULL, stdout=said, stderr=errors,
                 timeout=_TIMEOUT_SECONDS, check=False,
             ).returncode  # fmt: skip
         except subprocess.TimeoutExpired:
             return Answer(arguments, _NO_CONNECTION, "", f"no answer within {_TIMEOUT_SECONDS} s")
         errors.seek(0)
-        return Answer(arguments, code, "", errors.read())
+        said.seek(0)
+        return Answer(arguments, code, said.read(), errors.read())
 
 
 def _question(host: Host) -> str:

@@ -6,20 +6,18 @@ import ipaddress
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from orchestrator import shipped
 from orchestrator.config import AppConfig
 from orchestrator.errors import ConfigError, Interrupted, ProvisionFailed, UsageError, VpsdeployError
+from orchestrator.facts import audit
+from orchestrator.facts.audit import Audit
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.model.provision import Event, Output, ProvisionResult, TaskEnded
-from orchestrator.project.node_request import detect_node
-from orchestrator.project.package_json import read_package
+from orchestrator.model.provision import Event, HostCounts, HostResult, Output, ProvisionResult, TaskEnded
 from orchestrator.report.provision_progress import Progress
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import (
-    agent_pyz,
     ansible,
     ansible_private,
     npm,
@@ -29,10 +27,11 @@ from orchestrator.transport import (
     ssh_public_keys,
 )
 from orchestrator.transport.ansible_settings import Play
+from orchestrator.workflows import converged, provision_play
 from orchestrator.workflows.provision_tally import Tally
 
-PLAYBOOK = "site"
-"""The playbook of `provision host`."""
+_MOST_DIFFERENCES = 5
+"""How many differences of a host are named (our choice)."""
 
 _DOCUMENTATION = tuple(
     ipaddress.ip_network(net)
@@ -49,11 +48,18 @@ class Wish:
         check: Rehearse: show what would change, change nothing.
         tags: Only tasks with one of these tags; empty means all.
         accept_host_key: Fingerprint of a host key to learn first; empty for none.
+        full: Run Ansible also on hosts whose audit finds nothing to do.
     """
 
     check: bool = False
     tags: tuple[str, ...] = ()
     accept_host_key: str = ""
+    full: bool = False
+
+    @property
+    def may_skip(self) -> bool:
+        """Whether an audit is an answer: a rehearsal, a part and a full run are Ansible's own."""
+        return not (self.check or self.tags or self.full)
 
 
 def run(
@@ -79,6 +85,7 @@ def run(
         ProvisionFailed: Ansible itself could not go on. A failed host is no exception: it is in the result.
         Interrupted: Ctrl-C; Ansible has been ended.
     """
+    began = time.monotonic()
     refuse_placeholders(stage, hosts)
     if wish.accept_host_key:
         _accept(stage, hosts, wish.accept_host_key, reporter)
@@ -88,9 +95,12 @@ def run(
         registry = beside.submit(npm.registry)
         ssh_config = ssh_options.write(directory, stage)
         try:
-            _reach(ssh_config, stage, hosts, reporter)
-            play = _play(config, stage, hosts, wish, keys, registry.result(), directory)
-            return _provision(play, directory, ssh_config, watch)
+            audits = _reach(ssh_config, stage, hosts, reporter)
+            play = provision_play.make(config, stage, hosts, keys, registry.result(), directory)
+            play = replace(play, check=wish.check, tags=wish.tags)
+            todo = _todo(play, audits, reporter) if wish.may_skip else play.hosts
+            result = _provision(replace(play, hosts=todo), directory, ssh_config, watch)
+            return _whole(result, play.hosts, time.monotonic() - began)
         finally:
             ssh_check.close_all(ssh_config, hosts)
 
@@ -129,14 +139,18 @@ def _accept(stage: Stage, hosts: tuple[Host, ...], fingerprint: str, reporter: R
         reporter.note(f"{hosts[0].name}: host key {fingerprint} written to {stage.known_hosts}")
 
 
-def _reach(ssh_config: Path, stage: Stage, hosts: tuple[Host, ...], reporter: Reporter) -> None:
+def _reach(
+    ssh_config: Path, stage: Stage, hosts: tuple[Host, ...], reporter: Reporter
+) -> dict[Host, Audit | None]:
     began = time.monotonic()
     title = f"reach {len(hosts)} host{'s' if len(hosts) > 1 else ''}"
     reporter.started(title)
-    errors = ssh_check.check_all(ssh_config, stage, hosts)
+    reached = ssh_check.ask_all(ssh_config, stage, hosts, audit.question)
+    errors = [answer.error for answer in reached if answer.error]
     if errors:
         raise _with_others(errors, reporter)
     reporter.finished(title, time.monotonic() - began)
+    return {host: audit.parse(answer.said) for host, answer in zip(hosts, reached, strict=True)}
 
 
 def _with_others(errors: list[VpsdeployError], reporter: Reporter) -> VpsdeployError:
@@ -147,68 +161,41 @@ def _with_others(errors: list[VpsdeployError], reporter: Reporter) -> VpsdeployE
     return errors[0]
 
 
-def _play(
-    config: AppConfig,
-    stage: Stage,
-    hosts: tuple[Host, ...],
-    wish: Wish,
-    keys: tuple[str, ...],
-    registry: str,
-    directory: Path,
-) -> Play:
-    agent = agent_pyz.build(directory / "agent.pyz")
-    return Play(
-        playbook=shipped.playbook(PLAYBOOK),
-        roles=shipped.roles(),
-        stage=stage,
-        hosts=tuple(host.name for host in hosts),
-        variables=variables(config, stage, keys, registry, agent.path),
-        cwd=config.project_dir,
-        check=wish.check,
-        tags=wish.tags,
-    )
+def _todo(play: Play, audits: dict[Host, Audit | None], reporter: Reporter) -> tuple[str, ...]:
+    """The hosts that Ansible has something to do on, as far as an audit can tell."""
+    for host, found in audits.items():
+        if found and found.differences and found.fingerprint == play.variables[converged.VARIABLE]:
+            reporter.note(f"{host.name}: changed since it was provisioned: {_few(found.differences)}")
+    return tuple(host.name for host, found in audits.items() if not converged.is_converged(host, found, play))
 
 
-def variables(
-    config: AppConfig, stage: Stage, keys: tuple[str, ...], registry: str, agent: Path
-) -> dict[str, object]:
-    """What the playbook is told (docs/internals.md, Ansible); nothing secret is among it."""
-    return {
-        "vpsdeploy_stage": stage.name,
-        "vpsdeploy_app": config.app,
-        "vpsdeploy_port": config.port,
-        "vpsdeploy_instances": config.instances,
-        "vpsdeploy_domains": list(config.domains),
-        "vpsdeploy_node": node_request(config),
-        "vpsdeploy_shared": list(config.shared),
-        "vpsdeploy_limits": config.limits.model_dump(),
-        "vpsdeploy_deploy_keys": list(keys),
-        "vpsdeploy_agent_pyz": str(agent),
-        "vpsdeploy_health_path": config.health.path,
-        "vpsdeploy_npm_registry": registry,
-    }
-
-
-def node_request(config: AppConfig) -> str:
-    """The Node that a release of this project will ask for; a host can be provisioned without the project, too."""
-    if config.node_is_set or not (config.source_dir / "package.json").is_file():
-        return config.node
-    return detect_node(config.source_dir, read_package(config.source_dir), "").value
+def _few(differences: tuple[str, ...]) -> str:
+    more = len(differences) - _MOST_DIFFERENCES
+    return ", ".join(differences[:_MOST_DIFFERENCES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _provision(
     play: Play, directory: Path, ssh_config: Path, watch: Callable[[tuple[str, ...]], Progress]
 ) -> ProvisionResult:
-    tally, began = Tally(play.hosts), time.monotonic()
+    tally, code = Tally(play.hosts), 0
     try:
-        with watch(play.hosts) as progress:
-            code = ansible.run(play, directory, ssh_config, lambda event: _tell(tally, progress, event))
+        if play.hosts:
+            with watch(play.hosts) as progress:
+                code = ansible.run(play, directory, ssh_config, lambda event: _tell(tally, progress, event))
     except KeyboardInterrupt:
         raise _interrupted(play) from None
     failures = tally.failures()
     if code and not failures:
         raise _stopped(code, tally.complaints)
-    return ProvisionResult(play.stage.name, tally.results(), play.check, time.monotonic() - began, failures)
+    return ProvisionResult(play.stage.name, tally.results(), play.check, 0, failures)
+
+
+def _whole(result: ProvisionResult, hosts: tuple[str, ...], seconds: float) -> ProvisionResult:
+    """With the hosts that Ansible was not needed on."""
+    ran = {host.name: host for host in result.hosts}
+    audited = {name: HostResult(name, HostCounts(), 0, seconds, audited=True) for name in hosts}
+    whole = tuple((audited | ran)[name] for name in hosts)
+    return replace(result, hosts=whole, seconds=seconds)
 
 
 def _tell(tally: Tally, progress: Progress, event: Event) -> None:

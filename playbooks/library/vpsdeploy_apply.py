@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vpsdeploy import accounts, files, packages, units
+from ansible.module_utils.vpsdeploy import accounts, files, packages, record, units
 from ansible.module_utils.vpsdeploy.host import Host, HostError
 
 DOCUMENTATION = r"""
@@ -41,6 +41,7 @@ options:
       shell: {description: Login shell., type: str, default: /usr/sbin/nologin}
       system: {description: Number below 1000., type: bool, default: false}
       groups: {description: Further groups; others are left alone., type: list, elements: str, default: []}
+      service_manager: {description: Whether a login starts a service manager of the user., type: bool, default: true}
   files:
     description: Files, directories and links, applied in this order.
     type: list
@@ -80,6 +81,12 @@ options:
       state: {description: Wanted state now., type: str, choices: [started, stopped]}
       reload_on: {description: Changed paths that ask for a reload., type: list, elements: str, default: []}
       restart_on: {description: Changed paths that ask for a restart., type: list, elements: str, default: []}
+  record:
+    description: Keep a record of what this call asked for, that the host can be audited against.
+    type: dict
+    suboptions:
+      name: {description: Name., type: str}
+      fingerprint: {description: Fingerprint., type: str}
 author: vpsdeploy
 """
 
@@ -93,6 +100,7 @@ ACCOUNT = {
     "shell": {"type": "str", "default": "/usr/sbin/nologin"},
     "system": {"type": "bool", "default": False},
     "groups": _STRINGS,
+    "service_manager": {"type": "bool", "default": True},
 }
 
 FILE = {
@@ -126,6 +134,7 @@ ARGUMENTS = {
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
     "check": _STRINGS,
     "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
+    "record": record.ARGUMENT,
 }
 
 
@@ -133,7 +142,8 @@ def converge(host: Host, params: dict[str, Any]) -> list[str]:
     """Apply everything in order; the paths that changed."""
     packages.apply(host, params["packages"], params["package_lists_max_age_seconds"])
     accounts.apply(host, params["accounts"])
-    changes = files.plan(host, params["files"])
+    specs = [*accounts.files(params["accounts"]), *params["files"]]
+    changes = files.plan(host, specs)
     paths = [str(change.path) for change in changes]
     notes = units.owe(host, params["units"], paths)
     try:
@@ -143,6 +153,11 @@ def converge(host: Host, params: dict[str, Any]) -> list[str]:
             note.unlink(missing_ok=True)
         raise
     units.apply(host, params["units"], paths)
+    asked = {name: params[name] for name in ("packages", "accounts", "check", "units")}
+    if not host.check_mode:
+        record.keep(
+            host, params["record"], "apply", {**asked, "paths": record.paths(files.wanted(specs, False))}
+        )
     return paths
 
 

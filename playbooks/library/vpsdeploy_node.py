@@ -3,18 +3,12 @@
 
 from __future__ import annotations
 
-import datetime
 import subprocess
-from pathlib import Path
-from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vpsdeploy import node_install, node_versions, packages
+from ansible.module_utils.vpsdeploy import node, record
 from ansible.module_utils.vpsdeploy.host import Host, HostError
-from ansible.module_utils.vpsdeploy.http import Unreachable
-from ansible.module_utils.vpsdeploy.node_install import Source
-from ansible.module_utils.vpsdeploy.node_sources import DistSource, NpmSource
-from ansible.module_utils.vpsdeploy.node_versions import NodeError, Version
+from ansible.module_utils.vpsdeploy.node_versions import NodeError
 
 DOCUMENTATION = r"""
 module: vpsdeploy_node
@@ -40,6 +34,12 @@ options:
     required: true
   directory: {description: Where the versions are., type: str, default: /opt/node}
   timeout_seconds: {description: Longest silence of the source., type: int, default: 20}
+  record:
+    description: Keep a record of what this call asked for, that the host can be audited against.
+    type: dict
+    suboptions:
+      name: {description: Name., type: str}
+      fingerprint: {description: Fingerprint., type: str}
 author: vpsdeploy
 """
 
@@ -54,64 +54,22 @@ ARGUMENTS = {
     "schedule": {"type": "dict", "required": True},
     "directory": {"type": "str", "default": "/opt/node"},
     "timeout_seconds": {"type": "int", "default": 20},
+    "record": record.ARGUMENT,
 }
-
-
-PACKAGE_LISTS_MAX_AGE_SECONDS = 3600
-"""Fetch apt's lists first where they are older and a package is missing."""
-
-
-def converge(module: AnsibleModule, host: Host) -> str:
-    """Resolve, and install where needed; the version that answers the request."""
-    params = module.params
-    root = Path(params["directory"])
-    packages.apply(host, params["packages"], PACKAGE_LISTS_MAX_AGE_SECONDS)
-    present = node_install.installed(root)
-    today = datetime.datetime.now(datetime.UTC).date()
-    prefix = node_versions.wanted(params["request"], params["schedule"], today)
-    at_hand = node_versions.newest(prefix, present)
-    if at_hand and len(prefix) == len(at_hand):
-        return node_versions.text(at_hand)
-    source = _source(params)
-    try:
-        offered = source.versions()
-    except Unreachable as error:
-        if not at_hand:
-            raise
-        module.warn(f"{error}; Node {node_versions.text(at_hand)}, which is installed, is used")
-        return node_versions.text(at_hand)
-    best = node_versions.newest(prefix, offered)
-    if not best:
-        raise NodeError(
-            f"node: {params['request']!r} is not offered by {params['source']}: ask for another in vpsdeploy.yml"
-        )
-    if node_versions.text(best) not in present:
-        _install(host, root, source, best, offered)
-    return node_versions.text(best)
-
-
-def _install(host: Host, root: Path, source: Source, version: Version, offered: dict[str, str]) -> None:
-    name = f"v{node_versions.text(version)}"
-    header = {"before_header": str(root), "after_header": str(root)}
-    host.changed(f"{root}/{name}", {**header, "before": "", "after": f"{name}/bin/node\n"})
-    if not host.check_mode:
-        node_install.install(root, source, version, offered.get(name[1:]) or offered.get(name, ""))
-
-
-def _source(params: dict[str, Any]) -> NpmSource | DistSource:
-    if params["source"] == "npm":
-        return NpmSource(params["registry"], params["timeout_seconds"], params["registry_fallback"])
-    return DistSource(params["dist_url"], params["keyring"], params["timeout_seconds"])
 
 
 def main() -> None:
     """Ansible's entry."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     host = Host(module.check_mode, module._diff)
+    wanted = {name: value for name, value in module.params.items() if name != "record"}
     try:
-        version = converge(module, host)
+        version = node.converge(wanted, host)
     except (NodeError, HostError, OSError, subprocess.SubprocessError) as error:
         module.fail_json(msg=f"Node was not installed: {error}", changes=host.changes)
+    for warning in host.warnings:
+        module.warn(warning)
+    record.keep(host, module.params["record"], "node", wanted)
     module.exit_json(changed=bool(host.changes), version=version, changes=host.changes, diff=host.diffs)
 
 

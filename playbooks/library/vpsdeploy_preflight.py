@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vpsdeploy import preflight
+from ansible.module_utils.vpsdeploy import preflight, record
+from ansible.module_utils.vpsdeploy.host import Host
 
 DOCUMENTATION = r"""
 module: vpsdeploy_preflight
@@ -15,6 +16,12 @@ options:
   port: {description: The app's base port., type: int, default: 0}
   http_port: {description: Port that nginx will listen on; 0 on hosts without nginx., type: int, default: 0}
   disk_free_min_bytes: {description: Room needed on /., type: int, default: 536870912}
+  record:
+    description: Keep a record of what this call asked for, that the host can be audited against.
+    type: dict
+    suboptions:
+      name: {description: Name., type: str}
+      fingerprint: {description: Fingerprint., type: str}
 author: vpsdeploy
 """
 
@@ -23,6 +30,7 @@ ARGUMENTS = {
     "port": {"type": "int", "default": 0},
     "http_port": {"type": "int", "default": 0},
     "disk_free_min_bytes": {"type": "int", "default": 512 << 20},
+    "record": record.ARGUMENT,
 }
 
 
@@ -32,6 +40,8 @@ def main() -> None:
     found = preflight.findings(module.params)
     if found:
         module.fail_json(msg="the host cannot be provisioned: " + "; ".join(found), findings=found)
+    wanted = {name: module.params[name] for name in ("app", "port", "http_port", "disk_free_min_bytes")}
+    record.keep(Host(module.check_mode), module.params["record"], "preflight", wanted)
     module.exit_json(changed=False)
 
 

@@ -42,9 +42,35 @@ def edit(project: Project, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
-def test_a_second_run_changes_nothing_in_few_module_calls(project: Project) -> None:
-    """0 changed, and at most 24 module calls for each host."""
+def test_a_second_run_needs_no_ansible(project: Project) -> None:
+    """Each host says itself that it is as it was provisioned."""
     result = project.json("provision", "host")[-1]
+    assert [(h["audited"], h["module_calls"], h["changed"]) for h in result["hosts"]] == [(True, 0, 0)] * 2
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("echo >> /etc/nginx/nginx.conf", "/etc/nginx/nginx.conf"),
+        ("chmod 0644 /etc/sudoers.d/vpsdeploy", "/etc/sudoers.d/vpsdeploy"),
+        ("systemctl stop nginx.service", "nginx.service: start"),
+        ("systemctl disable -q vpsdeploy-boot.service", "vpsdeploy-boot.service: enable"),
+        ("apt-get remove -qy less >/dev/null", "packages less"),
+        ("rm -r /opt/node/*", "/opt/node/v"),
+    ],
+)
+def test_what_was_changed_on_a_host_is_told_and_put_right(project: Project, damage: str, told: str) -> None:
+    """Ansible is run on that host and on no other; after it the audit is clean again."""
+    project.on("web-2", "sh", "-c", damage)
+    lines = project.json("provision", "host")
+    assert any(f"web-2: changed since it was provisioned: {told}" in line.get("text", "") for line in lines)
+    assert [(h["audited"], h["changed"]) for h in lines[-1]["hosts"]] == [(True, 0), (False, 1)]
+    assert all(host["audited"] for host in project.json("provision", "host")[-1]["hosts"])
+
+
+def test_a_second_full_run_changes_nothing_in_few_module_calls(project: Project) -> None:
+    """0 changed, and at most 24 module calls for each host."""
+    result = project.json("provision", "host", "--full")[-1]
     assert [change for host in result["hosts"] for change in host["changes"]] == []
     assert [(h["changed"], h["failed"], h["unreachable"]) for h in result["hosts"]] == [(0, 0, 0)] * 2
     assert all(0 < host["module_calls"] <= MOST_MODULE_CALLS for host in result["hosts"])
@@ -191,7 +217,7 @@ def test_two_apps_on_one_port_are_refused_and_the_other_host_goes_on(
 def test_an_interrupt_ends_ansible_and_running_again_is_safe(project: Project) -> None:
     """Ctrl-C in the middle: exit code 130, no process and no private file left, the next run is good."""
     with subprocess.Popen(
-        [VPSDEPLOY, "provision", "host", "--json"],
+        [VPSDEPLOY, "provision", "host", "--full", "--json"],
         cwd=project.path,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -29,13 +29,17 @@ class Change:
 def plan(host: Host, specs: list[dict[str, Any]]) -> list[Change]:
     """The changes that are needed, in the task's order; nothing is touched."""
     changes = []
-    for spec in specs:
-        path = Path(spec["path"])
-        before, after = entries.read(path), entries.wanted(spec, _content(spec), host.check_mode)
+    for spec, (path, after) in zip(specs, wanted(specs, host.check_mode), strict=True):
+        before = entries.read(path)
         if before != after:
             secret = spec["secret_content"] is not None
             changes.append(Change(path, before, after, tuple(spec["validate"]), secret))
     return changes
+
+
+def wanted(specs: list[dict[str, Any]], check_mode: bool) -> list[tuple[Path, Entry]]:
+    """What a task asks for, path by path."""
+    return [(Path(spec["path"]), entries.wanted(spec, _content(spec), check_mode)) for spec in specs]
 
 
 def apply(host: Host, changes: list[Change], check: list[str]) -> None:

@@ -38,10 +38,8 @@ def apply(host: Host, units: list[dict[str, Any]], paths: list[str]) -> None:
     A unit whose own conditions keep it from running here (time synchronisation in a container) counts as started:
     it is enabled, systemd was asked, and it says no.
     """
-    if not units:
-        return
-    states = _show(host, [unit["name"] for unit in units])
     unit_files = any(path.startswith("/etc/systemd/system/") for path in paths)
+    states = _show(host, [unit["name"] for unit in units])
     if unit_files or any(state["NeedDaemonReload"] == "yes" for state in states.values()):
         host.changed("systemd: daemon-reload")
         if not host.check_mode:
@@ -54,6 +52,8 @@ def apply(host: Host, units: list[dict[str, Any]], paths: list[str]) -> None:
 
 def _show(host: Host, names: list[str]) -> dict[str, dict[str, str]]:
     """The properties of all units in one call, by the name asked for."""
+    if not names:
+        return {}
     text = host.run(["systemctl", "show", f"--property={_PROPERTIES}", "--", *names])
     blocks = [block for block in text.split("\n\n") if block.strip()]
     states = [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in blocks]

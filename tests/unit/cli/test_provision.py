@@ -15,7 +15,8 @@ from orchestrator.cli.main import main
 from orchestrator.model.provision import Event
 from orchestrator.transport import ansible_events
 from orchestrator.transport.ansible_settings import Play
-from orchestrator.workflows import provision
+from orchestrator.transport.ssh_check import Reached
+from orchestrator.workflows import provision, provision_play
 
 STREAMS = Path(__file__).parents[1] / "transport" / "data"
 INVENTORY = """\
@@ -47,10 +48,12 @@ def _vpsdeploy(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Vpsdeploy:
     """Run the command line: (exit code, standard output, standard error)."""
-    monkeypatch.setattr(provision.ssh_check, "check_all", lambda *_: [])
+    monkeypatch.setattr(provision.ssh_check, "ask_all", lambda *given: [Reached(None, "")] * len(given[2]))
     monkeypatch.setattr(provision.ssh_check, "close_all", lambda *_: None)
     monkeypatch.setattr(provision.ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
-    monkeypatch.setattr(provision.agent_pyz, "build", lambda target: SimpleNamespace(path=target))
+    monkeypatch.setattr(
+        provision_play.agent_pyz, "build", lambda target: SimpleNamespace(path=target, digest="d")
+    )
 
     def run(*arguments: str, stream: str = "provision_ok", code: int = 0) -> tuple[int, str, str]:
         def ansible(play: Play, _directory: Path, _config: Path, on_event: Callable[[Event], None]) -> int:

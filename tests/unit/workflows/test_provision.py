@@ -25,7 +25,8 @@ from orchestrator.report.provision_progress import Lines
 from orchestrator.report.reporter import Console
 from orchestrator.transport import ansible_events
 from orchestrator.transport.ansible_settings import Play
-from orchestrator.workflows import provision
+from orchestrator.transport.ssh_check import Reached
+from orchestrator.workflows import provision, provision_play
 from orchestrator.workflows.provision import Wish
 
 STREAMS = Path(__file__).parents[1] / "transport" / "data"
@@ -38,6 +39,7 @@ class World:
     def __init__(self) -> None:
         self.plays: list[Play] = []
         self.errors: list[VpsdeployError] = []
+        self.differences: dict[str, list[str]] | None = None
         self.closed = 0
         self.directory = Path()
         self.stream, self.code = "provision_ok", 0
@@ -57,6 +59,24 @@ class World:
             on_event(Output("[ERROR]: the role 'nginx' was not found", is_error=True))
         return self.code
 
+    def ask_all(self, *_: object) -> list[Reached]:
+        """What the hosts say: errors, or audits of the last play where `differences` is set."""
+        if self.errors:
+            return [Reached(error, "") for error in self.errors]
+        return [Reached(None, self._audit(f"web-{n}")) for n in (1, 2)]
+
+    def _audit(self, host: str) -> str:
+        if self.differences is None:
+            return ""
+        fingerprint = self.plays[0].variables["vpsdeploy_fingerprint"]
+        recorded = ["preflight", "base", "access", "nodejs", "agent", "app", "nginx"]
+        found = {
+            "fingerprint": fingerprint,
+            "recorded": recorded,
+            "differences": self.differences.get(host, []),
+        }
+        return json.dumps({"event": "result", **found})
+
     def close(self, *_: object) -> None:
         """Counts the closings."""
         self.closed += 1
@@ -66,10 +86,12 @@ class World:
 def _world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     monkeypatch.setattr(provision.ansible, "run", world.ansible)
-    monkeypatch.setattr(provision.ssh_check, "check_all", lambda *_: world.errors)
+    monkeypatch.setattr(provision.ssh_check, "ask_all", lambda *given: world.ask_all()[: len(given[2])])
     monkeypatch.setattr(provision.ssh_check, "close_all", world.close)
     monkeypatch.setattr(provision.ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
-    monkeypatch.setattr(provision.agent_pyz, "build", lambda target: SimpleNamespace(path=target))
+    monkeypatch.setattr(
+        provision_play.agent_pyz, "build", lambda target: SimpleNamespace(path=target, digest="d")
+    )
     return world
 
 
@@ -106,6 +128,7 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
     assert (play.check, play.tags, play.hosts) == (True, ("nginx",), ("web-1", "web-2"))
     written: dict[str, Any] = dict(play.variables)
     assert Path(str(written.pop("vpsdeploy_agent_pyz"))).name == "agent.pyz"
+    assert len(str(written.pop("vpsdeploy_fingerprint"))) == 64
     assert written == {
         "vpsdeploy_stage": "production", "vpsdeploy_app": "shop", "vpsdeploy_port": 4000, "vpsdeploy_instances": 2,
         "vpsdeploy_domains": ["shop.example"], "vpsdeploy_node": "lts", "vpsdeploy_shared": [],
@@ -117,11 +140,11 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
 def test_the_node_is_the_projects_own(tmp_path: Path) -> None:
     """vpsdeploy.yml wins; else what the project asks for; "lts" where there is no project."""
     (tmp_path / "vpsdeploy.yml").write_text("app: shop\n")
-    assert provision.node_request(load(tmp_path)) == "lts"
+    assert provision_play.node_request(load(tmp_path)) == "lts"
     (tmp_path / "package.json").write_text('{"name": "shop", "engines": {"node": "22.x"}}')
-    assert provision.node_request(load(tmp_path)) == "22"
+    assert provision_play.node_request(load(tmp_path)) == "22"
     (tmp_path / "vpsdeploy.yml").write_text('app: shop\nnode: "24"\n')
-    assert provision.node_request(load(tmp_path)) == "24"
+    assert provision_play.node_request(load(tmp_path)) == "24"
 
 
 def test_one_host_of_several(world: World) -> None:
@@ -198,3 +221,46 @@ def test_an_accepted_host_key_is_told(
     whole = stage()
     run(whole, Wish(accept_host_key="SHA256:x"), whole.hosts[:1])
     assert "web-1: host key SHA256:x written to known_hosts\n" in capsys.readouterr().err
+
+
+def test_hosts_whose_audit_finds_nothing_need_no_ansible(world: World) -> None:
+    """The second run starts no Ansible at all, and says why."""
+    run(stage())
+    world.differences = {}
+    result = run(stage())
+    assert len(world.plays) == 1
+    assert [(h.name, h.audited, h.module_calls) for h in result.hosts] == [
+        ("web-1", True, 0),
+        ("web-2", True, 0),
+    ]
+    assert not result.failures
+
+
+def test_only_the_host_that_differs_is_run_on(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """What differs is told, five things at most; the result has both hosts in their order."""
+    run(stage())
+    world.differences = {"web-2": [f"/etc/{n}" for n in range(7)]}
+    result = run(stage())
+    assert world.plays[1].hosts == ("web-2",)
+    assert [host.audited for host in result.hosts] == [True, False]
+    told = "web-2: changed since it was provisioned: /etc/0, /etc/1, /etc/2, /etc/3, /etc/4 and 2 more\n"
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wish", [Wish(check=True), Wish(tags=("nginx",)), Wish(full=True)])
+def test_a_rehearsal_a_part_and_a_full_run_are_ansibles(world: World, wish: Wish) -> None:
+    """No audit stands in for them."""
+    run(stage())
+    world.differences = {}
+    run(stage(), wish)
+    assert world.plays[1].hosts == ("web-1", "web-2")
+
+
+def test_another_config_makes_the_audit_worthless(world: World) -> None:
+    """The host is as it was made; it is to become something else."""
+    run(stage())
+    world.differences = {}
+    whole = stage()
+    other = AppConfig(app="shop", domains=("other.example",))
+    provision.run(other, whole, whole.hosts, Wish(), Console(), lambda _: Lines())
+    assert world.plays[1].hosts == ("web-1", "web-2")

@@ -1,0 +1,76 @@
+"""What Ansible is given to provision hosts: the site playbook, and what the project says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from orchestrator import shipped
+from orchestrator.config import AppConfig
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.project.node_request import detect_node
+from orchestrator.project.package_json import read_package
+from orchestrator.transport import agent_pyz
+from orchestrator.transport.ansible_settings import Play
+from orchestrator.workflows import converged
+
+PLAYBOOK = "site"
+"""The playbook of `provision host`."""
+
+
+def make(
+    config: AppConfig,
+    stage: Stage,
+    hosts: tuple[Host, ...],
+    keys: tuple[str, ...],
+    registry: str,
+    directory: Path,
+) -> Play:
+    """The play, with its fingerprint among its variables.
+
+    Args:
+        config: The app.
+        stage: All its hosts.
+        hosts: Those to run on.
+        keys: Public keys that may log in.
+        registry: What the controller's npm uses; may be empty.
+        directory: Where the packed agent is written.
+    """
+    agent = agent_pyz.build(directory / "agent.pyz")
+    play = Play(
+        playbook=shipped.playbook(PLAYBOOK),
+        roles=shipped.roles(),
+        stage=stage,
+        hosts=tuple(host.name for host in hosts),
+        variables=variables(config, stage, keys, registry, agent.path),
+        cwd=config.project_dir,
+    )
+    mark = converged.fingerprint(play, agent.digest)
+    return replace(play, variables={**play.variables, converged.VARIABLE: mark})
+
+
+def variables(
+    config: AppConfig, stage: Stage, keys: tuple[str, ...], registry: str, agent: Path
+) -> dict[str, object]:
+    """What the playbook is told (docs/internals.md, Ansible); nothing secret is among it."""
+    return {
+        "vpsdeploy_stage": stage.name,
+        "vpsdeploy_app": config.app,
+        "vpsdeploy_port": config.port,
+        "vpsdeploy_instances": config.instances,
+        "vpsdeploy_domains": list(config.domains),
+        "vpsdeploy_node": node_request(config),
+        "vpsdeploy_shared": list(config.shared),
+        "vpsdeploy_limits": config.limits.model_dump(),
+        "vpsdeploy_deploy_keys": list(keys),
+        "vpsdeploy_agent_pyz": str(agent),
+        "vpsdeploy_health_path": config.health.path,
+        "vpsdeploy_npm_registry": registry,
+    }
+
+
+def node_request(config: AppConfig) -> str:
+    """The Node that a release of this project will ask for; a host can be provisioned without the project, too."""
+    if config.node_is_set or not (config.source_dir / "package.json").is_file():
+        return config.node
+    return detect_node(config.source_dir, read_package(config.source_dir), "").value
