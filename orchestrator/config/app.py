@@ -31,7 +31,7 @@ LAST_BASE_PORT = 65536 - PORT_SPAN
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class BuildConfig(_Section):
