@@ -86,6 +86,17 @@ def test_the_fields_for_programs() -> None:
         "stage": "production", "check": False, "seconds": 4.568,
         "hosts": [{
             "name": "web-1", "ok": 12, "changed": 2, "failed": 0, "unreachable": 0, "module_calls": 9, "seconds": 3.21,
-            "changes": [{"task": "Files", "items": ["/etc/a"], "diff": "-x\n+y"}],
+            "audited": False, "changes": [{"task": "Files", "items": ["/etc/a"], "diff": "-x\n+y"}],
         }],
     }  # fmt: skip
+
+
+def test_hosts_that_needed_no_ansible() -> None:
+    """The last line says why nothing was run, and how to run it all the same."""
+    audited = HostResult("web-1", HostCounts(), 0, 0.5, audited=True)
+    assert report.text(result(audited)).endswith(
+        "nothing had to be changed; each host was audited against its last run (--full runs Ansible all the same)"
+    )
+    assert report.text(result(audited, HostResult("web-2", HostCounts(ok=12), 9, 3.0))).endswith(
+        "\nnothing had to be changed"
+    )
