@@ -1,16 +1,16 @@
-"""What a release and a rollback share: repair, plan, carry out, undo, and the proof."""
+"""What a release and a rollback share: the lock, repair, plan, carry out, undo, and the proof."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from orchestrator.errors import Interrupted, ReleaseFailed, VpsdeployError
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.change import Changed, Proof
 from orchestrator.model.step import Step
 from orchestrator.plan import recover
-from orchestrator.plan.release import Target
+from orchestrator.plan.release import CONFIRM_SECONDS, Target
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import http
@@ -21,26 +21,11 @@ from orchestrator.workflows.undo import Undo
 _POLL_SECONDS = 0.5
 """Pause between two looks at a drain."""
 
+Decide = Callable[[FleetFacts], Target]
+"""What is to become live, on hosts that are as these facts say."""
+
 TIDY = ("drain", "prune", "unlock")
 """Verbs after the change: they leave the new release live, whatever becomes of them."""
-
-
-def recovered(context: Context, reporter: Reporter, message: str, facts: FleetFacts) -> FleetFacts:
-    """Put right what a command that died left behind.
-
-    Returns: The facts, asked again where something was repaired.
-    Raises: LockHeld: it has not died, it is at work.
-    """
-    drain_seconds = context.config.release.drain_seconds
-    if not recover.steps(facts, drain_seconds):
-        return facts
-    transaction = Transaction(context, reporter, message)
-    transaction.run(Step("take the lock", "lock", tuple(sorted(host.name for host in facts.hosts))))
-    facts = context.facts()  # whoever held the lock until now may have gone on
-    for step in recover.steps(facts, drain_seconds):
-        reporter.note(f"repairing what an interrupted command left: {step.title} on {', '.join(step.hosts)}")
-        transaction.run(step)
-    return context.facts()
 
 
 class ChangeOver:
@@ -49,18 +34,19 @@ class ChangeOver:
     Args:
         context: The hosts.
         reporter: Progress.
-        facts: After `recovered`.
-        target: What is to become live.
+        facts: For the number of steps and for what must stop a command before it takes the lock.
+        decide: Asked again under the lock: until then another controller may have released.
         message: For the lock.
         stream: Where missing files come from.
         wait_drain: Whether to go on probing until the old pool is gone.
     """
 
     def __init__(
-        self, context: Context, reporter: Reporter, facts: FleetFacts, target: Target, message: str,
+        self, context: Context, reporter: Reporter, facts: FleetFacts, decide: Decide, message: str,
         stream: Stream | None = None, *, wait_drain: bool = False,
     ) -> None:  # fmt: skip
-        self._context, self._reporter, self._facts, self._target = context, reporter, facts, target
+        self._context, self._reporter, self._decide = context, reporter, decide
+        self._facts, self._target = facts, decide(facts)
         self._transaction = Transaction(context, reporter, message, stream)
         self._wait_drain = wait_drain
         self._warnings: list[str] = []
@@ -70,7 +56,7 @@ class ChangeOver:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What `run` does."""
+        """What `run` does, beside repairs."""
         return plan_steps(self._context.config, self._facts, self._target)
 
     def run(self) -> Changed:
@@ -79,17 +65,35 @@ class ChangeOver:
         Raises: VpsdeployError: and users see what they saw before.
         """
         begin = time.monotonic()
-        must = [step for step in self.steps if step.verb not in TIDY]
         try:
-            self._guarded(lambda: self._run(must, first=1))
-            self._after(lambda: self._run([s for s in self.steps if s.verb in TIDY], first=len(must) + 1))
+            self._guarded(self._change)
+            self._after(lambda: self._run(TIDY))
         except BaseException:
             self._probe.stop()
             raise
         return self._changed(time.monotonic() - begin, self._probe.stop())
 
-    def _run(self, steps: list[Step], first: int) -> None:
-        for n, step in enumerate(steps, first):
+    def _change(self) -> None:
+        self._transaction.run(self.steps[0], 1, len(self.steps))
+        self._facts = self._repaired()
+        self._target = self._decide(self._facts)
+        self._run({step.verb for step in self.steps[1:]} - set(TIDY))
+
+    def _repaired(self) -> FleetFacts:
+        """What is so now that nobody else changes it; what a command that died left behind is put right first."""
+        facts, repairs = self._context.facts(), Transaction(self._context, self._reporter, "")
+        steps = recover.steps(facts, self._context.config.release.drain_seconds)
+        for step in steps:
+            self._reporter.note(
+                f"repairing what an interrupted command left: {step.title} on {', '.join(step.hosts)}"
+            )
+            repairs.run(step)
+        return self._context.facts() if steps else facts
+
+    def _run(self, verbs: Collection[str]) -> None:
+        for n, step in enumerate(self.steps, 1):
+            if step.verb not in verbs:
+                continue
             if step.verb == "flip" and self._facts.live:
                 self._probe.start(serving=True)
             self._transaction.run(step, n, len(self.steps))
@@ -126,7 +130,13 @@ class ChangeOver:
             ) from None
 
     def _undo(self) -> str:
-        return Undo(self._context, self._facts, self._target).run(self._transaction.begun)
+        try:
+            return Undo(self._context, self._facts, self._target).run(self._transaction.begun)
+        except KeyboardInterrupt:
+            return (
+                f"interrupted while this was being undone, so hosts may differ: a flip returns by itself within "
+                f"{CONFIRM_SECONDS} s, the next command repairs the rest"
+            )
 
     def _advice(self, error: VpsdeployError) -> str:
         stage, host = self._context.stage.name, error.host.partition(" ")[0]

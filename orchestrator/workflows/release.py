@@ -23,7 +23,7 @@ from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz
 from orchestrator.transport.bundle_stream import stream
 from orchestrator.workflows import build
-from orchestrator.workflows.change_over import ChangeOver, recovered
+from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
 
 
@@ -59,13 +59,11 @@ def run(
         facts = context.facts()  # before the build: a host that is not there is known at once
         preflight.check_hosts(facts, agent_pyz.version())
         bundle = obtain(config, wish.bundle, reporter)
-        facts = recovered(context, reporter, "repair before a release", facts)
-        target = _target(config, facts, bundle)
+        release = release_id(datetime.now(UTC), bundle.manifest.digest)
         for hint in (*config.warnings, *preflight.memory_hints(config, facts)):
             reporter.note(f"hint: {hint}")
-        message = f"release {target.release}"
         return ChangeOver(
-            context, reporter, facts, target, message,
+            context, reporter, facts, lambda now: _target(config, now, bundle, release), f"release {release}",
             lambda names: stream(bundle, names), wait_drain=wish.wait_drain,
         ).run()  # fmt: skip
 
@@ -80,7 +78,8 @@ def dry_run(
     with opened(config, stage, opener) as context:
         facts = context.facts()
         preflight.check_hosts(facts, agent_pyz.version())
-        target = _target(config, facts, obtain(config, wish.bundle, reporter))
+        bundle = obtain(config, wish.bundle, reporter)
+        target = _target(config, facts, bundle, release_id(datetime.now(UTC), bundle.manifest.digest))
         return Plan(target.release, plan_steps(config, facts, target))
 
 
@@ -94,13 +93,11 @@ def obtain(config: AppConfig, file: Path | None, reporter: Reporter) -> Bundle:
     return archive.read(file, config.project_dir / build.OWN_DIRECTORY / "unpacked", config.app)
 
 
-def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle) -> Target:
+def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle, release: str) -> Target:
     preflight.check_bundle(facts, bundle.manifest)
-    now = datetime.now(UTC)
     schedule = json.loads((shipped.roles() / "nodejs" / "files" / "schedule.json").read_text())
     request = config.node if config.node_is_set else bundle.manifest.node_request
-    lts = node.lts_lines(schedule, now.date().isoformat())
+    lts = node.lts_lines(schedule, datetime.now(UTC).date().isoformat())
     version = node.choose(request, lts, facts, bundle.manifest.node_abi)
-    release = release_id(now, bundle.manifest.digest)
     wanted = settings.of(config, bundle.manifest.entry, version)
     return Target(release, idle_colour(facts), wanted, asdict(bundle.manifest))

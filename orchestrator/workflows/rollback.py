@@ -13,7 +13,7 @@ from orchestrator.plan import choose, preflight, settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz
-from orchestrator.workflows.change_over import ChangeOver, recovered
+from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context, Opener, open_over_ssh, opened
 
 _HISTORY_LINES = 200
@@ -44,13 +44,19 @@ def run(
     with opened(config, stage, opener) as context:
         facts = context.facts()
         preflight.check_hosts(facts, agent_pyz.version())
-        facts = recovered(context, reporter, message, facts)
         chosen = choose.named(facts, wish.release) if wish.release else _previous(context, facts)
         reporter.note(
             f"rolling back from {facts.live or 'nothing'} to {chosen.id}  {chosen.subject}".rstrip()
         )
-        target = Target(chosen.id, idle_colour(facts), settings.of(config, "", chosen.node))
-        return ChangeOver(context, reporter, facts, target, message, wait_drain=wish.wait_drain).run()
+        return ChangeOver(
+            context, reporter, facts, lambda now: _target(config, now, chosen.id), message, wait_drain=wish.wait_drain
+        ).run()  # fmt: skip
+
+
+def _target(config: AppConfig, facts: FleetFacts, release: str) -> Target:
+    """Named, not "the previous one": asked again under the lock, that could be another."""
+    chosen = choose.named(facts, release)
+    return Target(chosen.id, idle_colour(facts), settings.of(config, "", chosen.node))
 
 
 def _previous(context: Context, facts: FleetFacts) -> ReleaseFacts:

@@ -10,12 +10,13 @@ import pytest
 
 from orchestrator.config.app import AppConfig
 from orchestrator.errors import HostUnreachable, Interrupted, LockHeld, ReleaseFailed, VpsdeployError
+from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.change import Changed
 from orchestrator.model.fleet import Stage
 from orchestrator.plan import settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.transport import http, local
-from orchestrator.workflows.change_over import ChangeOver, recovered
+from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
 from tests.support.fleet import APP, FakeFleet, stage
 
@@ -74,10 +75,16 @@ def release(fleet: FakeFleet, of: Stage, name: str = NEW, pid: int = 1) -> Chang
     """One release by one controller process."""
     owner = replace(local.this_process(), pid=pid)
     context = Context(CONFIG, of, fleet, owner)
-    reporter = Silent()
-    facts = recovered(context, reporter, "repair", context.facts())
-    target = Target(name, idle_colour(facts), settings.of(CONFIG, "dist/main.js", "24.21.0"), MANIFEST)
-    return ChangeOver(context, reporter, facts, target, f"release {name}", lambda names: [b"x"]).run()
+    return change(context, name).run()
+
+
+def change(context: Context, name: str = NEW) -> ChangeOver:
+    """A release that has asked the hosts once and not begun."""
+
+    def decide(facts: FleetFacts) -> Target:
+        return Target(name, idle_colour(facts), settings.of(CONFIG, "dist/main.js", "24.21.0"), MANIFEST)
+
+    return ChangeOver(context, Silent(), context.facts(), decide, f"release {name}", lambda names: [b"x"])
 
 
 def live_fleet(of: Stage) -> FakeFleet:
@@ -175,6 +182,17 @@ def test_ctrl_c_undoes_what_was_begun(verb: str, monkeypatch: pytest.MonkeyPatch
     assert fleet.summary() == {("green", OLD)}
     assert OLD in caught.value.state
     assert all(host.lock is None for host in fleet.hosts.values())
+
+
+def test_what_another_release_did_before_we_got_the_lock_is_seen() -> None:
+    """It changed over between our first look (a build takes minutes) and our lock: its pool is not overwritten."""
+    fleet = live_fleet(TWO)
+    ours = change(Context(CONFIG, TWO, fleet, local.this_process()))
+    theirs = "20261101120000-cccccccc"
+    release(fleet, TWO, theirs)
+    changed = ours.run()
+    assert (changed.release, changed.previous) == (NEW, theirs)
+    assert fleet.summary() == {("green", NEW)}
 
 
 class Killed(BaseException):
