@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from orchestrator.errors import VpsdeployError
@@ -27,44 +28,57 @@ class Undo:
 
     def run(self, begun: set[str]) -> str:
         """Undo. Returns: the state that this leaves, for the error."""
-        flipped = "flip" in begun
-        if flipped:
-            self._flip_back(confirmed="confirm" in begun)
-        if "start" in begun:
+        confirmed, flipped = "confirm" in begun, "flip" in begun
+        astray = self._flip_back(confirmed=confirmed) if flipped else set()
+        if "start" in begun and not astray:
             self._stop_new(drain=flipped)
         self._lost |= fleet.unlock(self._context)
-        return self._state(flipped)
+        return self._state(astray, flipped=flipped, confirmed=confirmed)
 
-    def _flip_back(self, *, confirmed: bool) -> None:
+    def _flip_back(self, *, confirmed: bool) -> set[str]:
+        """Returns: load balancers that may go on routing to the new pool."""
         balancers = [host.name for host in self._before.loadbalancers]
-        returned = self._each(balancers, "return", {})
+        returned = self._each(balancers, "return", lambda _: {})
         stay = [name for name, answer in returned.answers.items() if not answer.get("returned")]
-        if confirmed and self._before.live:
-            self._restore(stay)
+        return set(returned.errors) | (self._restore(stay) if confirmed else set())
 
-    def _restore(self, balancers: list[str]) -> None:
-        """Hosts that were told already that the new release stays: tell them otherwise."""
-        old = self._target.colour.other.value
-        confirm = {"colour": old, "release": self._before.live}
-        self._each(balancers, "flip", {"colour": old, "confirm_seconds": CONFIRM_SECONDS})
-        served = [host.name for host in self._before.apps if host.release_of(self._target.colour.other)]
-        self._each([*balancers, *served], "confirm", confirm)
+    def _restore(self, balancers: list[str]) -> set[str]:
+        """Hosts that were told already that the new release stays: tell them otherwise.
+
+        Returns: load balancers that could not be told.
+        """
+        old = self._target.colour.other
+        served = {host.name: host.release_of(old) for host in self._before.apps if host.release_of(old)}
+        if not served:
+            return set()
+        one = next(iter(served.values()))
+        flip = {"colour": old.value, "confirm_seconds": CONFIRM_SECONDS}
+        flipped = self._each(balancers, "flip", lambda _: flip)
+        kept = self._each(
+            [*balancers, *served], "confirm",
+            lambda name: {"colour": old.value, "release": served.get(name, one)},
+        )  # fmt: skip
+        return (set(flipped.errors) | set(kept.errors)) & set(balancers)
 
     def _stop_new(self, *, drain: bool) -> None:
         request: dict[str, Any] = {"colour": self._target.colour.value}
         if drain:
             request["timeout_seconds"] = self._context.config.release.drain_seconds
-        self._each([host.name for host in self._before.apps], "drain" if drain else "stop", request)
+        names = [host.name for host in self._before.apps]
+        self._each(names, "drain" if drain else "stop", lambda _: request)
 
-    def _each(self, hosts: list[str], verb: str, request: dict[str, Any]) -> Outcome[dict[str, Any]]:
-        outcome = each(hosts, lambda name: self._context.call(name, verb, request))
+    def _each(
+        self, hosts: list[str], verb: str, request: Callable[[str], dict[str, Any]]
+    ) -> Outcome[dict[str, Any]]:
+        outcome = each(hosts, lambda name: self._context.call(name, verb, request(name)))
         self._lost |= outcome.errors
         return outcome
 
-    def _state(self, flipped: bool) -> str:
+    def _state(self, astray: set[str], *, flipped: bool, confirmed: bool) -> str:
         seen = self._before.state()
-        if self._lost:
-            names = ", ".join(sorted(self._lost))
-            back = f", and flips back by itself within {CONFIRM_SECONDS} s" if flipped else ""
-            return f"{seen}; {names} could not be put in order{back}: the next command repairs it"
-        return f"{seen}; " + ("the flip was undone" if flipped else "nothing was flipped")
+        if not self._lost:
+            return f"{seen}; " + ("the flip was undone" if flipped else "nothing was flipped")
+        names = ", ".join(sorted(self._lost))
+        back = f", and flips back by itself within {CONFIRM_SECONDS} s" if astray and not confirmed else ""
+        both = f"; {', '.join(sorted(astray))} may send requests to {self._target.release}, which goes on running"
+        return f"{seen}; {names} could not be put in order{back}{both if astray else ''}: the next command repairs it"

@@ -276,3 +276,53 @@ def test_an_undo_that_fails_says_which_host_and_what_happens_to_it() -> None:
     with pytest.raises(HostUnreachable) as caught:
         release(fleet, TWO)
     assert "lb-2 could not be put in order, and flips back by itself within 60 s" in caught.value.state
+    assert "lb-2 may send requests" in caught.value.state
+
+
+@pytest.mark.parametrize("confirmed", [False, True], ids=["not confirmed", "confirmed"])
+def test_a_pool_is_not_drained_while_a_load_balancer_may_route_to_it(confirmed: bool) -> None:
+    """One that cannot be told to flip back: its users keep their pool, and the next release repairs the fleet."""
+    fleet = live_fleet(TWO)
+
+    def fail(host: str, verb: str) -> None:
+        done = fleet.hosts["lb-1"].live == "blue" and (not confirmed or fleet.hosts["lb-1"].pending is None)
+        if (host == "lb-1" and done) or (host == "lb-2" and verb == "confirm"):
+            raise HostUnreachable("lost")
+
+    fleet.fail = fail
+    with pytest.raises(HostUnreachable) as caught:
+        release(fleet, TWO)
+    assert all(fleet.hosts[name].pools["blue"] for name in ("web-1", "web-2"))
+    assert "lb-1 may send requests" in caught.value.state
+    fleet.fail, fleet.hosts["lb-1"].lock = None, None
+    third = "20261103000000-cccccccc"
+    release(fleet, TWO, third)
+    assert {name for _, name in fleet.summary()} == {third}
+
+
+def test_hosts_that_ran_different_releases_before_do_so_again() -> None:
+    """No release was live on all, but users were served: the load balancers go back all the same."""
+    fleet = live_fleet(TWO)
+    other = "20261101120000-eeeeeeee"
+    fleet.hosts["web-2"].pools["green"] = {"release": other, "ports": [4101], "state": "running"}
+    fleet.hosts["web-2"].current = other
+    fleet.fail = fail_at("confirm", HostUnreachable("lost"), "lb-2")
+    with pytest.raises(HostUnreachable):
+        release(fleet, TWO)
+    assert fleet.summary() == {("green", OLD), ("green", other)}
+    assert fleet.hosts["web-2"].current == other
+
+
+def test_a_second_ctrl_c_says_what_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Impatience during the undo: the message tells what becomes of the hosts."""
+    from orchestrator.workflows import undo
+
+    def impatient(*_: object) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(undo.Undo, "run", impatient)
+    fleet = live_fleet(TWO)
+    fleet.fail = fail_at("gate", ReleaseFailed("it broke"))
+    with pytest.raises(ReleaseFailed) as caught:
+        release(fleet, TWO)
+    assert "a flip returns by itself within 60 s, the next command repairs the rest" in caught.value.state
