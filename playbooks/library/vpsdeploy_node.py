@@ -20,7 +20,7 @@ description:
 options:
   packages: {description: Debian packages that Node needs., type: list, elements: str, default: []}
   request: {description: "C(lts), C(24), C(24.21) or C(24.21.0).", type: str, required: true}
-  source: {description: Kind of source., type: str, choices: [npm, dist], default: npm}
+  source: {description: Kind of source., type: str, choices: [npm, dist, nodesource, system], default: npm}
   registry: {description: npm registry; empty for the one of /etc/npmrc., type: str, default: ''}
   registry_fallback: {description: npm registry where neither names one., type: str, default: ''}
   dist_url: {description: Address of the dist tree., type: str, default: 'https://nodejs.org/dist/'}
@@ -28,6 +28,18 @@ options:
     description: GPG keyring on the host that must have signed the sums of a dist tree; empty for none.
     type: str
     default: ''
+  nodesource_url:
+    description: Address above the node_24.x of NodeSource's apt repositories, or of a mirror of them.
+    type: str
+    default: 'https://deb.nodesource.com/'
+  nodesource_key:
+    description: Key of those repositories, an address or a path on the host.
+    type: str
+    default: 'https://deb.nodesource.com/gpgkey/nodesource-repo.gpg.key'
+  nodesource_fingerprint:
+    description: Fingerprint that this key must have; empty for whatever key is there.
+    type: str
+    default: 6F71F525282841EEDAF851B42F59B5F99B1BE0B4
   schedule:
     description: Node's lines and their dates, as schedule.json of nodejs/Release has them.
     type: dict
@@ -46,11 +58,18 @@ author: vpsdeploy
 ARGUMENTS = {
     "packages": {"type": "list", "elements": "str", "default": []},
     "request": {"type": "str", "required": True},
-    "source": {"type": "str", "choices": ["npm", "dist"], "default": "npm"},
+    "source": {"type": "str", "choices": ["npm", "dist", "nodesource", "system"], "default": "npm"},
     "registry": {"type": "str", "default": ""},
     "registry_fallback": {"type": "str", "default": ""},
     "dist_url": {"type": "str", "default": "https://nodejs.org/dist/"},
     "keyring": {"type": "str", "default": "", "no_log": False},
+    "nodesource_url": {"type": "str", "default": "https://deb.nodesource.com/"},
+    "nodesource_key": {
+        "type": "str",
+        "default": "https://deb.nodesource.com/gpgkey/nodesource-repo.gpg.key",
+        "no_log": False,
+    },
+    "nodesource_fingerprint": {"type": "str", "default": "6F71F525282841EEDAF851B42F59B5F99B1BE0B4"},
     "schedule": {"type": "dict", "required": True},
     "directory": {"type": "str", "default": "/opt/node"},
     "timeout_seconds": {"type": "int", "default": 20},

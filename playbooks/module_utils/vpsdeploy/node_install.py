@@ -5,23 +5,25 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+from ansible.module_utils.vpsdeploy import node_archive
 from ansible.module_utils.vpsdeploy.node_versions import NodeError, Version, parse, text
+
+PACKAGE = "package"
+"""File of a tree that was made of a Debian package: which one, as nodejs=20.19.2+dfsg-1+deb13u3."""
 
 
 class Source(Protocol):
-    """What node_sources.py offers."""
+    """Where a Node comes from."""
 
     def versions(self) -> dict[str, str]:
-        """Version to integrity."""
+        """Version to what the source needs to deliver it: an integrity, a package's version."""
 
-    def download(self, version: Version, integrity: str, directory: Path) -> Path:
-        """The verified archive."""
+    def deliver(self, version: Version, integrity: str, work: Path, tree: Path) -> None:
+        """Lay the verified Node out as a tree with bin/node; `work` is a directory for what that takes."""
 
 
 def installed(root: Path) -> list[str]:
@@ -33,50 +35,52 @@ def installed(root: Path) -> list[str]:
     ]
 
 
-def install(root: Path, source: Source, version: Version, integrity: str) -> None:
-    """Download, verify, unpack beside, try, rename.
+def package(root: Path, version: Version) -> str:
+    """The Debian package that an installed version was made of; empty for the official binary."""
+    try:
+        return (root / f"v{text(version)}" / PACKAGE).read_text().strip()
+    except FileNotFoundError:
+        return ""
 
-    Raises: NodeError: the archive was refused, or the program in it does not run here.
+
+def install(root: Path, source: Source, version: Version, integrity: str) -> None:
+    """Have it delivered beside, try it, put it into place.
+
+    Raises: NodeError: what was delivered was refused, or does not run here.
     """
     root.mkdir(mode=0o755, parents=True, exist_ok=True)
     for leftover in root.glob(".partial-*"):
         shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=root) as directory:
         work = Path(directory)
-        archive = source.download(version, integrity, work)
         tree = work / "tree"
-        unpack(archive, tree)
+        source.deliver(version, integrity, work, tree)
+        node_archive.close(tree)
         _try(tree, version)
-        target = root / f"v{text(version)}"
-        if target.exists():  # broken: `installed` did not count it
-            shutil.rmtree(target)
         # The file system of the tree, and no other: a sync of the whole machine waits for everybody's writes.
         subprocess.run(["sync", "-f", str(tree)], check=True)
-        tree.rename(target)
+        _put(tree, root / f"v{text(version)}")
 
 
-def unpack(archive: Path, tree: Path) -> None:
-    """Unpack without the archive's first directory, everything owned by root and writable by nobody else."""
-    with tarfile.open(archive) as tar:
-        # Debian 12's Python has no filters yet. The digest was verified: this is a second lock, not the first.
-        tar.extraction_filter = getattr(tarfile, "data_filter", None)
-        tar.extractall(tree, members=_members(tar))  # noqa: S202 - filtered where Python can, and by _members
-    for path in [tree, *tree.rglob("*")]:
-        if not path.is_symlink():
-            os.chown(path, 0, 0)
-            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-    # npm packages carry modes as their publisher had them.
-    (tree / "bin/node").chmod(0o755)
+def _put(tree: Path, target: Path) -> None:
+    if os.access(target / "bin/node", os.X_OK):
+        _renew(tree, target)
+        return
+    if target.exists():  # broken: `installed` did not count it
+        shutil.rmtree(target)
+    tree.rename(target)
 
 
-def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:
-    for member in tar:
-        _, _, rest = member.name.partition("/")
-        if ".." in rest.split("/"):
-            raise NodeError(f"the archive holds {member.name!r}, which leads outside: nothing was installed")
-        if rest:
-            member.name = rest
-            yield member
+def _renew(tree: Path, target: Path) -> None:
+    """Replace a package's files by those of a newer revision of it, each at once, as dpkg itself does.
+
+    There is no moment without a program, and what runs keeps its files. The package's name comes last: where
+    this is cut off, the next run does it again.
+    """
+    files = [path.relative_to(tree) for path in sorted(tree.rglob("*")) if not path.is_dir()]
+    for name in sorted(files, key=lambda path: (path.name == PACKAGE, path.parts[0] == "bin")):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).replace(target / name)
 
 
 def _try(tree: Path, version: Version) -> None:

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from ansible.module_utils.vpsdeploy import node_archive
 from ansible.module_utils.vpsdeploy.http import opened
 from ansible.module_utils.vpsdeploy.node_versions import NodeError, Version, text
 
@@ -77,6 +78,10 @@ class NpmSource:
             if "integrity" in entry["dist"]
         }
 
+    def deliver(self, version: Version, integrity: str, work: Path, tree: Path) -> None:
+        """The verified archive, laid out."""
+        node_archive.unpack(self.download(version, integrity, work), tree)
+
     def download(self, version: Version, integrity: str, directory: Path) -> Path:
         """The verified archive.
 
@@ -111,16 +116,19 @@ class DistSource:
         """Every version that has a binary for this machine; the sums are fetched with the download."""
         with opened(f"{self.url}index.json", self.timeout_seconds) as answer:
             releases = json.load(answer)
-        return {
-            release["version"]: "" for release in releases if f"linux-{architecture()}" in release["files"]
-        }
+        here = f"linux-{architecture()}"
+        return {release["version"].removeprefix("v"): "" for release in releases if here in release["files"]}
 
-    def download(self, version: Version, integrity: str, directory: Path) -> Path:
+    def deliver(self, version: Version, integrity: str, work: Path, tree: Path) -> None:
+        """The verified archive, laid out."""
+        del integrity  # this source's sums are per release, in a file of their own
+        node_archive.unpack(self.download(version, work), tree)
+
+    def download(self, version: Version, directory: Path) -> Path:
         """The verified archive.
 
         Raises: NodeError: the signature or the sum is wrong or missing.
         """
-        del integrity  # this source's sums are per release, in a file of their own
         name = f"node-v{text(version)}-linux-{architecture()}.tar.xz"
         sums = self._sums(version, directory)
         match = re.search(rf"^([0-9a-f]{{64}})\s+{re.escape(name)}$", sums, re.MULTILINE)

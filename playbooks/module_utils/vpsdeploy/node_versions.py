@@ -25,8 +25,8 @@ def parse(text: str) -> Version | None:
 def lts_line(schedule: dict[str, dict[str, str]], today: datetime.date) -> int:
     """The newest line that is in long-term support today.
 
-    A line without an `lts` key has no promotion date yet (27 and later begin as alpha), and even numbers mean nothing:
-    only the dates decide.
+    A line without an `lts` key is never promoted (25) or has no date yet, and even numbers mean nothing (27 and every
+    line after it becomes LTS): only the dates decide.
 
     Source: nodejs/Release, schedule.json.
     Raises: NodeError: the schedule is so old that every line of it has ended.
@@ -42,6 +42,12 @@ def lts_line(schedule: dict[str, dict[str, str]], today: datetime.date) -> int:
             f"the schedule of Node's lines knows none that is in LTS on {day}: refresh it, or set `node: 26`"
         )
     return max(lines)
+
+
+def ended(line: int, schedule: dict[str, dict[str, str]], today: datetime.date) -> str:
+    """The day of a line's end of life where that is past; empty for a line that lives, or that nobody knows."""
+    day = schedule.get(f"v{line}", {}).get("end", "")
+    return day if day and day <= today.isoformat() else ""
 
 
 def wanted(request: str, schedule: dict[str, dict[str, str]], today: datetime.date) -> tuple[int, ...]:

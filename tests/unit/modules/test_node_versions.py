@@ -17,11 +17,17 @@ TODAY = datetime.date(2026, 11, 22)
 
 @pytest.mark.parametrize(
     ("day", "line"),
-    [("2025-10-27", 22), ("2025-10-28", 24), ("2026-10-27", 24), ("2026-10-28", 26), ("2029-04-29", 26)],
+    [("2025-10-27", 22), ("2025-10-28", 24), ("2026-10-27", 24), ("2026-10-28", 26), ("2027-10-20", 27)],
 )
 def test_lts_is_the_newest_line_promoted_by_that_day(day: str, line: int) -> None:
-    """The day of the promotion counts already; a line without a date for it (27) never does."""
+    """The day of the promotion counts already, an odd number is none the less a line, and 25 never was promoted."""
     assert node_versions.lts_line(SCHEDULE, datetime.date.fromisoformat(day)) == line
+
+
+@pytest.mark.parametrize(("line", "day"), [(20, "2026-04-30"), (25, "2026-06-01"), (26, ""), (99, "")])
+def test_end_of_life_is_told_once_it_is_past(line: int, day: str) -> None:
+    """Of a line that lives and of one that nobody knows, nothing is said."""
+    assert node_versions.ended(line, SCHEDULE, TODAY) == day
 
 
 def test_schedule_that_ended_is_said_to_have_ended() -> None:
