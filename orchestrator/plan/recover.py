@@ -1,7 +1,8 @@
 """What a command that died left behind, and the steps that put it right. Pure.
 
 Rule: if one load balancer has confirmed a flip, or every app host has been told that the new release is current, the
-whole fleet had passed the gate, and the flip is carried to its end. Otherwise it is undone.
+whole fleet had passed the gate, and the flip is carried to its end. Otherwise it is undone. A load balancer whose timer
+ran out, or that is new and has confirmed nothing yet, follows those that have.
 """
 
 from __future__ import annotations
@@ -42,11 +43,22 @@ def _is_current(facts: FleetFacts, colour: Colour) -> bool:
     return all(host.current and host.current == host.release_of(colour) for host in facts.apps)
 
 
+def _is_complete(facts: FleetFacts, colour: Colour) -> bool:
+    """Whether a pool runs on every app host that runs any: with one release, and not on its way out."""
+    pools = [host.pools[colour] for host in facts.apps if any(host.pools.values())]
+    return len({pool.release if pool and not pool.draining else "" for pool in pools} - {""}) == 1 and all(
+        pools
+    )
+
+
 def _by_current(facts: FleetFacts) -> Colour:
     """Load balancers differ with no flip pending: one's timer ran out while another was confirmed."""
     for colour in Colour:
         if _is_current(facts, colour):
             return colour
+    confirmed = {host.live for host in facts.loadbalancers if host.last.get("verb") == "confirm"}
+    if len(confirmed) == 1 and (colour := confirmed.pop()) and _is_complete(facts, colour):
+        return colour
     seen = ", ".join(f"{host.name} routes to {host.live or 'nothing'}" for host in facts.loadbalancers)
     raise HostNotReady(
         "the load balancers disagree", why=seen, state="nothing was changed",
@@ -63,7 +75,7 @@ def _settle(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:
         return undo
     release = next((release for host in facts.apps if (release := host.release_of(live))), "")
     flip = Step(f"flip to {live}", "flip", differ, {"colour": live.value, "confirm_seconds": CONFIRM_SECONDS})
-    confirm = {"colour": live.value, "release": release}
+    confirm = {"colour": live.value, "release": release, "route_only": True}  # `current`: _confirm_apps
     return (*undo, *((flip,) if differ else ()), Step("confirm a flip", "confirm", (*on, *differ), confirm))
 
 

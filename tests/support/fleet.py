@@ -96,7 +96,7 @@ class FakeHost:
     def confirm(self, request: Json) -> Json:
         """Stay; remember the release."""
         self.pending = None
-        if self.host.is_app:
+        if self.host.is_app and not request.get("route_only"):
             self.current = request["release"]
         self.history.append({"verb": "confirm", "to": request["release"]})
         return {}

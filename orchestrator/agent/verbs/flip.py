@@ -36,8 +36,8 @@ def flip(call: Call) -> dict[str, Any]:
 def confirm(call: Call) -> dict[str, Any]:
     """Keep a flip: no timer any more (load balancer), `current` names the release (app host)."""
     app, colour = call.app, call.request.colour
-    roles = call.app_facts().get("roles", [])
-    release = _check_pool(call, colour) if "app" in roles else None
+    runs = "app" in call.app_facts().get("roles", []) and not call.request.flag("route_only")
+    release = _check_pool(call, colour) if runs else None
     if app.routes.is_dir():
         _check_live(call, colour)
         durable.remove(app.pending_file)

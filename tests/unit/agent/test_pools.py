@@ -139,3 +139,10 @@ def test_prune_never_removes_what_runs_or_the_previous_release(host: Host) -> No
     host.ship("20261122000004-dddddddd", {"dist/main.js": b"third"})
     answer = host.call("prune", keep=1)
     assert (answer["removed"], answer["files"]) == ([RELEASES[2]], 1)
+
+
+def test_a_route_is_confirmed_where_no_pool_runs_yet(host: Host) -> None:
+    """A host that was added: its nginx follows the fleet before its first release."""
+    host.call("flip", colour=GREEN, confirm_seconds=60)
+    answer = host.call("confirm", colour=GREEN, release=RELEASES[0], route_only=True)
+    assert (answer["live"], answer["current"], host.call("facts")["pending"]) == (GREEN, None, None)
