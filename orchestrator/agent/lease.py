@@ -25,7 +25,11 @@ def describe(path: Path) -> dict[str, Any] | None:
     lock = read(path)
     if lock is None:
         return None
-    left = path.stat().st_mtime + lock["lease_seconds"] - time.time()
+    try:
+        renewed = path.stat().st_mtime
+    except FileNotFoundError:  # given back since it was read
+        return None
+    left = renewed + lock["lease_seconds"] - time.time()
     shown = {name: lock[name] for name in ("owner", "message", "taken_at", "lease_seconds")}
     return {
         **shown,
@@ -35,18 +39,20 @@ def describe(path: Path) -> dict[str, Any] | None:
 
 
 def take(
-    path: Path, owner: dict[str, Any], message: str, lease_seconds: float
+    path: Path, owner: dict[str, Any], message: str, lease_seconds: float, dead: dict[str, Any] | None = None
 ) -> tuple[str, dict[str, Any] | None]:
     """Take the lock; the same owner gets the same token again.
 
-    Returns: The token, and the lock that was taken over because its lease had run out.
+    Args:
+        dead: An owner that the caller knows to be gone: taken over from this one only, whoever else holds it by now.
+    Returns: The token, and the lock that was taken over, because its lease had run out or its owner is gone.
     Raises: LockHeld: somebody else holds it.
     """
     lock, shown = read(path), describe(path)
     if lock and shown and lock["owner"] == owner:
         os.utime(path)
         return lock["token"], None
-    if shown and shown["lease_left_seconds"] > 0:
+    if shown and shown["lease_left_seconds"] > 0 and shown["owner"] != dead:
         raise held_by(shown)
     token = os.urandom(16).hex()
     fields = {"owner": owner, "message": message, "taken_at": time.time(), "lease_seconds": lease_seconds}

@@ -116,11 +116,11 @@ def lock(context: Context, host: str, message: str) -> dict[str, Any]:
     try:
         answer = context.call(host, "lock", request)
     except LockHeld as held:
-        if not _owner_is_dead(context, host):
+        dead = _dead_owner(context, host)
+        if dead is None:
             held.next = held.next or "wait until it has ended, then run the command again"
             raise
-        context.call(host, "unlock", {"force": True})
-        answer = context.call(host, "lock", request)
+        answer = context.call(host, "lock", {**request, "dead_owner": dead})
     context.tokens[host] = str(answer["token"])
     return answer
 
@@ -133,6 +133,8 @@ def unlock(context: Context) -> dict[str, VpsdeployError]:
     return outcome.errors
 
 
-def _owner_is_dead(context: Context, host: str) -> bool:
+def _dead_owner(context: Context, host: str) -> dict[str, Any] | None:
+    """The lock's owner if its process is gone, empty if nobody holds the lock any more; None if it may live."""
     held = context.call(host, "facts", {})["lock"]
-    return held is None or local.is_dead(held["owner"], context.owner)
+    owner: dict[str, Any] = held["owner"] if held else {}
+    return owner if not held or local.is_dead(owner, context.owner) else None

@@ -11,12 +11,12 @@ from orchestrator.agent.failures import UsageError
 
 def lock(call: Call) -> dict[str, Any]:
     """Take the app's lock on this host."""
-    owner = call.request.fields.get("owner")
+    owner, dead = call.request.fields.get("owner"), call.request.fields.get("dead_owner")
     if not isinstance(owner, dict):
         raise UsageError("the request is wrong", why="owner is not an object")
     call.app_facts()
     message, seconds = call.request.text("message", "")[:500], call.request.seconds("lease_seconds")
-    token, taken_over = lease.take(call.app.lock_file, owner, message, seconds)
+    token, taken_over = lease.take(call.app.lock_file, owner, message, seconds, dead)
     return {"token": token, "taken_over": taken_over}
 
 

@@ -65,6 +65,15 @@ def test_a_lock_whose_lease_ran_out_is_taken_over(host: Host) -> None:
     assert host.call("prune", keep=3)["kind"] == "LockHeld"
 
 
+def test_a_lock_is_taken_over_from_the_dead_owner_that_was_named_and_no_other(host: Host) -> None:
+    """Between a controller's look and its verb another may have taken over."""
+    mine, another = {"pid": -1}, {"pid": -2}
+    refused = host.call("lock", message="n", owner=mine, dead_owner=another, lease_seconds=1)
+    assert refused["kind"] == "LockHeld"
+    taken = host.call("lock", message="n", owner=mine, dead_owner={"pid": os.getpid()}, lease_seconds=1)
+    assert (taken["event"], taken["taken_over"]["owner"]) == ("result", {"pid": os.getpid()})
+
+
 def test_a_verb_renews_the_lease(host: Host) -> None:
     """A long release does not lose its lock."""
     os.utime(host.app.lock_file, (0, 0))

@@ -35,6 +35,26 @@ def test_a_lock_of_a_dead_process_is_taken_over() -> None:
         assert hosts.hosts["web-1"].lock == {"owner": context.owner.as_dict(), "message": "release again"}
 
 
+def test_two_heirs_of_a_dead_process_do_not_rob_each_other() -> None:
+    """Both saw it dead; the second finds the first one's lock and leaves it alone."""
+    hosts = FakeFleet(STAGE)
+    with fleet.opened(CONFIG, STAGE, lambda *_: hosts) as context:
+        gone = context.owner.as_dict() | {"pid": 2**22 + 1}
+        other: dict[str, Any] = context.owner.as_dict() | {"pid": 1}
+        hosts.hosts["web-1"].lock = {"owner": gone, "message": "release"}
+        seen: list[str] = []
+
+        def quicker(_: str, verb: str) -> None:
+            seen.append(verb)
+            if seen == ["lock", "facts", "lock"]:
+                hosts.hosts["web-1"].lock = {"owner": other, "message": "theirs"}
+
+        hosts.fail = quicker
+        with pytest.raises(LockHeld):
+            fleet.lock(context, "web-1", "mine")
+    assert hosts.hosts["web-1"].lock == {"owner": other, "message": "theirs"}
+
+
 def test_a_lock_of_another_machine_is_respected() -> None:
     """Whether its process lives cannot be known from here."""
     hosts = FakeFleet(STAGE)
