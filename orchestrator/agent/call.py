@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any, BinaryIO, NamedTuple
 
-from orchestrator.agent import durable
+from orchestrator.agent import durable, space
 from orchestrator.agent.answers import Answers
 from orchestrator.agent.failures import HostNotReady
 from orchestrator.agent.layout import AppLayout, Layout
@@ -49,14 +49,18 @@ class Call(NamedTuple):
         return facts
 
     def record(self, verb: str, *, old: str | None, new: str | None, result: str, **figures: Any) -> None:
-        """Write one line to the host's history."""
+        """Write one line to the host's history. A verb that found no room for it has done its work all the same."""
         from orchestrator.agent import history
 
-        history.append(
-            self.app.history_file,
-            {"time": timestamp(), "verb": verb, "by": self.request.by, "from": old, "to": new, "result": result,
-             "figures": figures},
-        )  # fmt: skip
+        line = {
+            "time": timestamp(), "verb": verb, "by": self.request.by, "from": old, "to": new, "result": result,
+            "figures": figures,
+        }  # fmt: skip
+        try:
+            history.append(self.app.history_file, line)
+        except OSError as error:
+            if error.errno not in space.FULL:
+                raise
 
 
 def timestamp() -> str:

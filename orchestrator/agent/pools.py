@@ -61,12 +61,17 @@ def write(app: AppLayout, colour: str, pool: Pool | None) -> None:
 
 
 def is_served(app: AppLayout, colour: str) -> bool:
-    """Whether stopping a pool would hit users: it is live and its release was confirmed, or is being tried now."""
-    pool = read(app)[colour]
-    if live(app) != colour or pool is None:
+    """Whether stopping a pool would hit users.
+
+    A host without a route cannot know which pool is live; what was confirmed last is. Where there is a route, blue is
+    live by default, so before a first confirm that alone says nothing.
+    """
+    pool, routed = read(app)[colour], live(app)
+    if pool is None or routed not in (colour, None):
         return False
-    pending = durable.read_json(app.pending_file)
-    return bool(pending and pending["to"] == colour) or pool.release == current(app)
+    if routed is None:
+        return pool.state == RUNNING and pool.release == current(app)
+    return colour == "green" or current(app) is not None or app.pending_file.exists()
 
 
 def current(app: AppLayout) -> str | None:

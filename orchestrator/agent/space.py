@@ -33,14 +33,15 @@ def require(path: Path, needed_bytes: int, inodes: int) -> None:
     needed_bytes += _MARGIN_BYTES
     tight_inodes = free_inodes < inodes and os.statvfs(path).f_files > 0
     if free_bytes < needed_bytes or tight_inodes:
-        raise full(path, f"{path} needs {needed_bytes} bytes in {inodes} files", needed_bytes)
+        why = f"{path} needs {needed_bytes} bytes in {inodes} files"
+        raise full(path, why, needed_bytes, state="nothing was changed")
 
 
-def full(path: Path, why: str, needed_bytes: int | None = None) -> HostNotReady:
+def full(path: Path, why: str, needed_bytes: int | None = None, *, state: str = "") -> HostNotReady:
     """The error for a full disk."""
     free_bytes, free_inodes = free(path)
     figures = {"free_bytes": free_bytes, "free_inodes": free_inodes, "needed_bytes": needed_bytes}
     return HostNotReady(
         "the disk is full", why=f"{why}; free: {free_bytes} bytes, {free_inodes} inodes",
-        state="nothing was changed", next="free space on the host, then run the command again", **figures,
+        state=state, next="free space on the host, then run the command again", **figures,
     )  # fmt: skip

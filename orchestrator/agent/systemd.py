@@ -50,8 +50,16 @@ class Systemd:
         self._checked(["systemctl", "daemon-reload"])
 
     def run_transient(self, unit: str, command: Sequence[str], options: Sequence[str] = ()) -> None:
-        """Run a command as a unit of its own, that outlives us."""
-        self._checked(["systemd-run", f"--unit={unit}", "--collect", "--quiet", *options, "--", *command])
+        """Run a command as a unit of its own, that outlives us; tried again where it is killed or fails."""
+        again = ["--property=Restart=on-failure", "--property=RestartSec=1"]
+        self._checked(
+            ["systemd-run", f"--unit={unit}", "--collect", "--quiet", *again, *options, "--", *command]
+        )
+
+    def outdated(self, units: Sequence[str]) -> bool:
+        """Whether a unit's files have changed since systemd read them."""
+        shown = self.show(units, ["NeedDaemonReload"])
+        return any(unit.get("NeedDaemonReload") == "yes" for unit in shown.values())
 
     def journal(self, unit: str, lines: int, since: float) -> str:
         """What a unit itself wrote last, messages only; `since` in seconds since the epoch."""

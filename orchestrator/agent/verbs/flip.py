@@ -21,7 +21,8 @@ def flip(call: Call) -> dict[str, Any]:
         raise HostNotReady("the host has no route for the app", why=f"{app.routes} does not exist")
     if live == colour:
         return {"from": colour, "to": colour, "changed": False}
-    if durable.read_json(app.pending_file):
+    pending = durable.read_json(app.pending_file)
+    if pending and pending["from"] == colour:
         _undo(call, "flip")
         return {"from": live, "to": colour, "changed": True}
     seconds = call.request.seconds("confirm_seconds")
@@ -83,7 +84,7 @@ def _check_live(call: Call, colour: str) -> None:
 
 def _arm(call: Call, seconds: float) -> None:
     """Before the flip: there is no moment in which a flip is pending and nothing would take it back."""
-    _disarm(call)
+    call.systemd.stop([f"{call.app.return_unit}.{kind}" for kind in ("timer", "service")])
     request = {"protocol": PROTOCOL, "app": call.app.name, "by": f"timer of {call.request.by}"}
     command = [AGENT, "return", "--request", json.dumps(request)]
     options = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]

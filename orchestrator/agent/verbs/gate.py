@@ -17,6 +17,7 @@ _ATTEMPT_SECONDS = 5.0
 _FIRST_PAUSE_SECONDS = 0.02
 """Pause after the first attempt; each is twice the one before, up to the interval: a quick boot is seen at once."""
 _LOOK_SECONDS = 0.25
+_STUCK_SECONDS = 1.0
 _JOURNAL_LINES = 20
 _SHOWN = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus", "ExecMainStartTimestampMonotonic")
 
@@ -55,6 +56,11 @@ class _Probe(threading.Thread):
     def late(self) -> bool:
         """Whether the time is up."""
         return self._left() <= 0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether an answer comes in so slowly that each byte begins a new wait."""
+        return self._left() <= -_STUCK_SECONDS
 
     def run(self) -> None:
         """Poll until it passes or the time is up."""
@@ -104,7 +110,8 @@ def _watch(call: Call, probes: list[_Probe]) -> dict[str, dict[str, str]]:
             _fail_on_crash(call, probes)
             look_at = time.monotonic() + _LOOK_SECONDS
         late = next(
-            (probe for probe in waiting if probe.late and not probe.is_alive() and not probe.passed), None
+            (one for one in waiting if one.late and (one.stuck or not one.is_alive()) and not one.passed),
+            None,
         )
         if late:
             raise _failed(late, f"{late.last} for {late.limit:g} s (limit {late.limit:g} s)")

@@ -24,10 +24,11 @@ def start(call: Call) -> dict[str, Any]:
         return _keep(call, colour, old)
     if old and not (old.release == identifier and set(old.ports) <= set(ports)):
         _clear(call, colour, old)
-    if slots.write(call.app, identifier, settings, ports):
+    units = [call.app.unit(port) for port in ports]
+    # Asked too, because whoever wrote the same lines before may have been killed before it reloaded.
+    if slots.write(call.app, identifier, settings, ports) or call.systemd.outdated(units):
         call.systemd.reload()
     pools.write(call.app, colour, Pool(identifier, ports))
-    units = [call.app.unit(port) for port in ports]
     call.systemd.forget_failures(units)
     call.systemd.start(units)
     call.record("start", old=old and old.release, new=identifier, result="started", colour=colour)

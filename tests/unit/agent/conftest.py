@@ -28,6 +28,7 @@ class FakeSystemd:
     def __init__(self) -> None:
         self.running: set[str] = set()
         self.told: list[list[str]] = []
+        self.outdated = False
 
     def __call__(self, arguments: Sequence[str]) -> Finished:
         """Stand in for systemctl, systemd-run and journalctl."""
@@ -51,7 +52,7 @@ class FakeSystemd:
         return (
             f"Id={unit}\nLoadState={'loaded' if active == 'active' else 'not-found'}\nActiveState={active}\n"
             f"SubState={sub}\nMemoryCurrent=[not set]\nNRestarts=0\nExecMainStatus=0\n"
-            "ExecMainStartTimestampMonotonic=1000000\n"
+            f"ExecMainStartTimestampMonotonic=1000000\nNeedDaemonReload={'yes' if self.outdated else 'no'}\n"
         )
 
 

@@ -88,7 +88,64 @@ def test_a_verb_killed_anywhere_succeeds_when_it_is_called_again(tmp_path: Path,
         assert facts["event"] == "result"
         assert facts["pools"][facts["live"]] is not None
         assert STEPS[step](host)["event"] == "result", (STEPS[step].__name__, point)
+        assert host.call("facts")["live"] == (GREEN if step >= STEPS.index(flip) else BLUE), point
         if not came_that_far:
             break
+        point += 1
+    assert point > 2
+
+
+def return_(host: Host) -> dict[str, Any]:
+    """What the timer calls."""
+    return host.words(["return", "--request", '{"protocol":1,"app":"shop"}'])
+
+
+def boot(host: Host) -> dict[str, Any]:
+    """What the host's start calls."""
+    return host.words(["boot"])
+
+
+def drain(host: Host) -> dict[str, Any]:
+    """Schedule it, and what the unit calls."""
+    host.call("drain", colour=BLUE, timeout_seconds=0)
+    return host.words(["drain", "--request", '{"protocol":1,"app":"shop","colour":"blue"}'])
+
+
+def lock(host: Host) -> dict[str, Any]:
+    """Give the lock back and take it again."""
+    host.call("unlock", force=True)
+    answer = host.call("lock", message="m", owner={"pid": 7}, lease_seconds=600)
+    host.token = answer["token"]
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("before", "action", "live", "left"),
+    [
+        ((ship, start, flip), return_, BLUE, {BLUE, GREEN}),
+        ((ship, start, flip), boot, BLUE, {BLUE, GREEN}),
+        ((ship, start, flip, confirm), drain, GREEN, {GREEN}),
+        ((), lock, BLUE, {BLUE}),
+    ],
+    ids=["return", "boot", "drain", "lock"],
+)
+def test_what_units_call_ends_the_same_when_it_is_killed_and_called_again(
+    tmp_path: Path, before: tuple[Action, ...], action: Action, live: str, left: set[str]
+) -> None:
+    """systemd, the next boot or the next command calls it again: one route, the right pools, nothing pending."""
+    point, came_that_far = 0, True
+    while came_that_far:
+        host = Host(tmp_path / str(point))
+        host.provision()
+        host.lock()
+        host.live(RELEASES[0], BLUE)
+        for earlier in before:
+            assert earlier(host)["event"] == "result"
+        came_that_far = killed_at(host, action, point)
+        assert action(host)["event"] == "result", point
+        facts = host.call("facts")
+        assert (facts["live"], facts["pending"]) == (live, None), point
+        assert {colour for colour, pool in facts["pools"].items() if pool} == left, point
+        assert host.call("stop", colour=GREEN if live == BLUE else BLUE)["event"] == "result", point
         point += 1
     assert point > 2

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import threading
+
+import pytest
+
+from orchestrator.agent.verbs import gate
 from tests.unit.agent.conftest import BLUE, GREEN, RELEASES, Host
 
 
@@ -146,3 +152,60 @@ def test_a_route_is_confirmed_where_no_pool_runs_yet(host: Host) -> None:
     host.call("flip", colour=GREEN, confirm_seconds=60)
     answer = host.call("confirm", colour=GREEN, release=RELEASES[0], route_only=True)
     assert (answer["live"], answer["current"], host.call("facts")["pending"]) == (GREEN, None, None)
+
+
+def test_a_host_without_a_route_keeps_the_pool_that_was_confirmed(host: Host) -> None:
+    """A controller whose facts are stale cannot make an app host stop or overwrite what users are on."""
+    host.app.routes.rmdir()
+    host.ship(RELEASES[0])
+    host.call("start", release=RELEASES[0], colour=GREEN)
+    host.call("confirm", colour=GREEN, release=RELEASES[0])
+    host.ship(RELEASES[1])
+    for answer in (
+        host.call("start", release=RELEASES[1], colour=GREEN), host.call("stop", colour=GREEN)
+    ):  # fmt: skip
+        assert answer["kind"] == "ReleaseFailed"
+    assert host.systemd.running == {"shop@4101.service", "shop@4102.service"}
+
+
+def test_a_pool_that_is_live_but_not_yet_named_current_cannot_be_stopped(host: Host) -> None:
+    """A confirm killed between its two writes leaves `current` behind; users are on the new pool."""
+    host.live(RELEASES[0], BLUE)
+    host.live(RELEASES[1], GREEN)
+    host.app.current.unlink()
+    host.app.current.symlink_to(f"releases/{RELEASES[0]}")
+    assert host.call("stop", colour=GREEN)["kind"] == "ReleaseFailed"
+
+
+def test_units_are_read_again_where_an_earlier_start_was_killed_before_it_could(host: Host) -> None:
+    """The drop-in is right on disk, but systemd still has the last release's."""
+    host.ship(RELEASES[0])
+    host.call("start", release=RELEASES[0], colour=GREEN)
+    host.call("stop", colour=GREEN)
+    host.systemd.told.clear()
+    host.systemd.outdated = True
+    host.call("start", release=RELEASES[0], colour=GREEN)
+    assert ["systemctl", "daemon-reload"] in host.systemd.told
+
+
+def test_history_that_finds_no_room_does_not_fail_a_flip(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The route has changed by then: an error would say that nothing was."""
+    from orchestrator.agent import history
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(history, "append", full)
+    assert host.call("flip", colour=GREEN, confirm_seconds=60)["changed"] is True
+
+
+def test_an_answer_that_never_ends_does_not_hold_the_gate(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An app that sends a byte now and then begins each wait for the next one anew."""
+    monkeypatch.setattr(gate, "_STUCK_SECONDS", 0.1)
+    monkeypatch.setattr(gate._Probe, "_ask", lambda _: threading.Event().wait())
+    host.ship(RELEASES[0])
+    host.call("start", release=RELEASES[0], colour=GREEN)
+    answer = host.call("gate", colour=GREEN, path="/", timeout_seconds=0.1, interval_seconds=0.1)
+    assert (answer["kind"], answer["what"]) == ("ReleaseFailed", "health check failed")
