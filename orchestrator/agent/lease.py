@@ -43,8 +43,8 @@ def take(
 ) -> tuple[str, dict[str, Any] | None]:
     """Take the lock; the same owner gets the same token again.
 
-    Args:
-        dead: An owner that the caller knows to be gone: taken over from this one only, whoever else holds it by now.
+    From `dead`, an owner that the caller knows to be gone, it is taken over; not from who was quicker.
+
     Returns: The token, and the lock that was taken over, because its lease had run out or its owner is gone.
     Raises: LockHeld: somebody else holds it.
     """

@@ -25,6 +25,8 @@ from orchestrator.agent.systemd import Systemd
 
 _MUTEX_SECONDS = 120.0
 _MOST_REQUEST_BYTES = 256 << 20
+_MOST_EXEC_BYTES = 4 << 20
+"""More than the kernel takes as the arguments of a command (ARG_MAX is 2 MiB)."""
 
 
 class Verb(NamedTuple):
@@ -153,7 +155,7 @@ def _first_line(verb: str, stream: BinaryIO) -> bytes:
     if verb != "exec":
         return stream.readline(_MOST_REQUEST_BYTES)
     line = b""
-    while not line.endswith(b"\n") and (byte := os.read(stream.fileno(), 1)):
+    while len(line) < _MOST_EXEC_BYTES and not line.endswith(b"\n") and (byte := os.read(stream.fileno(), 1)):
         line += byte
     return line
 

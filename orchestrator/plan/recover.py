@@ -57,8 +57,9 @@ def _by_current(facts: FleetFacts) -> Colour:
         if _is_current(facts, colour):
             return colour
     confirmed = {host.live for host in facts.loadbalancers if host.last.get("verb") == "confirm"}
-    if len(confirmed) == 1 and (colour := confirmed.pop()) and _is_complete(facts, colour):
-        return colour
+    agreed = confirmed.pop() if len(confirmed) == 1 else None
+    if agreed and _is_complete(facts, agreed):
+        return agreed
     seen = ", ".join(f"{host.name} routes to {host.live or 'nothing'}" for host in facts.loadbalancers)
     raise HostNotReady(
         "the load balancers disagree", why=seen, state="nothing was changed",

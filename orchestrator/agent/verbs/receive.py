@@ -9,8 +9,9 @@ import os
 import re
 import shutil
 import tarfile
+import time
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,8 @@ from orchestrator.agent.layout import AppLayout
 _NAME = re.compile(r"[0-9a-f]{64}x?")
 _CHUNK_BYTES = 1 << 18
 _PROGRESS_BYTES = 8 << 20
+_RENEW_SECONDS = 10.0
+"""Between two renewals of the lock's lease, however slow the line is."""
 _BROKEN = (tarfile.ReadError, EOFError, zlib.error)
 
 
@@ -47,7 +50,7 @@ class _Intake:
 
     def __init__(self, call: Call) -> None:
         self._call = call
-        self._told_bytes = 0
+        self._told_bytes, self._renewed = 0, time.monotonic()
         self.stored = self.bytes = 0
 
     def take_all(self, directory: Path) -> None:
@@ -62,7 +65,7 @@ class _Intake:
 
     def _take(self, name: str, content: IO[bytes], directory: Path) -> None:
         beside = directory / name
-        self.bytes += _copy(content, beside, name)
+        self.bytes += _copy(content, beside, name, self._renew)
         target = self._call.app.stored(name)
         if not target.parent.is_dir():
             target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
@@ -70,11 +73,15 @@ class _Intake:
         self.stored += 1
         if self.bytes - self._told_bytes >= _PROGRESS_BYTES:
             self._told_bytes = self.bytes
-            lease.renew(self._call.app.lock_file, self._call.request.text("token"))
             self._call.answers.progress(stored=self.stored, bytes=self.bytes)
 
+    def _renew(self) -> None:
+        if time.monotonic() - self._renewed >= _RENEW_SECONDS:
+            self._renewed = time.monotonic()
+            lease.renew(self._call.app.lock_file, self._call.request.text("token"))
 
-def _copy(content: IO[bytes], target: Path, name: str) -> int:
+
+def _copy(content: IO[bytes], target: Path, name: str, each_chunk: Callable[[], None]) -> int:
     """Write one file and check it while writing. Returns: its length in bytes."""
     digest, size = hashlib.sha256(), 0
     mode = 0o755 if name.endswith("x") else 0o644
@@ -84,6 +91,7 @@ def _copy(content: IO[bytes], target: Path, name: str) -> int:
             digest.update(chunk)
             _write_all(file.fileno(), chunk)
             size += len(chunk)
+            each_chunk()
     if digest.hexdigest() != name[:64]:
         raise ReleaseFailed(
             "the transfer is damaged", why=f"{name[:64]} arrived with digest {digest.hexdigest()}"

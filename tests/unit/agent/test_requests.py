@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 
 import pytest
 
+from orchestrator.agent import main
+from orchestrator.agent.systemd import Systemd
 from orchestrator.agent.verbs import assemble
 from tests.unit.agent.conftest import BLUE, RELEASES, Host
 
@@ -45,6 +48,17 @@ def test_verbs_that_change_something_need_the_lock(bare: Host) -> None:
         "prune",
     ):
         assert bare.call(verb, colour=BLUE)["kind"] == "LockHeld", verb
+
+
+def test_an_endless_request_of_exec_is_cut(bare: Host) -> None:
+    """It is read byte by byte, so it is the one request that could grow for ever."""
+    answers, endless = bare.layout.root / "out", bare.layout.root / "endless"
+    with endless.open("wb") as file:
+        file.truncate(1 << 40)
+    with answers.open("wb") as out, endless.open("rb") as stream, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(main, "_MOST_EXEC_BYTES", 1000)
+        assert main.run(["exec"], stream, out.fileno(), bare.layout, Systemd(bare.systemd)) == 1
+    assert json.loads(answers.read_bytes())["kind"] == "UsageError"
 
 
 def test_the_lock_is_for_one_owner(host: Host) -> None:

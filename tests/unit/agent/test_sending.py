@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 
+import pytest
+
+from orchestrator.agent import lease
+from orchestrator.agent.verbs import receive
 from tests.unit.agent.conftest import RELEASES, Host, archive, bundle, make_settings
 
 
@@ -84,3 +88,14 @@ def test_a_manifest_that_was_not_offered_cannot_be_assembled(host: Host) -> None
     """The digest must name an offer."""
     answer = host.call("assemble", release=RELEASES[0], manifest_digest="0" * 64, settings=make_settings())
     assert "was not offered" in json.dumps(answer)
+
+
+def test_a_slow_transfer_renews_the_lock_within_one_file(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By time, not by bytes: over a slow line 8 MB take longer than the lease."""
+    monkeypatch.setattr(receive, "_RENEW_SECONDS", 0.0)
+    manifest, blobs = bundle({"dist/main.js": b"main"})
+    host.call("offer", manifest=manifest)
+    renewed: list[object] = []
+    monkeypatch.setattr(lease, "renew", lambda *_: renewed.append(1))
+    assert host.call("receive", archive(blobs), count=1)["stored"] == 1
+    assert len(renewed) == 2  # once to begin
