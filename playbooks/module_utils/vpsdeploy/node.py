@@ -101,7 +101,7 @@ def _renew(host: Host, root: Path, source: SystemSource, version: Version, debia
     copied = node_install.package(root, version)
     # No package's name: the official binary of another source, which needs no copy of ours.
     if not present or (copied and copied != f"{node_system.NAME}={debian}"):
-        _install(host, root, source, version, debian, before=copied)
+        _install(host, root, source, version, debian, before=copied.partition("=")[2])
 
 
 def _install(

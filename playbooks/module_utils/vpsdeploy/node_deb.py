@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ansible.module_utils.vpsdeploy.host import Host
+from ansible.module_utils.vpsdeploy.host import Host, tail
 from ansible.module_utils.vpsdeploy.node_versions import NodeError, Version, parse
 
 _UPSTREAM = re.compile(r"(?:\d+:)?(\d+\.\d+\.\d+)(?:[+-].*)?")
@@ -28,16 +28,16 @@ def unpacked(host: Host, package: str, directory: Path, options: list[str]) -> P
         package: Its name, or name=version.
         directory: Where the download and the files go; closed to others.
         options: More options for apt.
-    Raises: HostError: apt found no such package, or refused what arrived.
+    Raises: NodeError: apt found no such package, or refused what arrived.
     """
     files = directory / "files"
     download = directory / "download"
     download.mkdir()
     # To give apt's own user a directory of ours is not worth the warning that it saves: root may write there.
     command = ["apt-get", "--quiet", "-o", "APT::Sandbox::User=root", *options, "download", package]
-    host.run(["env", "-C", str(download), *command])
+    answer = host.attempt(["env", "-C", str(download), *command])
     found = list(download.glob("*.deb"))
-    if len(found) != 1:
-        raise NodeError(f"apt downloaded {len(found)} packages for {package}: nothing was installed")
+    if answer.returncode != 0 or len(found) != 1:
+        raise NodeError(f"apt did not download {package}, nothing was installed: {tail(answer)}")
     host.run(["dpkg-deb", "--extract", str(found[0]), str(files)])
     return files

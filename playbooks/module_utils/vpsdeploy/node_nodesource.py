@@ -105,7 +105,6 @@ class NodesourceSource:
             "Etc::sourceparts": self.scratch / "sources",
             "Etc::preferences": "/dev/null",
             "Etc::preferencesparts": self.scratch / "preferences",
-            "Etc::trusted": "/dev/null",
             "Etc::trustedparts": self.scratch / "keys",
             "State::lists": self.scratch / "lists",
             "State::status": "/dev/null",

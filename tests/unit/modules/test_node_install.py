@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import http.server
 import io
 import json
+import re
 import tarfile
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +16,10 @@ from ansible.module_utils.vpsdeploy.http import Unreachable
 from ansible.module_utils.vpsdeploy.node_sources import DistSource, NpmSource
 from ansible.module_utils.vpsdeploy.node_versions import NodeError
 
+from tests.support.signer import signer
+from tests.unit.modules.conftest import Site
+
 VERSION = (24, 21, 0)
-Site = tuple[Path, str]
 
 
 @pytest.fixture(autouse=True)
@@ -27,25 +27,6 @@ def x64(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same names on every machine, and no need to own files as root."""
     monkeypatch.setattr(node_sources, "architecture", lambda: "x64")
     monkeypatch.setattr(node_install.os, "chown", lambda *_: None)
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A directory and the address that it is served at."""
-    root = tmp_path / "site"
-    root.mkdir()
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: object) -> None:
-            super().__init__(*args, directory=str(root))  # type: ignore[arg-type] # its arguments are the server's own
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield root, f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 def archive(first: str, mode: str, says: str = "v24.21.0") -> bytes:
@@ -142,6 +123,58 @@ def test_missing_signature_is_refused_where_a_keyring_is_given(site: Site, tmp_p
     source.keyring = str(tmp_path / "keyring.kbx")
     with pytest.raises(Unreachable, match=r"SHASUMS256\.txt\.asc answered 404"):
         node_install.install(tmp_path / "node", source, VERSION, "")
+
+
+def signed_dist(site: Site, tmp_path: Path) -> tuple[DistSource, Path]:
+    """A dist tree whose sums are signed; the source that demands it, and the file with the signature."""
+    source, release = dist(site)
+    signature = release / "SHASUMS256.txt.asc"
+    with signer() as key:
+        signature.write_bytes(key.clearsigned((release / "SHASUMS256.txt").read_text()))
+        (tmp_path / "keyring.gpg").write_bytes(key.exported())
+    source.keyring = str(tmp_path / "keyring.gpg")
+    return source, signature
+
+
+def test_dist_release_signed_by_the_keyring_is_installed(site: Site, tmp_path: Path) -> None:
+    """With a real key and a real signature, and without the unsigned sums."""
+    source, signature = signed_dist(site, tmp_path)
+    signature.with_suffix("").unlink()
+    node_install.install(tmp_path / "node", source, VERSION, "")
+    assert node_install.installed(tmp_path / "node") == ["24.21.0"]
+
+
+def test_dist_release_signed_by_somebody_else_leaves_nothing(site: Site, tmp_path: Path) -> None:
+    """A good signature is not enough: its key must be in the keyring."""
+    source, signature = signed_dist(site, tmp_path)
+    with signer() as stranger:
+        signature.write_bytes(stranger.clearsigned(signature.with_suffix("").read_text()))
+    with pytest.raises(NodeError, match="no good signature of the keyring"):
+        node_install.install(tmp_path / "node", source, VERSION, "")
+    assert list((tmp_path / "node").iterdir()) == []
+
+
+def test_sums_changed_after_they_were_signed_leave_nothing(site: Site, tmp_path: Path) -> None:
+    """One digit is enough."""
+    source, signature = signed_dist(site, tmp_path)
+    digit = signature.with_suffix("").read_text()[0]
+    other = "0" if digit != "0" else "1"
+    signature.write_text(re.sub(rf"^{digit}(?=[0-9a-f]{{63}} )", other, signature.read_text(), flags=re.M))
+    with pytest.raises(NodeError, match="no good signature of the keyring"):
+        node_install.install(tmp_path / "node", source, VERSION, "")
+    assert list((tmp_path / "node").iterdir()) == []
+
+
+def test_sums_beside_the_signed_text_do_not_count(site: Site, tmp_path: Path) -> None:
+    """Whoever puts his own sum above a good signature gains nothing by it."""
+    source, signature = signed_dist(site, tmp_path)
+    package = next(signature.parent.glob("*.xz"))
+    package.write_bytes(archive("node-v24.21.0-linux-x64", "w:xz") + b"x")
+    forged = f"{hashlib.sha256(package.read_bytes()).hexdigest()}  {package.name}\n"
+    signature.write_text(forged + signature.read_text())
+    with pytest.raises(NodeError, match=r"no good signature|does not match SHASUMS256"):
+        node_install.install(tmp_path / "node", source, VERSION, "")
+    assert list((tmp_path / "node").iterdir()) == []
 
 
 def test_binary_that_says_another_version_is_refused(site: Site, tmp_path: Path) -> None:
