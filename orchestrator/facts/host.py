@@ -49,7 +49,12 @@ class InstanceFacts:
 
 @dataclass(frozen=True, slots=True)
 class ReleaseFacts:
-    """One release kept on the host."""
+    """One release kept on the host.
+
+    Attributes:
+        instances: That it was released with (count); 0 where the host does not say.
+        health: Its own `health` settings; empty where the host does not say.
+    """
 
     id: str
     revision: str
@@ -58,6 +63,8 @@ class ReleaseFacts:
     by: str
     created_at: str
     bytes: int
+    instances: int = 0
+    health: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +155,8 @@ def _release(raw: Json) -> ReleaseFacts:
     texts = {
         key: str(raw.get(key) or "") for key in ("id", "revision", "subject", "node", "by", "created_at")
     }
-    return ReleaseFacts(bytes=int(raw.get("bytes") or 0), **texts)
+    counts = {key: int(raw.get(key) or 0) for key in ("bytes", "instances")}
+    return ReleaseFacts(**texts, **counts, health=raw.get("health") or {})
 
 
 def _instance(raw: Json) -> InstanceFacts:

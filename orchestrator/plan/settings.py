@@ -5,9 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.config import AppConfig
+from orchestrator.facts.host import ReleaseFacts
 
 STOP_TIMEOUT_SECONDS = 30
 """How long an instance has after SIGTERM before it is killed (the unit's own default)."""
+
+
+def kept(config: AppConfig, release: ReleaseFacts) -> dict[str, Any]:
+    """What the steps of a rollback need of a kept release: its own settings, whatever the configuration says today.
+
+    Env, entry and limits are on the hosts with it; nobody needs them here.
+    """
+    today = of(config, "", release.node)
+    return {
+        **today,
+        "instances": release.instances or today["instances"],
+        "health": release.health or today["health"],
+    }
 
 
 def of(config: AppConfig, entry: str, node: str) -> dict[str, Any]:

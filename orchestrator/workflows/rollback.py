@@ -56,7 +56,7 @@ def run(
 def _target(config: AppConfig, facts: FleetFacts, release: str) -> Target:
     """Named, not "the previous one": asked again under the lock, that could be another."""
     chosen = choose.named(facts, release)
-    return Target(chosen.id, idle_colour(facts), settings.of(config, "", chosen.node))
+    return Target(chosen.id, idle_colour(facts), settings.kept(config, chosen))
 
 
 def _previous(context: Context, facts: FleetFacts) -> ReleaseFacts:

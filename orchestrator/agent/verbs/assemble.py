@@ -116,7 +116,8 @@ def _write_documents(
     summary = {
         "revision": manifest.revision, "subject": manifest.subject, "entry": settings.entry, "node": settings.node,
         "by": call.request.by, "created_at": timestamp(), "bytes": manifest.bytes, "files": len(manifest.entries),
-        "manifest_digest": manifest.digest,
+        "manifest_digest": manifest.digest, "instances": settings.instances,
+        "health": documents["settings.json"].get("health"),
     }  # fmt: skip
     for name, content in {**documents, "release.json": summary}.items():
         mode = 0o600 if name == "settings.json" else 0o644

@@ -99,3 +99,11 @@ def test_a_slow_transfer_renews_the_lock_within_one_file(host: Host, monkeypatch
     monkeypatch.setattr(lease, "renew", lambda *_: renewed.append(1))
     assert host.call("receive", archive(blobs), count=1)["stored"] == 1
     assert len(renewed) == 2  # once to begin
+
+
+def test_facts_tell_how_a_release_wants_to_be_asked_for_its_health(host: Host) -> None:
+    """A rollback gates with the settings that the release was made with."""
+    health = {"path": "/old", "timeout_seconds": 5, "interval_seconds": 1}
+    host.ship(RELEASES[0], health=health)
+    (told,) = host.call("facts")["releases"]
+    assert (told["health"], told["instances"]) == (health, 2)

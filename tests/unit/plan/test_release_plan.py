@@ -64,3 +64,18 @@ def test_the_pool_that_is_not_live_is_used() -> None:
     fake.live = "green"
     facts = FleetFacts(stage("web-1"), (host.parse("web-1", APP, fake.facts({})),))
     assert idle_colour(facts) is Colour.BLUE
+
+
+def test_a_rollback_asks_for_health_as_the_release_it_goes_back_to_did() -> None:
+    """The configuration of today names a path that the old release does not have."""
+    today = AppConfig(app=APP, instances=4, health={"path": "/new"})
+    own = {"path": "/old", "timeout_seconds": 5, "interval_seconds": 1}
+    fake = FakeHost(stage("web-1").hosts[0])
+    fake.releases = [RELEASE]
+    answer = fake.facts({})
+    answer["releases"] = [{"id": RELEASE, "node": "24.21.0", "instances": 2, "health": own}]
+    facts = FleetFacts(stage("web-1"), (host.parse("web-1", APP, answer),))
+    target = Target(RELEASE, idle_colour(facts), settings.kept(today, facts.apps[0].releases[0]))
+    gate = next(step for step in steps(today, facts, target) if step.verb == "gate")
+    assert gate.request == {"colour": "green", **own}
+    assert target.settings["instances"] == 2
