@@ -155,8 +155,8 @@ def _release(raw: Json) -> ReleaseFacts:
     texts = {
         key: str(raw.get(key) or "") for key in ("id", "revision", "subject", "node", "by", "created_at")
     }
-    counts = {key: int(raw.get(key) or 0) for key in ("bytes", "instances")}
-    return ReleaseFacts(**texts, **counts, health=raw.get("health") or {})
+    size, instances = (int(raw.get(key) or 0) for key in ("bytes", "instances"))
+    return ReleaseFacts(bytes=size, instances=instances, health=raw.get("health") or {}, **texts)
 
 
 def _instance(raw: Json) -> InstanceFacts:
