@@ -49,6 +49,7 @@ VERBS = {
     "facts": Verb("facts.facts", app=False),
     "lock": Verb("lock.lock", alone=True),
     "unlock": Verb("lock.unlock", alone=True),
+    "renew": Verb("lock.renew", token=True),
     "offer": Verb("offer.offer", token=True, alone=True),
     "receive": Verb("receive.receive", token=True),
     "assemble": Verb("assemble.assemble", token=True, alone=True),

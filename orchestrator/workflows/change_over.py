@@ -14,6 +14,7 @@ from orchestrator.plan.release import CONFIRM_SECONDS, Target
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import http
+from orchestrator.workflows import heartbeat
 from orchestrator.workflows.fleet import Context, url
 from orchestrator.workflows.transaction import Stream, Transaction
 from orchestrator.workflows.undo import Undo
@@ -66,8 +67,9 @@ class ChangeOver:
         """
         begin = time.monotonic()
         try:
-            self._guarded(self._change)
-            self._after(lambda: self._run(TIDY))
+            with heartbeat.kept(self._context):
+                self._guarded(self._change)
+                self._after(lambda: self._run(TIDY))
         except BaseException:
             self._probe.stop()
             raise

@@ -1,4 +1,4 @@
-"""lock, unlock: who releases."""
+"""lock, renew, unlock: who releases."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def lock(call: Call) -> dict[str, Any]:
     message, seconds = call.request.text("message", "")[:500], call.request.seconds("lease_seconds")
     token, taken_over = lease.take(call.app.lock_file, owner, message, seconds, dead)
     return {"token": token, "taken_over": taken_over}
+
+
+def renew(_: Call) -> dict[str, Any]:
+    """Nothing but what the token does for each verb: the lease begins anew."""
+    return {}
 
 
 def unlock(call: Call) -> dict[str, Any]:

@@ -95,6 +95,16 @@ def test_a_verb_renews_the_lease(host: Host) -> None:
     assert host.call("facts")["lock"]["lease_left_seconds"] > 500
 
 
+def test_renew_is_for_the_holder_and_takes_no_lock(host: Host) -> None:
+    """A lock that was given back is not taken again by a late renewal."""
+    os.utime(host.app.lock_file, (1, 1))
+    assert host.call("renew")["event"] == "result"
+    assert host.call("facts")["lock"]["lease_left_seconds"] > 500
+    host.call("unlock")
+    assert host.call("renew")["kind"] == "LockHeld"
+    assert host.call("facts")["lock"] is None
+
+
 def test_unlock_by_force_needs_no_token(host: Host) -> None:
     """For a controller that is gone."""
     host.token = "f" * 32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ from orchestrator.model.fleet import Stage
 from orchestrator.plan import settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.transport import http, local
+from orchestrator.workflows import heartbeat
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
 from tests.support.fleet import APP, FakeFleet, stage
@@ -326,3 +328,19 @@ def test_a_second_ctrl_c_says_what_it_leaves(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(ReleaseFailed) as caught:
         release(fleet, TWO)
     assert "a flip returns by itself within 60 s, the next command repairs the rest" in caught.value.state
+
+
+def test_locks_are_renewed_where_a_host_has_to_wait_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A load balancer has nothing to do while files are sent; over a slow line its lease would run out."""
+    monkeypatch.setattr(heartbeat, "RENEW_SECONDS", 0.01)
+    fleet = live_fleet(TWO)
+
+    def slow(_: str, verb: str) -> None:
+        deadline = time.monotonic() + 5
+        while verb == "receive" and ("lb-1", "renew") not in fleet.calls and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    fleet.fail = slow
+    fleet.hosts["web-1"].store.clear()
+    release(fleet, TWO)
+    assert {("lb-1", "renew"), ("lb-2", "renew")} <= set(fleet.calls)
