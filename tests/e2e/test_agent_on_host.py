@@ -54,7 +54,12 @@ useradd --system shop
 echo '{"app":"shop","port":4000,"instances":2,"roles":["app","loadbalancer"]}' > /etc/vpsdeploy/apps/shop.json
 systemctl daemon-reload
 """
-RELEASES = ("20261122000001-aaaaaaaa", "20261122000002-bbbbbbbb", "20261122000003-cccccccc")
+RELEASES = (
+    "20261122000001-aaaaaaaa",
+    "20261122000002-bbbbbbbb",
+    "20261122000003-cccccccc",
+    "20261122000004-dddddddd",
+)
 
 
 class RemoteAgent:
@@ -167,6 +172,29 @@ def test_exec_runs_in_the_sandbox_of_the_unit(agent: RemoteAgent) -> None:
     request = {"protocol": 1, "app": "shop", "argv": ["sh", "-c", script]}
     output = agent.shell("vpsdeploy-agent exec 2>/dev/null", json.dumps(request).encode() + b"\n").decode()
     assert output == f"shop\n/srv/shop/releases/{RELEASES[0]}/app\nrefused\n{NASTY}"
+
+
+def test_exec_hands_words_over_as_they_were_typed(agent: RemoteAgent) -> None:
+    """systemd fills in no ${NAME} of its own: scripts work, and no secret lands in the process list."""
+    script = (
+        'for i in 1 2; do printf "<%s>" "${i}" "$i"; done; tr "\\0" " " < /proc/$$/cmdline; printf "%s|" "$@"'
+    )
+    request = {
+        "protocol": 1,
+        "app": "shop",
+        "argv": ["sh", "-c", script, "sh", "$PORT", "${PORT}", "a$$b", "%i"],
+    }
+    output = agent.shell("vpsdeploy-agent exec", json.dumps(request).encode() + b"\n").decode()
+    assert output == f"<1><1><2><2>sh -c {script} sh $PORT ${{PORT}} a$$b %i $PORT|${{PORT}}|a$$b|%i|"
+
+
+def test_a_drain_that_is_killed_is_carried_out_all_the_same(agent: RemoteAgent) -> None:
+    """Whoever kills the agent, systemd calls it again: no old pool goes on running for ever."""
+    assert agent.release(RELEASES[3], "green")["event"] == "result"
+    agent.shell("nohup bash -c 'exec 3<>/dev/tcp/127.0.0.1/4101; sleep 4' < /dev/null > /dev/null 2>&1 &")
+    assert agent.call("drain", colour="green", timeout_seconds=20)["scheduled"] is True
+    agent.shell("systemctl kill --signal=KILL vpsdeploy-drain-shop.service")
+    _eventually(lambda: agent.call("facts")["pools"]["green"] is None)
 
 
 def _eventually(condition: Any) -> None:

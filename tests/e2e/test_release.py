@@ -6,6 +6,7 @@ import http.client
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -89,6 +90,21 @@ def test_a_release_and_a_rollback_drop_no_request(shop: Project) -> None:
     assert changed["proof"]["requests"] > 0
     assert load.tally.failures == []
     assert len(load.tally.seconds) > 0
+
+
+def test_an_upload_that_began_before_the_flip_is_answered(shop: Project) -> None:
+    """Its pool is not stopped under it, though for all that time it has sent only the half of its body."""
+    body = b"x" * 40
+    with closing(http.client.HTTPConnection(address(shop), timeout=20)) as upload:
+        upload.putrequest("POST", "/")
+        upload.putheader("Content-Length", str(2 * len(body)))
+        upload.endheaders(body)
+        release(shop, "during-an-upload")
+        time.sleep(6)  # longer than nginx keeps an idle connection, shorter than the drain may take
+        upload.send(body)
+        answered = upload.getresponse()
+        assert (answered.status, answered.read()) == (200, 2 * body)
+    assert_whole(shop)
 
 
 def test_an_unchanged_bundle_is_not_sent_again(shop: Project) -> None:

@@ -58,7 +58,12 @@ def _run(unit: str, properties: list[str], argv: list[str], *, terminal: bool) -
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         # env looks the program up on the unit's PATH; systemd-run would look on its own.
-        return subprocess.run([*command, "--", "/usr/bin/env", "--", *argv], check=False).returncode
+        words = [
+            "/usr/bin/env",
+            "--",
+            *(word.replace("$", "$$") for word in argv),
+        ]  # else systemd fills in ${NAME}
+        return subprocess.run([*command, "--", *words], check=False).returncode
     except KeyboardInterrupt:
         subprocess.run(["systemctl", "stop", "--no-block", f"{unit}.service"], check=False)
         return 130
