@@ -43,11 +43,6 @@ class Transaction:
         return done | ({self.current.verb} if self.current else set())
 
     @property
-    def done(self) -> set[str]:
-        """Titles of the steps that ended well."""
-        return {result.step.title for result in self.results}
-
-    @property
     def position(self) -> str:
         """The step that runs or failed, for an error: "4 of 9, start the green pool"."""
         return self._position
