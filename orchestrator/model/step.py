@@ -15,12 +15,14 @@ class Step:
         verb: Verb of the agent.
         hosts: Inventory names, served in parallel.
         request: The verb's JSON request, without the fields that every request has (app, token, by).
+        tidy: Whether it comes after the change: then its failure is a warning, and the release stands.
     """
 
     title: str
     verb: str
     hosts: tuple[str, ...]
     request: dict[str, Any] = field(default_factory=dict)
+    tidy: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def steps(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, .
         *_boot(config, facts, target),
         *_change_over(facts, target),
         *_tidy(config, facts, target),
-        Step("give the lock back", "unlock", everyone),
+        Step("give the lock back", "unlock", everyone, tidy=True),
     )
 
 
@@ -105,10 +105,11 @@ def _tidy(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, .
     old = target.colour.other
     drain = {"colour": old.value, "timeout_seconds": config.release.drain_seconds}
     used = any(host.pools[old] for host in facts.apps)
-    drained = (Step(f"drain the {old} pool", "drain", _names(facts), drain),) if used else ()
+    drained = (Step(f"drain the {old} pool", "drain", _names(facts), drain, tidy=True),) if used else ()
     if target.manifest is None:
         return drained
-    return (*drained, Step("remove old releases", "prune", _names(facts), {"keep": config.release.keep}))
+    keep = {"keep": config.release.keep}
+    return (*drained, Step("remove old releases", "prune", _names(facts), keep, tidy=True))
 
 
 def _names(facts: FleetFacts) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 
 from orchestrator.errors import Interrupted, ReleaseFailed, VpsdeployError
 from orchestrator.facts.fleet import FleetFacts
@@ -24,9 +24,6 @@ _POLL_SECONDS = 0.5
 
 Decide = Callable[[FleetFacts], Target]
 """What is to become live, on hosts that are as these facts say."""
-
-TIDY = ("drain", "prune", "unlock")
-"""Verbs after the change: they leave the new release live, whatever becomes of them."""
 
 
 class ChangeOver:
@@ -69,7 +66,7 @@ class ChangeOver:
         try:
             with heartbeat.kept(self._context):
                 self._guarded(self._change)
-                self._after(lambda: self._run(TIDY))
+                self._after(lambda: self._run(tidy=True))
         except BaseException:
             self._probe.stop()
             raise
@@ -79,7 +76,7 @@ class ChangeOver:
         self._transaction.run(self.steps[0], 1, len(self.steps))
         self._facts = self._repaired()
         self._target = self._decide(self._facts)
-        self._run({step.verb for step in self.steps[1:]} - set(TIDY))
+        self._run(tidy=False)
 
     def _repaired(self) -> FleetFacts:
         """What is so now that nobody else changes it; what a command that died left behind is put right first."""
@@ -92,17 +89,20 @@ class ChangeOver:
             repairs.run(step)
         return self._context.facts() if steps else facts
 
-    def _run(self, verbs: Collection[str]) -> None:
+    def _run(self, *, tidy: bool) -> None:
+        """The steps behind the lock up to the change, or those after it."""
         for n, step in enumerate(self.steps, 1):
-            if step.verb not in verbs:
-                continue
-            if step.verb == "flip" and self._facts.live:
-                self._probe.start(serving=True)
-            self._transaction.run(step, n, len(self.steps))
-            if step.verb == "flip" and not self._facts.live:
-                self._probe.start(serving=False)
-            if step.verb == "drain" and self._wait_drain:
-                self._until_drained()
+            if n > 1 and step.tidy == tidy:
+                self._run_one(step, n)
+
+    def _run_one(self, step: Step, n: int) -> None:
+        if step.verb == "flip" and self._facts.live:
+            self._probe.start(serving=True)
+        self._transaction.run(step, n, len(self.steps))
+        if step.verb == "flip" and not self._facts.live:
+            self._probe.start(serving=False)
+        if step.verb == "drain" and self._wait_drain:
+            self._until_drained()
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from orchestrator.errors import VpsdeployError
@@ -12,6 +12,12 @@ from orchestrator.report.reporter import Reporter
 from orchestrator.workflows import fleet
 from orchestrator.workflows.fleet import Context
 from orchestrator.workflows.parallel import each
+
+Answers = dict[str, dict[str, Any]]
+"""What a step's hosts answered, by host."""
+
+Act = Callable[[Step], Answers]
+"""Carries out a step that is more than to ask each host's agent the same."""
 
 Stream = Callable[[list[str]], Iterable[bytes]]
 """Makes the body of `receive` from a list of stored names."""
@@ -25,12 +31,16 @@ class Transaction:
         reporter: Told about each step.
         message: For the lock: what is being done.
         stream: Where missing files come from; needed by `receive` only.
+        acts: What the controller does itself, by the verb of its steps.
     """
 
     def __init__(
-        self, context: Context, reporter: Reporter, message: str, stream: Stream | None = None
-    ) -> None:
+        self, context: Context, reporter: Reporter, message: str, stream: Stream | None = None,
+        acts: Mapping[str, Act] | None = None,
+    ) -> None:  # fmt: skip
         self._context, self._reporter, self._message, self._stream = context, reporter, message, stream
+        own = {"lock": self._lock, "offer": self._offer, "receive": self._send, "unlock": self._unlock}
+        self._acts: dict[str, Act] = {**own, **(acts or {})}
         self.results: list[StepResult] = []
         self.current: Step | None = None
         self._position = ""
@@ -67,18 +77,24 @@ class Transaction:
         self.current = None
         return result
 
-    def _act(self, step: Step) -> dict[str, dict[str, Any]]:
-        if (
-            step.verb == "lock"
-        ):  # one after another in one order for all: two releases cannot hold half the fleet each
-            return {host: fleet.lock(self._context, host, self._message) for host in step.hosts}
-        if step.verb == "receive":
-            return self._send(step)
-        answers = each(step.hosts, lambda host: self._call(host, step)).or_raise()
-        if step.verb == "offer":
-            self._missing = {host: answer["missing"] for host, answer in answers.items()}
-        if step.verb == "unlock":
-            self._context.tokens.clear()
+    def _act(self, step: Step) -> Answers:
+        return self._acts.get(step.verb, self._ask)(step)
+
+    def _ask(self, step: Step) -> Answers:
+        return each(step.hosts, lambda host: self._call(host, step)).or_raise()
+
+    def _lock(self, step: Step) -> Answers:
+        """One after another, in one order for all: two releases cannot hold half the fleet each."""
+        return {host: fleet.lock(self._context, host, self._message) for host in step.hosts}
+
+    def _offer(self, step: Step) -> Answers:
+        answers = self._ask(step)
+        self._missing = {host: answer["missing"] for host, answer in answers.items()}
+        return answers
+
+    def _unlock(self, step: Step) -> Answers:
+        answers = self._ask(step)
+        self._context.tokens.clear()
         return answers
 
     def _call(self, host: str, step: Step) -> dict[str, Any]:
@@ -87,7 +103,7 @@ class Transaction:
 
         return self._context.call(host, step.verb, step.request, on_event=told)
 
-    def _send(self, step: Step) -> dict[str, dict[str, Any]]:
+    def _send(self, step: Step) -> Answers:
         def send(host: str) -> dict[str, Any]:
             names = self._missing[host]
             body = self._stream(names) if self._stream else ()
@@ -96,7 +112,7 @@ class Transaction:
         return each([host for host in step.hosts if self._missing.get(host)], send).or_raise()
 
 
-def _note(step: Step, answers: dict[str, dict[str, Any]]) -> str:
+def _note(step: Step, answers: Answers) -> str:
     """What came out, where it says something: bytes sent, time to health."""
     if step.verb == "receive":
         files = sum(int(answer.get("stored", 0)) for answer in answers.values())
