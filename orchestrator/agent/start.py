@@ -1,8 +1,8 @@
 """The packed agent's __main__: run it from a copy beside which Python keeps the bytecode.
 
 A zip's modules are compiled anew at every start: half of the agent's start. The copy is in /run, so that a power cut
-leaves none that is half written, and named by its version, so that an agent at work keeps its own when another is
-installed.
+leaves none that is half written. It is named by the package's version and time, so that an agent at work keeps its own
+when another is installed, and a package that was mended is not run from the copy of the one that was not.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ def copy_of(package: str, version: str, copies: str = COPIES) -> str:
         version: Its version: it names what is in it.
         copies: Directory of the copies; only root can write there.
     """
-    place = Path(copies, f"{version}-{sys.implementation.cache_tag}")
+    written = Path(package).stat().st_mtime_ns
+    place = Path(copies, f"{version}-{written:x}-{sys.implementation.cache_tag}")
     if place.is_dir():
         return str(place)
     if os.geteuid() != 0:

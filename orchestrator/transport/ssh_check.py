@@ -15,7 +15,7 @@ from pathlib import Path
 
 from orchestrator.errors import HostNotReady, HostUnreachable, VpsdeployError
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.transport import ssh, ssh_options
+from orchestrator.transport import ssh, ssh_errors, ssh_options
 
 _TIMEOUT_SECONDS = 45
 """Longest wait for the answer: ConnectTimeout, login, sudo's look at its rules, and 30 s for a further question."""
@@ -120,7 +120,7 @@ def _no_connection(stage: Stage, host: Host, said: str) -> VpsdeployError:
         host=_where(stage, host),
         why=f"{host.address} port {host.port}: {_last(said)}",
         state=_UNTOUCHED,
-        next=f"check the address in {stage.path} and that the host is up: {_login(host)}",
+        next=ssh_errors.check_address(host, stage, host.user, _last(said)),
     )
 
 

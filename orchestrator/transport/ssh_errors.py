@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import HostUnreachable
 
 if TYPE_CHECKING:
     from orchestrator.model.fleet import Host, Stage
+
+
+_TURNED_AWAY = re.compile(r"(closed|reset) by|protocol banner", re.IGNORECASE)
+"""What the clients say where sshd hangs up before its greeting: OpenSSH's words and paramiko's."""
 
 
 def ssh_exception() -> type[Exception]:
@@ -33,8 +38,19 @@ def refused(host: Host, stage: Stage, login: str, error: Exception) -> HostUnrea
     return HostUnreachable(
         "no SSH connection", host=where, why=f"{host.address} port {host.port}: {_text(error)}",
         state="nothing was sent to the host",
-        next=f"check the address in {stage.path} and that the host is up: ssh -p {host.port} {login}@{host.address}",
+        next=check_address(host, stage, login, _text(error)),
     )  # fmt: skip
+
+
+def check_address(host: Host, stage: Stage, login: str, said: str) -> str:
+    """What to do where no connection came about.
+
+    Source: sshd_config(5), PerSourcePenalties (OpenSSH 9.8): 5 s for a failed login, turned away from 15 s on.
+    """
+    check = f"check the address in {stage.path} and that the host is up: ssh -p {host.port} {login}@{host.address}"
+    if not _TURNED_AWAY.search(said):
+        return check
+    return f"after several failed logins sshd turns an address away for a while: wait a minute, try again\nelse {check}"
 
 
 def _wrong_key(host: Host, where: str, login: str, error: Exception) -> HostUnreachable:

@@ -39,10 +39,20 @@ def test_only_root_can_look_into_a_copy(package: str, tmp_path: Path) -> None:
 
 
 def test_a_copy_is_made_once(package: str, tmp_path: Path) -> None:
-    """The second start takes the first's, even where the package is gone meanwhile."""
+    """The second start takes the first's."""
     first = start.copy_of(package, VERSION, str(tmp_path / "copies"))
-    Path(package).unlink()
+    made = Path(first, "one.py").stat().st_ino
     assert start.copy_of(package, VERSION, str(tmp_path / "copies")) == first
+    assert Path(first, "one.py").stat().st_ino == made
+
+
+def test_a_package_that_was_put_back_is_not_run_from_the_damaged_copy(package: str, tmp_path: Path) -> None:
+    """Somebody changed the package under its version's name, and provisioning mended it."""
+    copies = str(tmp_path / "copies")
+    damaged = start.copy_of(package, VERSION, copies)
+    written = Path(package).stat().st_mtime_ns + 1
+    os.utime(package, ns=(written, written))
+    assert start.copy_of(package, VERSION, copies) != damaged
 
 
 def test_each_version_has_its_own_copy(package: str, tmp_path: Path) -> None:

@@ -52,6 +52,19 @@ def test_no_connection() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Connection closed by 10.0.0.11 port 22",
+        "kex_exchange_identification: read: Connection reset by 10.0.0.11 port 22",
+        "Error reading SSH protocol banner",
+    ],
+)
+def test_an_sshd_that_hangs_up_is_given_a_minute(said: str) -> None:
+    """After failed logins it turns the address away (PerSourcePenalties): no address is wrong then."""
+    assert "sshd turns an address away for a while: wait a minute, try again" in ask(255, said)
+
+
 def test_wrong_key() -> None:
     """A refused login names the key that was offered."""
     assert ask(255, "admin@10.0.0.11: Permission denied (publickey).") == (
