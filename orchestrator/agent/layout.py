@@ -57,8 +57,12 @@ class AppLayout:
         self.pools_file = self.state / "pools.json"
         self.pending_file = self.state / "pending.json"
         self.history_file = self.state / "history.jsonl"
+        self.migrations_file = self.state / "migrations.jsonl"
+        self.migrating_file = self.state / "migrating"
         self.routes = host.state / "routes" / name
         self.green_marker = self.routes / "green"
+        self.closed = self.routes / "closed"
+        self.maintenance = self.routes / "maintenance"
         self.unit_file = host.units / f"{name}@.service"
         self.return_unit = f"vpsdeploy-return-{name}"
         self.drain_unit = f"vpsdeploy-drain-{name}"
@@ -86,6 +90,10 @@ class AppLayout:
     def unit(self, port: int) -> str:
         """The unit of the instance on a port."""
         return f"{self.name}@{port}.service"
+
+    def migrate_unit(self, identifier: str) -> str:
+        """The unit of a release's migration, without .service."""
+        return f"vpsdeploy-migrate-{self.name}-{identifier}"
 
     def drop_in(self, port: int) -> Path:
         """The slot's own lines for the unit."""

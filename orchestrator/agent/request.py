@@ -46,6 +46,10 @@ class Request:
         """The release that is meant."""
         return self._matching("release", RELEASE)
 
+    def about(self, release: str) -> Request:
+        """The same for another release."""
+        return Request({**self.fields, "release": release})
+
     def digest(self, name: str) -> str:
         """A SHA-256 in hex."""
         return self._matching(name, DIGEST)

@@ -13,9 +13,18 @@ _NODE = re.compile(r"\d+\.\d+\.\d+")
 _ENTRY = re.compile(r"[A-Za-z0-9._@+][A-Za-z0-9._@+/-]*")
 _MEMORY = re.compile(r"[1-9]\d{0,14}[KMGT]?")
 _CPU = re.compile(r"[1-9]\d{0,5}%")
+_COMMAND = re.compile(r"[^\x00-\x1f\x7f]{1,4000}")
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 RESERVED = ("PORT", "VPSDEPLOY_RELEASE", "VPSDEPLOY_REVISION")
 """Names that the agent sets itself: an app cannot set them."""
+
+
+class Migrate(NamedTuple):
+    """How the release changes the database; `command` is for a shell."""
+
+    command: str
+    timeout_seconds: int
+    irreversible: bool
 
 
 class Settings(NamedTuple):
@@ -30,6 +39,7 @@ class Settings(NamedTuple):
     cpu: str | None
     stop_timeout_seconds: int
     shared: tuple[str, ...]
+    migrate: Migrate | None = None
 
 
 def parse(raw: Any) -> Settings:
@@ -53,6 +63,21 @@ def parse(raw: Any) -> Settings:
         cpu=_match("limits.cpu", limits.get("cpu"), _CPU),
         stop_timeout_seconds=_count("stop_timeout_seconds", raw.get("stop_timeout_seconds", 30), 1, 3600),
         shared=shared,
+        migrate=_migrate(raw.get("migrate")),
+    )
+
+
+def _migrate(raw: Any) -> Migrate | None:
+    if raw is None:
+        return None
+    if not isinstance(raw, dict):
+        raise _wrong("migrate", raw)
+    irreversible = raw.get("irreversible", False)
+    if not isinstance(irreversible, bool):
+        raise _wrong("migrate.irreversible", irreversible)
+    command = _required("migrate.command", raw.get("command"), _COMMAND)
+    return Migrate(
+        command, _count("migrate.timeout_seconds", raw.get("timeout_seconds"), 1, 86400), irreversible
     )
 
 

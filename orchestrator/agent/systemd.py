@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from orchestrator.agent.failures import ReleaseFailed
 from orchestrator.agent.programs import Finished, Runner
 
+_CURSOR = "-- cursor: "
+
 
 class Systemd:
     """What the agent needs of systemd."""
@@ -56,6 +58,10 @@ class Systemd:
             ["systemd-run", f"--unit={unit}", "--collect", "--quiet", *again, *options, "--", *command]
         )
 
+    def run_checked(self, command: Sequence[str]) -> None:
+        """Run one of systemd's own programs; it must succeed."""
+        self._checked(command)
+
     def outdated(self, units: Sequence[str]) -> bool:
         """Whether a unit's files have changed since systemd read them."""
         shown = self.show(units, ["NeedDaemonReload"])
@@ -66,6 +72,20 @@ class Systemd:
         self._run(["journalctl", "--sync"])
         wanted = [f"_SYSTEMD_UNIT={unit}", f"--lines={lines}", f"--since=@{int(since)}"]
         return self._run(["journalctl", *wanted, "--output=cat", "--no-pager", "--quiet"]).output.rstrip("\n")
+
+    def journal_from(self, unit: str, cursor: str, *, whole: bool) -> tuple[list[str], str]:
+        """What a unit itself has written since a place in the journal; `whole` waits for what is still on its way.
+
+        Returns: the lines, and the next place.
+        """
+        if whole:
+            self._run(["journalctl", "--sync"])
+        place = ["--after-cursor", cursor] if cursor else []
+        wanted = [f"_SYSTEMD_UNIT={unit}", *place, "--output=cat", "--no-pager", "--quiet", "--show-cursor"]
+        lines = self._run(["journalctl", *wanted]).output.splitlines()
+        if not lines or not lines[-1].startswith(_CURSOR):
+            return lines, cursor
+        return lines[:-1], lines[-1].removeprefix(_CURSOR)
 
     def _checked(self, arguments: Sequence[str]) -> Finished:
         done = self._run(arguments)

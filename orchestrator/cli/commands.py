@@ -16,6 +16,7 @@ COMMANDS = (
     "release",
     "rollback",
     "releases",
+    "maintenance",
     "status",
     "logs",
     "exec_",

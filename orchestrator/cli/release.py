@@ -22,6 +22,10 @@ BundleOption = Annotated[
         "--bundle", metavar="FILE", help="Release this bundle (vpsdeploy build) instead of building."
     ),
 ]
+SkipMigrateOption = Annotated[
+    bool,
+    typer.Option("--skip-migrate", help="Leave the database as it is: you have migrated it by other means."),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the steps; change nothing.")]
 
 
@@ -34,6 +38,7 @@ def release(
     bundle: BundleOption = None,
     dry_run: DryRunOption = False,
     wait_drain: WaitDrainOption = False,
+    skip_migrate: SkipMigrateOption = False,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -59,7 +64,7 @@ def release(
     from orchestrator.report import release as report
     from orchestrator.workflows import release as workflow
 
-    wish = workflow.Wish(bundle, wait_drain)
+    wish = workflow.Wish(bundle, wait_drain, skip_migrate)
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
     if dry_run:
         plan = workflow.dry_run(config, hosts, wish, told, opener)

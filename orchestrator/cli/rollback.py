@@ -23,6 +23,12 @@ ReleaseArgument = Annotated[
 ]
 
 
+AcrossOption = Annotated[
+    bool,
+    typer.Option("--across-irreversible", help="Go back behind a migration that is marked irreversible."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add `rollback`."""
     app.command("rollback")(rollback)
@@ -31,12 +37,13 @@ def register(app: typer.Typer) -> None:
 def rollback(
     release: ReleaseArgument = "",
     wait_drain: WaitDrainOption = False,
+    across_irreversible: AcrossOption = False,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Make a kept release live again, with the settings that it had.
+    """Make a kept release live again, with the settings that it had. The database stays as it is.
 
     \b
     Examples:
@@ -54,6 +61,6 @@ def rollback(
     from orchestrator.workflows import rollback as workflow
 
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
-    wish = workflow.Wish(release, wait_drain)
+    wish = workflow.Wish(release, wait_drain, across_irreversible)
     changed = workflow.run(config, hosts, wish, told, opener)
     typer.echo(envelope.result_line("rollback", report.fields(changed)) if as_json else report.text(changed))

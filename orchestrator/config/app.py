@@ -21,6 +21,7 @@ from orchestrator.config.fields import (
     Surge,
     Text,
 )
+from orchestrator.config.migrate import MigrateConfig
 from orchestrator.model.pool import MAX_INSTANCES, PORT_SPAN
 
 FIRST_PORT = 1024
@@ -98,6 +99,7 @@ class AppConfig(_Section):
     shared: SharedPaths = Field(default=(), description="Directories that outlive releases, such as uploads")
     limits: LimitsConfig = LimitsConfig()
     release: ReleaseConfig = ReleaseConfig()
+    migrate: MigrateConfig = MigrateConfig()
     domains: Domains = Field(default=(), description="Domain names; without any, nginx answers to every name")
 
     _project_dir: Path = PrivateAttr(default=Path())
@@ -122,6 +124,11 @@ class AppConfig(_Section):
     def node_is_set(self) -> bool:
         """Whether vpsdeploy.yml names a Node version: then the project's own request is not asked."""
         return "node" in self.model_fields_set
+
+    @property
+    def migrate_is_set(self) -> bool:
+        """Whether vpsdeploy.yml says how to migrate, or that nothing is to be done: then nobody has to be told."""
+        return "migrate" in self.model_fields_set
 
     @property
     def health_is_set(self) -> bool:

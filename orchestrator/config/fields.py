@@ -133,4 +133,5 @@ EnvKey = Annotated[str, AfterValidator(_env_key)]
 EnvValue = Annotated[
     str, AfterValidator(_env_value), Allowed('text, a number or true/false; "" for an empty value')
 ]
+Switch = Annotated[bool, Allowed("true or false")]
 Surge = Annotated[Literal["all", 1], BeforeValidator(_no_bool), Allowed('"all" or 1')]

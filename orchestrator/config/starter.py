@@ -6,7 +6,7 @@ import re
 
 import yaml
 
-from orchestrator.model.build import Project
+from orchestrator.model.build import Migrations, Project
 
 PLACEHOLDER_ADDRESS = "203.0.113.10"
 """An address that no host has: provisioning refuses it. Source: RFC 5737."""
@@ -41,7 +41,7 @@ app: {app}
 health:
   # {health_source}
   path: {health}
-{build}
+{build}{migrate}
 # instances: 2                 # Node processes on each app host
 # port: 4000                   # first of the 200 ports that the app takes
 # env: {{LOG_LEVEL: info}}       # no secrets here: this file goes into Git
@@ -68,6 +68,7 @@ def app_text(project: Project) -> str:
         if project.health_path
         else "no health route was found: answer 2xx here when the app can serve (@nestjs/terminus does)",
         build=_monorepo(project),
+        migrate=_migrate(project.migrations),
     )
 
 
@@ -89,6 +90,21 @@ def _monorepo(project: Project) -> str:
         return ""
     names = ", ".join(project.nest_projects)
     return f"\nbuild:\n  # this monorepo has: {names}\n  project: {_scalar(project.nest_projects[0])}\n"
+
+
+def _migrate(migrations: Migrations | None) -> str:
+    """A comment: a database is changed only by a command that somebody has read."""
+    if migrations is None:
+        return ""
+    shipped = "" if migrations.is_shipped else f", once {migrations.package} is no development dependency"
+    lines = [
+        f"# {migrations.tool}: {migrations.evidence}. Run once for each release, before its instances start{shipped}:",
+        "# migrate:",
+        f"#   command: {migrations.command}",
+    ]
+    if migrations.include:
+        lines.append(f"# The command reads what build.include has to name: [{', '.join(migrations.include)}]")
+    return "\n" + "\n".join(lines) + "\n"
 
 
 def _scalar(text: str) -> str:

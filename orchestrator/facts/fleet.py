@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.fleet import Stage
+from orchestrator.model.maintenance import Balancer
 from orchestrator.model.pool import Colour
 
 
@@ -25,6 +26,11 @@ class FleetFacts:
     def loadbalancers(self) -> tuple[HostFacts, ...]:
         """Hosts that run nginx."""
         return self._of({host.name for host in self.stage.loadbalancers})
+
+    @property
+    def maintenance(self) -> tuple[Balancer, ...]:
+        """What each load balancer answers instead of the app."""
+        return tuple(Balancer(host.name, host.maintenance) for host in self.loadbalancers)
 
     def _of(self, names: set[str]) -> tuple[HostFacts, ...]:
         return tuple(host for host in self.hosts if host.name in names)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import InternalError
+from orchestrator.model.maintenance import Maintenance
 from orchestrator.model.pool import Colour
 
 Json = dict[str, Any]
@@ -76,6 +77,22 @@ class Pending:
 
 
 @dataclass(frozen=True, slots=True)
+class MigrationFacts:
+    """The migration of one release, as one host has it on record.
+
+    Attributes:
+        state: noted (to run on another host), begun, failed or succeeded.
+        irreversible: Whether older releases cannot live with what it does.
+        time: Of the state, ISO 8601, UTC.
+    """
+
+    release: str
+    state: str
+    irreversible: bool
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
 class HostFacts:
     """The answer of the verb `facts` (docs/internals.md).
 
@@ -85,6 +102,7 @@ class HostFacts:
         lock: Who holds the app's lock; None where nobody does.
         last: Last line of the host's history; empty where there is none.
         provisioned: Whether the host knows the app.
+        maintenance: What this host's nginx answers instead of the app; None where it does not.
     """
 
     name: str
@@ -103,6 +121,8 @@ class HostFacts:
     current: str
     instances: tuple[InstanceFacts, ...]
     last: Json = field(default_factory=dict)
+    maintenance: Maintenance | None = None
+    migrations: tuple[MigrationFacts, ...] = ()
 
     def release_of(self, colour: Colour | None) -> str:
         """The release that a pool has on record; empty where it has none."""
@@ -140,7 +160,17 @@ def _parse(name: str, app: str, answer: Json) -> HostFacts:
         current=str(answer["current"] or ""),
         instances=tuple(_instance(one) for one in answer["instances"]),
         last=answer["last"] or {},
+        maintenance=maintenance(answer.get("maintenance")),
+        migrations=tuple(_migration(one) for one in answer.get("migrations", ())),
     )
+
+
+def maintenance(raw: Json | None) -> Maintenance | None:
+    """What the verbs `facts` and `maintenance` say of it."""
+    if not raw:
+        return None
+    allow, seconds = tuple(raw["allow"]), int(raw["retry_after_seconds"])
+    return Maintenance(str(raw["message"]), allow, seconds, str(raw["since"]), str(raw["by"]))
 
 
 def _colour(value: str | None) -> Colour | None:
@@ -157,6 +187,10 @@ def _release(raw: Json) -> ReleaseFacts:
     }
     size, instances = (int(raw.get(key) or 0) for key in ("bytes", "instances"))
     return ReleaseFacts(bytes=size, instances=instances, health=raw.get("health") or {}, **texts)
+
+
+def _migration(raw: Json) -> MigrationFacts:
+    return MigrationFacts(str(raw["release"]), str(raw["state"]), bool(raw["irreversible"]), str(raw["time"]))
 
 
 def _instance(raw: Json) -> InstanceFacts:

@@ -67,6 +67,27 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Migrations:
+    """How the project's database is migrated.
+
+    Attributes:
+        tool: For people: "Prisma".
+        command: That does it on a host, in the release's directory.
+        package: That brings the command's program.
+        evidence: Where the migrations, or their configuration, were found.
+        is_shipped: Whether the package is no development dependency.
+        include: What the command reads and nothing ships by itself; relative to the project.
+    """
+
+    tool: str
+    command: str
+    package: str
+    evidence: str
+    is_shipped: bool
+    include: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Project:
     """A NestJS project on the controller.
 
@@ -87,6 +108,7 @@ class Project:
         has_shutdown_hooks: Whether enableShutdownHooks() is called somewhere.
         native_modules: Dependencies that are known to carry compiled code.
         node_range: package.json's engines.node as it is written; empty where it says nothing.
+        migrations: How its database is migrated; None where it has no migrations.
         findings: How each of these was found.
     """
 
@@ -106,6 +128,7 @@ class Project:
     has_shutdown_hooks: bool
     native_modules: tuple[str, ...]
     node_range: str = ""
+    migrations: Migrations | None = None
     findings: tuple[Finding, ...] = field(default=())
 
 

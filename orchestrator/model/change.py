@@ -18,6 +18,7 @@ class Proof:
         p99_ms: 99th percentile.
         failures: Each distinct failure as text.
         unreachable: Load balancers that did not answer from here before the flip: not measured.
+        in_maintenance: Further requests, answered by nginx because the app is in maintenance (count).
     """
 
     requests: int
@@ -26,6 +27,7 @@ class Proof:
     p99_ms: float
     failures: tuple[str, ...] = ()
     unreachable: tuple[str, ...] = ()
+    in_maintenance: int = 0
 
 
 @dataclass(frozen=True, slots=True)

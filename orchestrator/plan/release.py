@@ -9,6 +9,7 @@ from orchestrator.config import AppConfig
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.pool import Colour
 from orchestrator.model.step import Step
+from orchestrator.plan import migration
 
 CONFIRM_SECONDS = 60
 """After this time a load balancer flips back by itself unless the controller has confirmed (our choice)."""
@@ -42,6 +43,7 @@ def steps(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, .
     return (
         Step("take the lock", "lock", everyone),
         *_send(facts, target),
+        *_migrate(facts, target),
         *_boot(config, facts, target),
         *_change_over(facts, target),
         *_tidy(config, facts, target),
@@ -63,6 +65,11 @@ def _send(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
         Step("send missing files", "receive", apps),
         Step(f"assemble {target.release}", "assemble", apps, assemble),
     )
+
+
+def _migrate(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
+    """Never in a rollback."""
+    return () if target.manifest is None else migration.steps(facts, target.release, target.settings)
 
 
 def _boot(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, ...]:
@@ -93,6 +100,8 @@ def _change_over(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
     only_apps = tuple(host.name for host in facts.apps if host.name not in balancers)
     confirm = {"colour": target.colour.value, "release": target.release}
     flip = {"colour": target.colour.value, "confirm_seconds": CONFIRM_SECONDS}
+    if target.manifest is not None:
+        flip |= migration.across(target.release, target.settings)
     on_apps = (Step("confirm on the app hosts", "confirm", only_apps, confirm),) if only_apps else ()
     return (
         Step(f"flip to {target.colour}", "flip", balancers, flip),

@@ -40,4 +40,12 @@ def of(config: AppConfig, entry: str, node: str) -> dict[str, Any]:
         "limits": {"memory": config.limits.memory, "cpu": config.limits.cpu},
         "stop_timeout_seconds": STOP_TIMEOUT_SECONDS,
         "shared": list(config.shared),
+        **_migrate(config),
     }
+
+
+def _migrate(config: AppConfig) -> dict[str, Any]:
+    """Nothing at all where no migration is configured."""
+    if not config.migrate.command:
+        return {}
+    return {"migrate": config.migrate.model_dump()}

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 from orchestrator.errors import ProjectError
-from orchestrator.model.build import ManagerName, Project
+from orchestrator.model.build import ManagerName, Migrations, Project
 from orchestrator.project.node import Node
 from orchestrator.project.semver_range import satisfies
 
@@ -25,13 +25,16 @@ def check_project(project: Project, node: Node) -> None:
     _fits_nest(project, node)
 
 
-def warnings(project: Project, node: Node, *, health_is_set: bool = False) -> tuple[str, ...]:
+def warnings(
+    project: Project, node: Node, *, health_is_set: bool = False, migrate_is_set: bool = True
+) -> tuple[str, ...]:
     """What works, but will surprise: one sentence each, with what to do.
 
     Args:
         project: As detected.
         node: The controller's.
         health_is_set: Whether vpsdeploy.yml names the health path.
+        migrate_is_set: Whether vpsdeploy.yml says how the database is migrated, or that nothing is to be done.
     """
     found = []
     if not project.has_shutdown_hooks:
@@ -40,11 +43,27 @@ def warnings(project: Project, node: Node, *, health_is_set: bool = False) -> tu
         )
     if not project.health_path and not health_is_set:
         found.append("no controller has a health route: add GET /health, or set health.path in vpsdeploy.yml")
+    if project.migrations and not migrate_is_set:
+        found.append(_unasked(project.migrations))
     found += [
         f"{name} is in Git: secrets in it are in every clone; remove it with git rm --cached {name}"
         for name in committed_env_files(project.root)
     ]
     return (*found, *_node_warnings(project, node))
+
+
+def _unasked(migrations: Migrations) -> str:
+    """Migrations that no release runs."""
+    missing = (
+        "" if migrations.is_shipped else f"; move {migrations.package} from devDependencies to dependencies"
+    )
+    if migrations.include:
+        missing += f"; add {', '.join(migrations.include)} to build.include"
+    return (
+        f"{migrations.tool} has migrations ({migrations.evidence}), and no release runs them: write "
+        f"migrate: {{command: {migrations.command}}} into vpsdeploy.yml{missing}. "
+        "If you migrate by other means, write migrate: {}"
+    )
 
 
 def _node_warnings(project: Project, node: Node) -> list[str]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import ProjectError
-from orchestrator.model.build import BuildSettings, Finding, ManagerName, PackageManager, Project
+from orchestrator.model.build import BuildSettings, Finding, ManagerName, Migrations, PackageManager, Project
 from orchestrator.project.manager import detect_manager
+from orchestrator.project.migrations import detect_migrations
 from orchestrator.project.nest_cli import NestLayout, read_layout
 from orchestrator.project.node_request import detect_node
 from orchestrator.project.package_json import dependencies, read_package, table
@@ -50,6 +51,7 @@ def detect(source: Path, settings: BuildSettings) -> Project:
     command, command_source = _build_command(package, manager, layout, settings)
     candidates, entry_source = _entry_candidates(package, layout, output, settings)
     health = health_path(text)
+    migrations = detect_migrations(source, package, layout.source_root, candidates[0], output)
     findings = (
         manager_finding, node,
         Finding("nest", version or "none", version_source),
@@ -57,6 +59,7 @@ def detect(source: Path, settings: BuildSettings) -> Project:
         Finding("build", command or "none", command_source),
         Finding("entry", candidates[0], entry_source),
         Finding("health", health or "none", "controllers" if health else "no controller has a health route"),
+        *_migrations_finding(migrations),
     )  # fmt: skip
     return Project(
         root=source,
@@ -75,8 +78,13 @@ def detect(source: Path, settings: BuildSettings) -> Project:
         has_shutdown_hooks=has_shutdown_hooks(text),
         native_modules=tuple(name for name in NATIVE if name in dependencies(package)),
         node_range=str(table(package, "engines").get("node", "")),
+        migrations=migrations,
         findings=findings,
     )
+
+
+def _migrations_finding(found: Migrations | None) -> tuple[Finding, ...]:
+    return (Finding("migrations", found.command, f"{found.tool}: {found.evidence}"),) if found else ()
 
 
 def _nest_version(source: Path, package: dict[str, Any], manager: PackageManager) -> tuple[str, str]:

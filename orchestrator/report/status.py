@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from orchestrator.facts import migrations
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
-from orchestrator.report import table
+from orchestrator.report import maintenance, table
 
 _HEAD = ("host", "instance", "pool", "release", "state", "memory", "uptime", "restarts")
 
@@ -17,7 +18,8 @@ def text(app: str, url: str, facts: FleetFacts) -> str:
     shown = facts.live or ("none" if facts.settled else "the load balancers disagree")
     live = next((one for host in facts.apps for one in host.releases if one.id == facts.live), None)
     about = f"  {live.revision[:12]} {live.subject}".rstrip() if live else ""
-    lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}", ""]
+    lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}"]
+    lines += [*maintenance.banner(facts.maintenance), *migrations.crossed(facts, facts.live), ""]
     rows = [row for host in facts.apps for row in _rows(host)]
     lines.append(table.render(_HEAD, rows) if rows else "no instance runs")
     last = [line for host in facts.hosts if (line := _last(host))]
@@ -28,7 +30,8 @@ def fields(app: str, url: str, facts: FleetFacts) -> dict[str, Any]:
     """For programs (kind "status")."""
     return {
         "app": app, "stage": facts.stage.name, "url": url, "live": facts.live or None,
-        "settled": facts.settled, "hosts": [_host(facts, host) for host in facts.hosts],
+        "settled": facts.settled, "warnings": migrations.crossed(facts, facts.live),
+        "hosts": [_host(facts, host) for host in facts.hosts],
     }  # fmt: skip
 
 
@@ -47,6 +50,7 @@ def _host(facts: FleetFacts, host: HostFacts) -> dict[str, Any]:
         "node_versions": list(host.node_versions),
         "lock": host.lock,
         "last": host.last or None,
+        "maintenance": maintenance.of(host.maintenance),
     }
 
 

@@ -1,8 +1,9 @@
 """The proof: keep-alive GETs through every load balancer while a release changes over, each one counted.
 
 Asked is `/`: nginx closes the health path to the public, and an answer of the app, be it its 404, is what shows that
-nothing was lost. No retries: a request that gets no answer, or one of 500 and above, has failed. A modest rate, so
-that the proof is no load test.
+nothing was lost. No retries: a request that gets no answer, or one of 500 and above, has failed. What nginx answers for
+an app in maintenance says nothing about the release: it is counted apart. A modest rate, so that the proof is no load
+test.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 
 from orchestrator.model.change import Proof
 from orchestrator.model.fleet import Host
+from orchestrator.model.maintenance import HEADER
 
 HTTP_PORT = 80
 CONNECTIONS = 2
@@ -51,6 +53,7 @@ class Probe:
         self._targets, self._over = targets, threading.Event()
         self._seconds: list[float] = []
         self._failures: list[str] = []
+        self._closed = 0
         self._unreachable: list[str] = []
         self._threads: list[threading.Thread] = []
 
@@ -77,7 +80,7 @@ class Probe:
         times = sorted(self._seconds)
         return Proof(
             len(times), len(self._failures), _percentile(times, 0.5), _percentile(times, 0.99),
-            tuple(sorted(set(self._failures))), tuple(self._unreachable),
+            tuple(sorted(set(self._failures))), tuple(self._unreachable), self._closed,
         )  # fmt: skip
 
     def _loop(self, target: Target) -> None:
@@ -85,8 +88,11 @@ class Probe:
         while not self._over.is_set():
             begin = time.monotonic()
             failure = _request(connection, target)
-            self._seconds.append(time.monotonic() - begin)
-            if failure:
+            if failure == HEADER:
+                self._closed += 1
+            else:
+                self._seconds.append(time.monotonic() - begin)
+            if failure and failure != HEADER:
                 self._failures.append(failure)
                 connection.close()
             self._over.wait(PAUSE_SECONDS)
@@ -94,20 +100,22 @@ class Probe:
 
 
 def reachable(target: Target) -> bool:
-    """Whether one request is answered by the app."""
+    """Whether one request is answered by the app, or for it while it is in maintenance."""
     connection = http.client.HTTPConnection(target.address, target.port, timeout=TIMEOUT_SECONDS / 5)
     try:
-        return not _request(connection, target)
+        return _request(connection, target) in ("", HEADER)
     finally:
         connection.close()
 
 
 def _request(connection: http.client.HTTPConnection, target: Target) -> str:
-    """Send one request. Returns: why it failed; empty where it did not."""
+    """Send one request. Returns: why it failed; empty where it did not, HEADER where the app is in maintenance."""
     try:
         connection.request("GET", PATH, headers={"Host": target.name, "User-Agent": "vpsdeploy-probe"})
         response = connection.getresponse()
         response.read()
+        if response.getheader(HEADER):
+            return HEADER
     except (OSError, http.client.HTTPException) as error:
         return f"{target.address}: {type(error).__name__}: {error}"
     return f"{target.address}: answered {response.status}" if response.status >= _FIRST_FAILURE else ""

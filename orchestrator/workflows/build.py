@@ -49,7 +49,9 @@ def make(config: AppConfig, reporter: Reporter) -> Bundle:
     """
     settings = settings_of(config)
     project = detect(config.source_dir, settings)
-    for text in checks.warnings(project, controller_node(), health_is_set=config.health_is_set):
+    for text in checks.warnings(
+        project, controller_node(), health_is_set=config.health_is_set, migrate_is_set=config.migrate_is_set
+    ):
         reporter.note(f"hint: {text}")
     work = config.project_dir / OWN_DIRECTORY / "build"
     tree = _timed(

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 
 from orchestrator.errors import Interrupted, ReleaseFailed, VpsdeployError
+from orchestrator.facts import migrations
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.change import Changed, Proof
 from orchestrator.model.step import Step
-from orchestrator.plan import recover
+from orchestrator.plan import migration, recover
 from orchestrator.plan.release import CONFIRM_SECONDS, Target
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.report.reporter import Reporter
@@ -133,12 +134,20 @@ class ChangeOver:
 
     def _undo(self) -> str:
         try:
-            return Undo(self._context, self._facts, self._target).run(self._transaction.begun)
+            state = Undo(self._context, self._facts, self._target).run(self._transaction.begun)
+            return state + self._aftermath()
         except KeyboardInterrupt:
             return (
                 f"interrupted while this was being undone, so hosts may differ: a flip returns by itself within "
                 f"{CONFIRM_SECONDS} s, the next command repairs the rest"
             )
+
+    def _aftermath(self) -> str:
+        """What the migration leaves behind, which nothing undoes."""
+        if migration.VERB not in self._transaction.begun:
+            return ""
+        done = any(result.step.verb == migration.VERB for result in self._transaction.results)
+        return migration.aftermath(self._target.release, self._target.settings, self._facts.live, done=done)
 
     def _advice(self, error: VpsdeployError) -> str:
         stage, host = self._context.stage.name, error.host.partition(" ")[0]
@@ -154,7 +163,7 @@ class ChangeOver:
             time.sleep(_POLL_SECONDS)
 
     def _changed(self, seconds: float, proof: Proof) -> Changed:
-        self._warnings += _proof_warnings(proof)
+        self._warnings += _proof_warnings(proof) + migrations.crossed(self._facts, self._target.release)
         return Changed(
             self._target.release, self._facts.live, url(self._context), tuple(self._transaction.results),
             seconds, proof if proof.requests else None, tuple(self._warnings),
@@ -166,6 +175,11 @@ def _proof_warnings(proof: Proof) -> list[str]:
         f"http://{address}/ did not answer from here before the flip: not measured"
         for address in proof.unreachable
     ]
+    if proof.in_maintenance:
+        found.append(
+            f"maintenance is on: {proof.in_maintenance} requests of the proof were answered 503 by nginx, "
+            "which says nothing about the release (vpsdeploy maintenance status)"
+        )
     if proof.failed:
         seen = "; ".join(proof.failures[:3])
         found.append(f"the change dropped {proof.failed} of {proof.requests} requests ({seen})")

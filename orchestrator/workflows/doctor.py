@@ -65,7 +65,9 @@ def _project(config: AppConfig) -> list[Diagnosis]:
     node = _tried("project", controller_node, [])
     if node:
         _tried("project", lambda: checks.check_project(project, node), found)
-        surprises = checks.warnings(project, node, health_is_set=config.health_is_set)
+        surprises = checks.warnings(
+            project, node, health_is_set=config.health_is_set, migrate_is_set=config.migrate_is_set
+        )
         found += [warning("project", text) for text in surprises]
     return found
 

@@ -53,7 +53,7 @@ def _host(config: AppConfig, stage: Stage, host: Host, ssh_config: Path, fleet: 
 
 
 def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iterator[Diagnosis]:
-    """What a host's facts mean: agent, app, Node, disk. Pure."""
+    """What a host's facts mean: agent, app, Node, disk, maintenance. Pure."""
     advice = _provision(stage, facts.name)
     if facts.version == version:
         yield ok(facts.name, f"agent {version}")
@@ -66,6 +66,9 @@ def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iter
     if is_app:
         yield _node(facts, advice)
     yield _disk(facts)
+    if facts.maintenance:
+        since = f"since {facts.maintenance.since}, by {facts.maintenance.by}"
+        yield warning(facts.name, f"maintenance is on {since}: users get 503", "vpsdeploy maintenance off")
 
 
 def _node(facts: HostFacts, advice: str) -> Diagnosis:

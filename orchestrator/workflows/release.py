@@ -14,7 +14,7 @@ from orchestrator.model.bundle import Bundle
 from orchestrator.model.change import Changed
 from orchestrator.model.fleet import Stage
 from orchestrator.model.step import Step
-from orchestrator.plan import node, preflight, settings
+from orchestrator.plan import migration, node, preflight, settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.project import archive
@@ -34,10 +34,12 @@ class Wish:
     Attributes:
         bundle: File that a CI job built; None builds the project.
         wait_drain: Whether to wait, and probe, until the old pool is gone.
+        skip_migrate: Whether to release without the migration: somebody has made it by other means.
     """
 
     bundle: Path | None = None
     wait_drain: bool = False
+    skip_migrate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ def run(
         for hint in (*config.warnings, *preflight.memory_hints(config, facts)):
             reporter.note(f"hint: {hint}")
         return ChangeOver(
-            context, reporter, facts, lambda now: _target(config, now, bundle, release), f"release {release}",
+            context, reporter, facts, lambda now: _target(config, now, bundle, release, wish), f"release {release}",
             lambda names: stream(bundle, names), wait_drain=wish.wait_drain,
         ).run()  # fmt: skip
 
@@ -79,7 +81,7 @@ def dry_run(
         facts = context.facts()
         preflight.check_hosts(facts, agent_pyz.version())
         bundle = obtain(config, wish.bundle, reporter)
-        target = _target(config, facts, bundle, release_id(datetime.now(UTC), bundle.manifest.digest))
+        target = _target(config, facts, bundle, release_id(datetime.now(UTC), bundle.manifest.digest), wish)
         return Plan(target.release, plan_steps(config, facts, target))
 
 
@@ -93,11 +95,15 @@ def obtain(config: AppConfig, file: Path | None, reporter: Reporter) -> Bundle:
     return archive.read(file, config.project_dir / build.OWN_DIRECTORY / "unpacked", config.app)
 
 
-def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle, release: str) -> Target:
+def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle, release: str, wish: Wish) -> Target:
     preflight.check_bundle(facts, bundle.manifest)
     schedule = json.loads((shipped.roles() / "nodejs" / "files" / "schedule.json").read_text())
     request = config.node if config.node_is_set else bundle.manifest.node_request
     lts = node.lts_lines(schedule, datetime.now(UTC).date().isoformat())
     version = node.choose(request, lts, facts, bundle.manifest.node_abi)
     wanted = settings.of(config, bundle.manifest.entry, version)
+    migrate = wanted.pop("migrate", None)
+    if migrate and not wish.skip_migrate:
+        migration.check_command(migrate["command"], {file.path for file in bundle.manifest.files})
+        wanted["migrate"] = migrate
     return Target(release, idle_colour(facts), wanted, asdict(bundle.manifest))

@@ -9,7 +9,7 @@ from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import ReleaseFacts
 from orchestrator.model.change import Changed
 from orchestrator.model.fleet import Stage
-from orchestrator.plan import choose, preflight, settings
+from orchestrator.plan import choose, migration, preflight, settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz
@@ -27,10 +27,12 @@ class Wish:
     Attributes:
         release: Id or its beginning; empty for the release that was live before.
         wait_drain: Whether to wait until the old pool is gone.
+        across_irreversible: Whether to go back behind a migration that is marked irreversible.
     """
 
     release: str = ""
     wait_drain: bool = False
+    across_irreversible: bool = False
 
 
 def run(
@@ -49,13 +51,15 @@ def run(
             f"rolling back from {facts.live or 'nothing'} to {chosen.id}  {chosen.subject}".rstrip()
         )
         return ChangeOver(
-            context, reporter, facts, lambda now: _target(config, now, chosen.id), message, wait_drain=wish.wait_drain
+            context, reporter, facts, lambda now: _target(config, now, chosen.id, wish), message,
+            wait_drain=wish.wait_drain,
         ).run()  # fmt: skip
 
 
-def _target(config: AppConfig, facts: FleetFacts, release: str) -> Target:
+def _target(config: AppConfig, facts: FleetFacts, release: str, wish: Wish) -> Target:
     """Named, not "the previous one": asked again under the lock, that could be another."""
     chosen = choose.named(facts, release)
+    migration.guard(facts, chosen.id, allowed=wish.across_irreversible)
     return Target(chosen.id, idle_colour(facts), settings.kept(config, chosen))
 
 

@@ -100,6 +100,8 @@ class Transaction:
     def _call(self, host: str, step: Step) -> dict[str, Any]:
         def told(name: str, event: dict[str, Any]) -> None:
             self._reporter.event("agent", {"host": name, "verb": step.verb, **event, "event": True})
+            if step.verb == "migrate":
+                self._reporter.note(f"{name} | {event.get('line', '')}")
 
         return self._context.call(host, step.verb, step.request, on_event=told)
 

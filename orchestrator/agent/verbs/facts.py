@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any
 
-from orchestrator.agent import durable, history, lease, pools, releases, space
+from orchestrator.agent import closing, durable, history, lease, migrations, pools, releases, space
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.layout import AppLayout, Layout
 from orchestrator.agent.systemd import number
@@ -69,7 +69,8 @@ def _app(call: Call, app: AppLayout) -> dict[str, Any]:
         "pools": {colour: pool and pool._asdict() for colour, pool in recorded.items()},
         "releases": [releases.summary(app, identifier) for identifier in releases.identifiers(app)],
         "current": pools.current(app), "instances": _instances(call, recorded),
-        "last": _last_change(app),
+        "last": _last_change(app), "maintenance": closing.read(app),
+        "migrations": migrations.told(app),
     }  # fmt: skip
 
 

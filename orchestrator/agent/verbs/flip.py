@@ -28,6 +28,8 @@ def flip(call: Call) -> dict[str, Any]:
     seconds = call.request.seconds("confirm_seconds")
     _arm(call, seconds)
     pending = {"from": live, "to": colour, "deadline": time.time() + seconds}
+    if across := call.request.text("across", ""):
+        pending["across"] = across  # a migration that the pool before may not be able to live with
     durable.write_json(app.pending_file, pending)
     pools.make_live(app, colour)
     call.record("flip", old=live, new=colour, result="live", confirm_seconds=seconds)
@@ -64,7 +66,8 @@ def _undo(call: Call, verb: str) -> None:
     pools.make_live(call.app, pending["from"])
     durable.remove(call.app.pending_file)
     _disarm(call)
-    call.record(verb, old=pending["to"], new=pending["from"], result="returned")
+    across = {"across_irreversible_migration_of": pending["across"]} if "across" in pending else {}
+    call.record(verb, old=pending["to"], new=pending["from"], result="returned", **across)
 
 
 def _check_pool(call: Call, colour: str) -> str:
