@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 DEFAULT_MESSAGE = "We are working on this service. Please try again shortly."
 """For users, where the command line names none."""
@@ -25,7 +25,7 @@ HEADER = "Vpsdeploy-Maintenance"
 
 @dataclass(frozen=True, slots=True)
 class Maintenance:
-    """What a load balancer answers while it is on.
+    """What a load balancer answers while it is on; equal where users notice no difference.
 
     Attributes:
         message: For users.
@@ -38,8 +38,8 @@ class Maintenance:
     message: str
     allow: tuple[str, ...]
     retry_after_seconds: int
-    since: str
-    by: str
+    since: str = field(compare=False)
+    by: str = field(compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ def guard(facts: FleetFacts, release: str, *, allowed: bool) -> None:
         )
 
 
-def aftermath(release: str, settings: dict[str, Any], live: str, *, done: bool) -> str:
+def aftermath(release: str, settings: dict[str, Any], live: str, *, done: bool, ended: bool) -> str:
     """What an error has to add to its state once a migration has begun.
 
     Args:
@@ -156,13 +156,15 @@ def aftermath(release: str, settings: dict[str, Any], live: str, *, done: bool) 
         settings: Of the release.
         live: What serves users after all.
         done: Whether it has succeeded.
+        ended: Whether it is known to run no more.
     """
     who = f"the migration of {release}"
-    said = (
-        f"{who} has run and stays in the database"
-        if done
-        else f"{who} was begun: what it has done stays in the database, and where it still runs it goes on to its end"
-    )
+    if done:
+        said = f"{who} has run and stays in the database"
+    elif ended:
+        said = f"{who} has failed, and what it did until then stays in the database"
+    else:
+        said = f"{who} was begun: it goes on to its end on the host, and the next release waits for it"
     if not (settings.get("migrate") or {}).get("irreversible"):
         return f"; {said}"
     return f"; CAREFUL: {said}; it is marked irreversible: {live or 'an older release'} may not be able to live with it"

@@ -109,13 +109,13 @@ class ChangeOver:
         try:
             act()
         except VpsdeployError as error:
-            error.state = self._undo()
+            error.state = self._undo(ended=isinstance(error, ReleaseFailed))
             error.next = error.next or self._advice(error)
             raise
         except KeyboardInterrupt:
             position = self._transaction.position
             raise Interrupted(
-                "interrupted", step=position, state=self._undo(), next="run the same command again"
+                "interrupted", step=position, state=self._undo(ended=False), next="run the same command again"
             ) from None
 
     def _after(self, act: Callable[[], None]) -> None:
@@ -132,22 +132,23 @@ class ChangeOver:
                 "interrupted", step=self._transaction.position, state=state, next="vpsdeploy status"
             ) from None
 
-    def _undo(self) -> str:
+    def _undo(self, *, ended: bool) -> str:
         try:
             state = Undo(self._context, self._facts, self._target).run(self._transaction.begun)
-            return state + self._aftermath()
+            return state + self._aftermath(ended=ended)
         except KeyboardInterrupt:
             return (
                 f"interrupted while this was being undone, so hosts may differ: a flip returns by itself within "
                 f"{CONFIRM_SECONDS} s, the next command repairs the rest"
             )
 
-    def _aftermath(self) -> str:
+    def _aftermath(self, *, ended: bool) -> str:
         """What the migration leaves behind, which nothing undoes."""
         if migration.VERB not in self._transaction.begun:
             return ""
         done = any(result.step.verb == migration.VERB for result in self._transaction.results)
-        return migration.aftermath(self._target.release, self._target.settings, self._facts.live, done=done)
+        target = self._target
+        return migration.aftermath(target.release, target.settings, self._facts.live, done=done, ended=ended)
 
     def _advice(self, error: VpsdeployError) -> str:
         stage, host = self._context.stage.name, error.host.partition(" ")[0]
@@ -164,6 +165,8 @@ class ChangeOver:
 
     def _changed(self, seconds: float, proof: Proof) -> Changed:
         self._warnings += _proof_warnings(proof) + migrations.crossed(self._facts, self._target.release)
+        if any(one.maintenance for one in self._facts.maintenance):
+            self._warnings.append("maintenance is on: users get 503 until `vpsdeploy maintenance off`")
         return Changed(
             self._target.release, self._facts.live, url(self._context), tuple(self._transaction.results),
             seconds, proof if proof.requests else None, tuple(self._warnings),
@@ -177,8 +180,7 @@ def _proof_warnings(proof: Proof) -> list[str]:
     ]
     if proof.in_maintenance:
         found.append(
-            f"maintenance is on: {proof.in_maintenance} requests of the proof were answered 503 by nginx, "
-            "which says nothing about the release (vpsdeploy maintenance status)"
+            f"{proof.in_maintenance} requests of the proof were answered by maintenance mode: not measured"
         )
     if proof.failed:
         seen = "; ".join(proof.failures[:3])

@@ -17,6 +17,12 @@ APP = "shop"
 VERSION = "1+abc"
 
 
+_METHODS = {
+    "lock": "do_lock", "return": "return_", "maintenance": "do_maintenance", "migrated": "noted",
+}  # fmt: skip
+"""Verbs whose names a method cannot have, or an attribute has."""
+
+
 def stage(*names: str, balancers: Iterable[str] = ()) -> Stage:
     """A stage of app hosts; load balancers are hosts of their own, or the first app host."""
     lbs = tuple(balancers)
@@ -41,9 +47,13 @@ class FakeHost:
         self.pending: Json | None = None
         self.lock: Json | None = None
         self.releases: list[str] = []
+        self.settings: dict[str, Json] = {}
         self.store: set[str] = set()
         self.current = ""
         self.history: list[Json] = []
+        self.maintenance: Json | None = None
+        self.migrations: dict[str, Json] = {}
+        self.migrated: list[str] = []
 
     def facts(self, _: Json) -> Json:
         """Everything, as the agent says it."""
@@ -52,7 +62,8 @@ class FakeHost:
             "inodes_free": 1 << 20, "node_versions": ["24.21.0"], "apps": {APP: {}}, "live": self.live,
             "pools": self.pools, "pending": self.pending, "lock": self.lock, "current": self.current or None,
             "releases": [{"id": one, "node": "24.21.0"} for one in self.releases], "instances": [],
-            "last": self.history[-1] if self.history else None,
+            "last": self.history[-1] if self.history else None, "maintenance": self.maintenance,
+            "migrations": list(self.migrations.values()),
         }  # fmt: skip
 
     def do_lock(self, request: Json) -> Json:
@@ -79,7 +90,39 @@ class FakeHost:
     def assemble(self, request: Json) -> Json:
         """Keep the release."""
         self.releases.append(request["release"])
+        self.settings[request["release"]] = request["settings"]
         return {"release": request["release"]}
+
+    def migrate(self, request: Json) -> Json:
+        """Once for each release."""
+        release, settings = request["release"], self.settings[request["release"]]
+        if release not in self.migrated:
+            self.migrated.append(release)
+            self._note(release, "succeeded", settings["migrate"]["irreversible"])
+        return {"ran": True, "seconds": 0.1}
+
+    def noted(self, request: Json) -> Json:
+        """Remember that another host migrates (the verb `migrated`)."""
+        self._note(request["release"], "noted", request["irreversible"])
+        return {}
+
+    def _note(self, release: str, state: str, irreversible: bool) -> None:
+        line = {
+            "release": release,
+            "state": state,
+            "irreversible": irreversible,
+            "time": "2026-11-01T00:00:00Z",
+        }
+        self.migrations[release] = line
+
+    def do_maintenance(self, request: Json) -> Json:
+        """As asked for, from now on."""
+        before = self.maintenance
+        kept = {"message", "allow", "retry_after_seconds"}
+        stamp = {"since": "2026-11-01T00:00:00Z", "by": request.get("on_behalf_of", "test@here")}
+        asked = {key: value for key, value in request.items() if key in kept}
+        self.maintenance = {**asked, **stamp} if request["on"] else None
+        return {"maintenance": self.maintenance, "before": before, "changed": before != self.maintenance}
 
     def start(self, request: Json) -> Json:
         """Put the pool on record."""
@@ -131,7 +174,7 @@ class FakeHost:
         """Carry out any verb but `receive`."""
         if verb == "history":
             return {"lines": self.history}
-        name = {"lock": "do_lock", "return": "return_"}.get(verb, verb)
+        name = _METHODS.get(verb, verb)
         act: Callable[[Json], Json] = getattr(self, name)
         return act(request)
 

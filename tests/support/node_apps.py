@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -39,8 +40,9 @@ BEHAVIOURS = {
 
 
 def bundle(
-    directory: Path, text: str, behaviour: str = "good", ballast_bytes: int = 0, app: str = "shop"
-) -> Path:
+    directory: Path, text: str, behaviour: str = "good", ballast_bytes: int = 0, app: str = "shop",
+    more: Mapping[str, str] | None = None,
+) -> Path:  # fmt: skip
     """Write a bundle file.
 
     Args:
@@ -49,12 +51,14 @@ def bundle(
         behaviour: A key of BEHAVIOURS.
         ballast_bytes: Size of a further file that does not compress.
         app: The app's name.
+        more: Further files by their paths.
     """
     health, listen = BEHAVIOURS[behaviour]
     source = _SERVER.replace("HEALTH", health).replace("LISTEN", listen).replace("TEXT", text)
     source = source.replace("SLOW_SECONDS", str(SLOW_SECONDS))
     tree = directory / f"tree-{text}"
     contents = {"dist/main.js": source.encode(), "package.json": b"{}"}
+    contents |= {name: content.encode() for name, content in (more or {}).items()}
     if ballast_bytes:
         contents["ballast"] = b"".join(
             hashlib.sha512(n.to_bytes(8)).digest() for n in range(ballast_bytes // 64)

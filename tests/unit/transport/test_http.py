@@ -26,6 +26,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return
         self.send_response(status)
         self.send_header("Content-Length", "0")
+        if self.server.in_maintenance:  # type: ignore[attr-defined] # set by the fixture
+            self.send_header("Vpsdeploy-Maintenance", "on")
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
@@ -35,7 +37,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(name="server")
 def _server() -> Iterator[Any]:
     server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.status = 200
+    server.status, server.in_maintenance = 200, False
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
@@ -88,3 +90,14 @@ def test_what_did_not_answer_before_is_not_measured(server: Any) -> None:
     probe.start(serving=True)
     proof = probe.stop()
     assert (proof.requests, proof.unreachable) == (0, ("127.0.0.1",))
+
+
+def test_maintenance_is_no_failure_and_no_measure(server: Any) -> None:
+    """nginx's own 503 says nothing about the release: it is counted apart, from before the flip on."""
+    server.status, server.in_maintenance = 503, True
+    probe = probe_of(server)
+    probe.start(serving=True)
+    time.sleep(0.1)
+    proof = probe.stop()
+    assert (proof.requests, proof.failed, proof.unreachable) == (0, 0, ())
+    assert proof.in_maintenance > 0

@@ -13,6 +13,7 @@ from orchestrator.cli.main import app
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.diagnosis import Diagnosis, Level, error, ok, warning
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.maintenance import Maintenance
 from orchestrator.report import doctor as report
 from orchestrator.workflows import doctor, doctor_hosts
 
@@ -21,6 +22,7 @@ _FACTS = HostFacts(
     node_versions=("24.21.0",), provisioned=True, live=None, pools={}, pending=None, lock=None, releases=(),
     current="", instances=(),
 )  # fmt: skip
+_CLOSED = Maintenance("Back soon", (), 60, "today", "ann")
 _STAGE = Stage("production", Path("hosts.yml"), Path("known_hosts"), (Host("web-1", "10.0.0.1"),))
 
 
@@ -41,6 +43,7 @@ def test_a_sound_host_has_no_findings() -> None:
         (replace(_FACTS, provisioned=False), "not provisioned for the app"),
         (replace(_FACTS, node_versions=()), "no Node.js"),
         (replace(_FACTS, disk_free_bytes=1 << 29), "0.5 GiB free for releases"),
+        (replace(_FACTS, maintenance=_CLOSED), "maintenance is on since today, by ann: users get 503"),
     ],
 )
 def test_each_fault_of_a_host_is_named(facts: HostFacts, text: str) -> None:
