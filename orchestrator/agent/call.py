@@ -48,14 +48,27 @@ class Call(NamedTuple):
             )
         return facts
 
-    def record(self, verb: str, *, old: str | None, new: str | None, result: str, **figures: Any) -> None:
-        """Write one line to the host's history. A verb that found no room for it has done its work all the same."""
+    def record(
+        self, verb: str, *, old: str | None, new: str | None, result: str, change: str = "", summary: bool = False,
+        **figures: Any,
+    ) -> None:  # fmt: skip
+        """Write one line to the host's history. A verb that found no room for it has done its work all the same.
+
+        Args:
+            verb: What was done; of a summary the command.
+            old: What was before.
+            new: What is now.
+            result: One or two words.
+            change: The change that it belongs to; default: the request's.
+            summary: Whether the line tells of a whole change.
+            figures: Whatever was counted.
+        """
         from orchestrator.agent import history
 
         line = {
             "time": timestamp(), "verb": verb, "by": self.request.by, "from": old, "to": new, "result": result,
-            "figures": figures,
-        }  # fmt: skip
+            "figures": figures, "change": change or self.request.change,
+        } | ({"summary": True} if summary else {})  # fmt: skip
         try:
             history.append(self.app.history_file, line)
         except OSError as error:

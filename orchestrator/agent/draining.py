@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from orchestrator.agent import connections, pools
 from orchestrator.agent.call import Call
@@ -16,7 +17,7 @@ def finish(call: Call, colour: str, pool: Pool) -> None:
     stop(call, colour, pool, "drain", cut_connections=cut, waited_seconds=round(time.time() - started, 1))
 
 
-def stop(call: Call, colour: str, pool: Pool, verb: str, **figures: float) -> None:
+def stop(call: Call, colour: str, pool: Pool, verb: str, **figures: Any) -> None:
     """Stop the instances of a pool and take it off the record."""
     units = [call.app.unit(port) for port in pool.ports]
     call.systemd.stop(units)

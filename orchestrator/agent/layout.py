@@ -54,6 +54,7 @@ class AppLayout:
         self.state = host.state / name
         self.mutex_file = self.state / "mutex"
         self.lock_file = self.state / "lock.json"
+        self.waiting_file = self.state / "waiting.json"
         self.pools_file = self.state / "pools.json"
         self.pending_file = self.state / "pending.json"
         self.history_file = self.state / "history.jsonl"

@@ -11,6 +11,8 @@ from orchestrator.agent.version import PROTOCOL
 
 APP = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 RELEASE = re.compile(r"\d{14}-[0-9a-f]{8}")
+CHANGE = re.compile(r"[0-9a-f]{16}")
+"""Names one run of a command, on every host that it changes."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
 COLOURS = ("blue", "green")
 
@@ -31,6 +33,11 @@ class Request:
     def by(self) -> str:
         """Who asks, for the history."""
         return self.text("by", "")[:200]
+
+    @property
+    def change(self) -> str:
+        """The run of a command that this verb is part of; empty where nobody says."""
+        return self._matching("change", CHANGE) if self.text("change", "") else ""
 
     @property
     def colour(self) -> str:

@@ -18,6 +18,8 @@ COMMANDS = (
     "releases",
     "maintenance",
     "status",
+    "history",
+    "lock",
     "logs",
     "exec_",
     "sandbox",

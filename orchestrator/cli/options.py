@@ -24,6 +24,16 @@ VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show what 
 WaitDrainOption = Annotated[
     bool, typer.Option("--wait-drain", help="Wait until the old pool is gone, and measure until then.")
 ]
+WaitOption = Annotated[
+    int,
+    typer.Option(
+        "--wait",
+        metavar="SECONDS",
+        min=0,
+        max=86_400,
+        help="Wait so long for a lock that somebody else holds.",
+    ),
+]
 
 HERE = Path()
 """Default of --project: the current directory."""

@@ -14,6 +14,7 @@ from orchestrator.cli.options import (
     StageOption,
     VerboseOption,
     WaitDrainOption,
+    WaitOption,
 )
 
 BundleOption = Annotated[
@@ -39,6 +40,7 @@ def release(
     dry_run: DryRunOption = False,
     wait_drain: WaitDrainOption = False,
     skip_migrate: SkipMigrateOption = False,
+    wait: WaitOption = 0,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -53,6 +55,7 @@ def release(
       vpsdeploy release
       vpsdeploy release --dry-run                      print the steps, change nothing
       vpsdeploy release --bundle shop.bundle --stage production
+      vpsdeploy release --wait 300                     queue behind a release that is running
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
@@ -64,7 +67,7 @@ def release(
     from orchestrator.report import release as report
     from orchestrator.workflows import release as workflow
 
-    wish = workflow.Wish(bundle, wait_drain, skip_migrate)
+    wish = workflow.Wish(bundle, wait_drain, skip_migrate, wait)
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
     if dry_run:
         plan = workflow.dry_run(config, hosts, wish, told, opener)

@@ -13,6 +13,7 @@ from orchestrator.cli.options import (
     StageOption,
     VerboseOption,
     WaitDrainOption,
+    WaitOption,
 )
 
 ReleaseArgument = Annotated[
@@ -38,6 +39,7 @@ def rollback(
     release: ReleaseArgument = "",
     wait_drain: WaitDrainOption = False,
     across_irreversible: AcrossOption = False,
+    wait: WaitOption = 0,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -61,6 +63,6 @@ def rollback(
     from orchestrator.workflows import rollback as workflow
 
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
-    wish = workflow.Wish(release, wait_drain, across_irreversible)
+    wish = workflow.Wish(release, wait_drain, across_irreversible, wait)
     changed = workflow.run(config, hosts, wish, told, opener)
     typer.echo(envelope.result_line("rollback", report.fields(changed)) if as_json else report.text(changed))

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.facts import migrations
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
-from orchestrator.report import maintenance, table
+from orchestrator.report import lock, maintenance, table
 
 _HEAD = ("host", "instance", "pool", "release", "state", "memory", "uptime", "restarts")
 
@@ -18,7 +18,7 @@ def text(app: str, url: str, facts: FleetFacts) -> str:
     shown = facts.live or ("none" if facts.settled else "the load balancers disagree")
     live = next((one for host in facts.apps for one in host.releases if one.id == facts.live), None)
     about = f"  {live.revision[:12]} {live.subject}".rstrip() if live else ""
-    lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}"]
+    lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}", *_locks(facts)]
     lines += [*maintenance.banner(facts.maintenance), *migrations.crossed(facts, facts.live), ""]
     rows = [row for host in facts.apps for row in _rows(host)]
     lines.append(table.render(_HEAD, rows) if rows else "no instance runs")
@@ -52,6 +52,15 @@ def _host(facts: FleetFacts, host: HostFacts) -> dict[str, Any]:
         "last": host.last or None,
         "maintenance": maintenance.of(host.maintenance),
     }
+
+
+def _locks(facts: FleetFacts) -> list[str]:
+    """One line where all hosts have the same lock; else one for each that has any."""
+    held = {host.name: lock.holder(host.lock) for host in facts.hosts if host.lock}
+    keys = {host.lock and str((host.lock["owner"], host.lock["message"])) for host in facts.hosts}
+    if held and len(keys) == 1:
+        return [f"locked by {next(iter(held.values()))}"]
+    return [f"locked on {name} by {text}" for name, text in held.items()]
 
 
 def _pool(host: HostFacts, colour: Any) -> dict[str, Any] | None:

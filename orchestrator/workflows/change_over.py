@@ -15,7 +15,7 @@ from orchestrator.plan.release import CONFIRM_SECONDS, Target
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import http
-from orchestrator.workflows import heartbeat
+from orchestrator.workflows import heartbeat, story
 from orchestrator.workflows.fleet import Context, url
 from orchestrator.workflows.transaction import Stream, Transaction
 from orchestrator.workflows.undo import Undo
@@ -38,15 +38,16 @@ class ChangeOver:
         message: For the lock.
         stream: Where missing files come from.
         wait_drain: Whether to go on probing until the old pool is gone.
+        wait_seconds: How long to wait for a lock that somebody else holds.
     """
 
     def __init__(
         self, context: Context, reporter: Reporter, facts: FleetFacts, decide: Decide, message: str,
-        stream: Stream | None = None, *, wait_drain: bool = False,
+        stream: Stream | None = None, *, wait_drain: bool = False, wait_seconds: float = 0,
     ) -> None:  # fmt: skip
         self._context, self._reporter, self._decide = context, reporter, decide
         self._facts, self._target = facts, decide(facts)
-        self._transaction = Transaction(context, reporter, message, stream)
+        self._transaction = Transaction(context, reporter, message, stream, wait_seconds=wait_seconds)
         self._wait_drain = wait_drain
         self._warnings: list[str] = []
         config = context.config
@@ -67,16 +68,18 @@ class ChangeOver:
         try:
             with heartbeat.kept(self._context):
                 self._guarded(self._change)
+                self._context.story.result = story.LIVE
                 self._after(lambda: self._run(tidy=True))
         except BaseException:
             self._probe.stop()
             raise
-        return self._changed(time.monotonic() - begin, self._probe.stop())
+        return self._changed(time.monotonic() - begin, self._measured())
 
     def _change(self) -> None:
         self._transaction.run(self.steps[0], 1, len(self.steps))
         self._facts = self._repaired()
         self._target = self._decide(self._facts)
+        self._context.story.release, self._context.story.previous = self._target.release, self._facts.live
         self._run(tidy=False)
 
     def _repaired(self) -> FleetFacts:
@@ -99,6 +102,8 @@ class ChangeOver:
     def _run_one(self, step: Step, n: int) -> None:
         if step.verb == "flip" and self._facts.live:
             self._probe.start(serving=True)
+        if step.verb == "unlock":
+            self._measured()  # the story goes to the hosts with it
         self._transaction.run(step, n, len(self.steps))
         if step.verb == "flip" and not self._facts.live:
             self._probe.start(serving=False)
@@ -109,14 +114,15 @@ class ChangeOver:
         try:
             act()
         except VpsdeployError as error:
-            error.state = self._undo(ended=isinstance(error, ReleaseFailed))
+            error.state = self._undo(error)
             error.next = error.next or self._advice(error)
             raise
         except KeyboardInterrupt:
-            position = self._transaction.position
-            raise Interrupted(
-                "interrupted", step=position, state=self._undo(ended=False), next="run the same command again"
-            ) from None
+            stopped = Interrupted(
+                "interrupted", step=self._transaction.position, next="run the same command again"
+            )
+            stopped.state = self._undo(stopped)
+            raise stopped from None
 
     def _after(self, act: Callable[[], None]) -> None:
         """The release stands: what fails now is a warning, and the next command makes up for it."""
@@ -132,10 +138,12 @@ class ChangeOver:
                 "interrupted", step=self._transaction.position, state=state, next="vpsdeploy status"
             ) from None
 
-    def _undo(self, *, ended: bool) -> str:
+    def _undo(self, error: VpsdeployError) -> str:
+        begun = self._transaction.begun
+        self._context.story.failed(error, flipped="flip" in begun)
         try:
-            state = Undo(self._context, self._facts, self._target).run(self._transaction.begun)
-            return state + self._aftermath(ended=ended)
+            state = Undo(self._context, self._facts, self._target).run(begun)
+            return state + self._aftermath(ended=isinstance(error, ReleaseFailed))
         except KeyboardInterrupt:
             return (
                 f"interrupted while this was being undone, so hosts may differ: a flip returns by itself within "
@@ -163,13 +171,24 @@ class ChangeOver:
                 raise ReleaseFailed("the old pool was not drained in time", why=f"the {old} pool still runs")
             time.sleep(_POLL_SECONDS)
 
-    def _changed(self, seconds: float, proof: Proof) -> Changed:
-        self._warnings += _proof_warnings(proof) + migrations.crossed(self._facts, self._target.release)
+    def _measured(self) -> Proof | None:
+        """End the proof, and tell it; asked again it has the same to say."""
+        proof, told = self._probe.stop(), self._context.story
+        told.proof = proof if proof.requests else None
+        told.warnings = (*self._warnings, *_proof_warnings(proof), *self._reminders())
+        return told.proof
+
+    def _reminders(self) -> list[str]:
+        """What else users notice now."""
+        found = migrations.crossed(self._facts, self._target.release)
         if any(one.maintenance for one in self._facts.maintenance):
-            self._warnings.append("maintenance is on: users get 503 until `vpsdeploy maintenance off`")
+            found.append("maintenance is on: users get 503 until `vpsdeploy maintenance off`")
+        return found
+
+    def _changed(self, seconds: float, proof: Proof | None) -> Changed:
         return Changed(
             self._target.release, self._facts.live, url(self._context), tuple(self._transaction.results),
-            seconds, proof if proof.requests else None, tuple(self._warnings),
+            seconds, proof, self._context.story.warnings,
         )  # fmt: skip
 
 

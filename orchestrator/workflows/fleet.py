@@ -17,10 +17,13 @@ from orchestrator.transport import local
 from orchestrator.transport.agent import Fleet
 from orchestrator.transport.agent_ssh import SshFleet
 from orchestrator.workflows.parallel import each
+from orchestrator.workflows.story import Story
 
 Opener = Callable[[Stage, AppConfig, local.Owner], Fleet]
 
-_ADVISED = re.compile(r"vpsdeploy (?:provision host(?: [\w.-]+)*|status|releases?\b|rollback|logs)")
+_ADVISED = re.compile(
+    r"vpsdeploy (?:provision host(?: [\w.-]+)*|status|releases?\b|rollback|logs|history|(?:un)?lock)"
+)
 _LEASE_SECONDS = 120
 """How long a lock outlives its last renewal, beside the longest step, the gate (our choice)."""
 
@@ -50,6 +53,7 @@ class Context:
         fleet: How they are reached.
         owner: Who we are.
         tokens: Of the locks that we hold, by host.
+        story: What the command does, for the hosts' history; names it in every verb.
     """
 
     config: AppConfig
@@ -57,11 +61,12 @@ class Context:
     fleet: Fleet
     owner: local.Owner
     tokens: dict[str, str] = field(default_factory=dict)
+    story: Story = field(default_factory=Story)
 
     def call(self, host: str, verb: str, request: dict[str, Any], **more: Any) -> dict[str, Any]:
         """One verb on one host, with the lock's token where we hold it."""
         token = {"token": self.tokens[host]} if host in self.tokens else {}
-        return self.fleet.call(host, verb, {**request, **token}, **more)
+        return self.fleet.call(host, verb, {**request, **token, "change": self.story.change}, **more)
 
     def facts(self) -> FleetFacts:
         """Ask every host.
@@ -103,8 +108,17 @@ def with_stage(advice: str, stage: str) -> str:
     return advice if "--stage" in advice else _ADVISED.sub(rf"\g<0> --stage {stage}", advice)
 
 
-def lock(context: Context, host: str, message: str) -> dict[str, Any]:
+def lock(
+    context: Context, host: str, message: str, *, manual: bool = False, wait: bool = False
+) -> dict[str, Any]:
     """Take the lock on one host, also from a process of this machine that is gone.
+
+    Args:
+        context: The hosts.
+        host: Inventory name.
+        message: What for.
+        manual: Whether it is a person's, which only `unlock` ends.
+        wait: Whether the host is to keep us a place in its queue: we ask again soon.
 
     Raises: LockHeld: somebody else releases; says who, why and since when.
     """
@@ -112,11 +126,13 @@ def lock(context: Context, host: str, message: str) -> dict[str, Any]:
         "message": message,
         "owner": context.owner.as_dict(),
         "lease_seconds": _LEASE_SECONDS + context.config.health.timeout_seconds,
+        "manual": manual,
+        "wait": wait,
     }
     try:
         answer = context.call(host, "lock", request)
     except LockHeld as held:
-        dead = _dead_owner(context, host)
+        dead = dead_owner(context, host)
         if dead is None:
             held.next = held.next or "wait until it has ended, then run the command again"
             raise
@@ -126,15 +142,24 @@ def lock(context: Context, host: str, message: str) -> dict[str, Any]:
 
 
 def unlock(context: Context) -> dict[str, VpsdeployError]:
-    """Give back every lock that we hold. Returns: what went wrong, by host: its lease runs out by itself."""
-    outcome = each(context.tokens, lambda name: context.call(name, "unlock", {"force": False}))
+    """Give back every lock that we hold, and tell what was done.
+
+    Returns: what went wrong, by host: its lease runs out by itself.
+    """
+    request = {"force": False, "entry": context.story.entry()}
+    outcome = each(context.tokens, lambda name: context.call(name, "unlock", request))
     for host in outcome.answers:
         del context.tokens[host]
     return outcome.errors
 
 
-def _dead_owner(context: Context, host: str) -> dict[str, Any] | None:
-    """The lock's owner if its process is gone, empty if nobody holds the lock any more; None if it may live."""
+def dead_owner(context: Context, host: str) -> dict[str, Any] | None:
+    """The lock's owner if its process is gone, empty if nobody holds the lock any more; None if it may live.
+
+    A person's lock has no process that could die.
+    """
     held = context.call(host, "facts", {})["lock"]
+    if held and held.get("manual"):
+        return None
     owner: dict[str, Any] = held["owner"] if held else {}
     return owner if not held or local.is_dead(owner, context.owner) else None

@@ -35,11 +35,13 @@ class Wish:
         bundle: File that a CI job built; None builds the project.
         wait_drain: Whether to wait, and probe, until the old pool is gone.
         skip_migrate: Whether to release without the migration: somebody has made it by other means.
+        wait_seconds: How long to wait for a lock that somebody else holds.
     """
 
     bundle: Path | None = None
     wait_drain: bool = False
     skip_migrate: bool = False
+    wait_seconds: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def run(
     Raises: VpsdeployError: and users see what they saw before.
     """
     with opened(config, stage, opener) as context:
+        context.story.command = "release"
         facts = context.facts()  # before the build: a host that is not there is known at once
         preflight.check_hosts(facts, agent_pyz.version())
         bundle = obtain(config, wish.bundle, reporter)
@@ -66,7 +69,7 @@ def run(
             reporter.note(f"hint: {hint}")
         return ChangeOver(
             context, reporter, facts, lambda now: _target(config, now, bundle, release, wish), f"release {release}",
-            lambda names: stream(bundle, names), wait_drain=wish.wait_drain,
+            lambda names: stream(bundle, names), wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
         ).run()  # fmt: skip
 
 

@@ -28,11 +28,13 @@ class Wish:
         release: Id or its beginning; empty for the release that was live before.
         wait_drain: Whether to wait until the old pool is gone.
         across_irreversible: Whether to go back behind a migration that is marked irreversible.
+        wait_seconds: How long to wait for a lock that somebody else holds.
     """
 
     release: str = ""
     wait_drain: bool = False
     across_irreversible: bool = False
+    wait_seconds: float = 0
 
 
 def run(
@@ -44,6 +46,7 @@ def run(
     """
     message = f"rollback to {wish.release or 'the previous release'}"
     with opened(config, stage, opener) as context:
+        context.story.command = "rollback"
         facts = context.facts()
         preflight.check_hosts(facts, agent_pyz.version())
         chosen = choose.named(facts, wish.release) if wish.release else _previous(context, facts)
@@ -52,7 +55,7 @@ def run(
         )
         return ChangeOver(
             context, reporter, facts, lambda now: _target(config, now, chosen.id, wish), message,
-            wait_drain=wish.wait_drain,
+            wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
         ).run()  # fmt: skip
 
 

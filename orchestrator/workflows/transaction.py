@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from orchestrator.errors import VpsdeployError
 from orchestrator.model.step import Step, StepResult
 from orchestrator.report.reporter import Reporter
-from orchestrator.workflows import fleet
 from orchestrator.workflows.fleet import Context
 from orchestrator.workflows.parallel import each
+from orchestrator.workflows.waiting import Patience
 
 Answers = dict[str, dict[str, Any]]
 """What a step's hosts answered, by host."""
@@ -32,14 +33,16 @@ class Transaction:
         message: For the lock: what is being done.
         stream: Where missing files come from; needed by `receive` only.
         acts: What the controller does itself, by the verb of its steps.
+        wait_seconds: How long to wait for a lock that somebody else holds.
     """
 
     def __init__(
         self, context: Context, reporter: Reporter, message: str, stream: Stream | None = None,
-        acts: Mapping[str, Act] | None = None,
+        acts: Mapping[str, Act] | None = None, wait_seconds: float = 0,
     ) -> None:  # fmt: skip
         self._context, self._reporter, self._message, self._stream = context, reporter, message, stream
         own = {"lock": self._lock, "offer": self._offer, "receive": self._send, "unlock": self._unlock}
+        self._patience = Patience(context, reporter, wait_seconds)
         self._acts: dict[str, Act] = {**own, **(acts or {})}
         self.results: list[StepResult] = []
         self.current: Step | None = None
@@ -85,7 +88,7 @@ class Transaction:
 
     def _lock(self, step: Step) -> Answers:
         """One after another, in one order for all: two releases cannot hold half the fleet each."""
-        return {host: fleet.lock(self._context, host, self._message) for host in step.hosts}
+        return {host: self._patience.lock(host, self._message) for host in step.hosts}
 
     def _offer(self, step: Step) -> Answers:
         answers = self._ask(step)
@@ -93,7 +96,8 @@ class Transaction:
         return answers
 
     def _unlock(self, step: Step) -> Answers:
-        answers = self._ask(step)
+        told = replace(step, request={**step.request, "entry": self._context.story.entry()})
+        answers = self._ask(told)
         self._context.tokens.clear()
         return answers
 

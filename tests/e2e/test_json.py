@@ -35,6 +35,9 @@ def test_every_command_prints_what_is_documented(shop: Project) -> None:
         ("rollback", ["rollback"]),
         ("releases", ["releases"]),
         ("status", ["status"]),
+        ("history", ["history"]),
+        ("lock", ["lock", "--message", "a freeze"]),
+        ("unlock", ["unlock"]),
         ("sandbox", ["sandbox", "status", "--name", shop.name]),
     ):
         result = shop.json(*arguments)[-1]

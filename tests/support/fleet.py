@@ -67,16 +67,26 @@ class FakeHost:
         }  # fmt: skip
 
     def do_lock(self, request: Json) -> Json:
-        """Take the lock unless another owner has it."""
-        if self.lock and self.lock["owner"] not in (request["owner"], request.get("dead_owner")):
-            raise LockHeld("another release is running", host=self.host.name, why=self.lock["message"])
+        """Take the lock unless another owner has it; a person's lock is nobody else's, dead or not."""
+        before, manual = self.lock, bool(request.get("manual"))
+        is_same = before and before["owner"] == request["owner"] and bool(before.get("manual")) == manual
+        dead = before and not before.get("manual") and before["owner"] == request.get("dead_owner")
+        if before and not (is_same or dead):
+            raise LockHeld("another release is running", host=self.host.name, why=before["message"])
         self.lock = {"owner": request["owner"], "message": request["message"]}
-        return {"token": f"token-{self.host.name}"}
+        self.lock |= {"manual": True} if manual else {}
+        return {"token": f"token-{self.host.name}", "again": bool(is_same and manual)}
 
-    def unlock(self, _: Json) -> Json:
-        """Give it back."""
+    def unlock(self, request: Json) -> Json:
+        """Give it back, and keep the story that comes with it."""
+        before, owned = self.lock, request.get("token") == f"token-{self.host.name}"
+        if before and before.get("manual") and not (owned or request["force"]):
+            raise LockHeld("the app is locked", host=self.host.name, why=before["message"])
+        if entry := request.get("entry"):
+            line = {"verb": entry["command"], "summary": True, "change": request["change"]}
+            self.history.append(line | {key: entry[key] for key in ("from", "to", "result", "figures")})
         self.lock = None
-        return {"released": True}
+        return {"released": before is not None, "was": before}
 
     def renew(self, _: Json) -> Json:
         """A lease in memory never runs out."""
@@ -145,7 +155,7 @@ class FakeHost:
         self.pending = None
         if self.host.is_app and not request.get("route_only"):
             self.current = request["release"]
-        self.history.append({"verb": "confirm", "to": request["release"]})
+        self.history.append({"verb": "confirm", "to": request["release"], "change": request.get("change")})
         return {}
 
     def return_(self, _: Json) -> Json:

@@ -26,7 +26,8 @@ def drain(call: Call) -> dict[str, Any]:
         return {"scheduled": pool is not None}
     deadline = time.time() + call.request.seconds("timeout_seconds")
     pools.write(app, colour, pool._replace(state=pools.DRAINING, deadline=deadline))
-    request = {"protocol": PROTOCOL, "app": app.name, "by": call.request.by, "colour": colour}
+    said = {"by": call.request.by, "change": call.request.change, "colour": colour}
+    request = {"protocol": PROTOCOL, "app": app.name, **said}
     call.systemd.stop([unit])
     call.systemd.run_transient(app.drain_unit, [AGENT, "drain", "--request", json.dumps(request)])
     call.record("drain", old=pool.release, new=None, result="scheduled", colour=colour)

@@ -27,7 +27,7 @@ def flip(call: Call) -> dict[str, Any]:
         return {"from": live, "to": colour, "changed": True}
     seconds = call.request.seconds("confirm_seconds")
     _arm(call, seconds)
-    pending = {"from": live, "to": colour, "deadline": time.time() + seconds}
+    pending = {"from": live, "to": colour, "deadline": time.time() + seconds, "change": call.request.change}
     if across := call.request.text("across", ""):
         pending["across"] = across  # a migration that the pool before may not be able to live with
     durable.write_json(app.pending_file, pending)
@@ -39,16 +39,20 @@ def flip(call: Call) -> dict[str, Any]:
 def confirm(call: Call) -> dict[str, Any]:
     """Keep a flip: no timer any more (load balancer), `current` names the release (app host)."""
     app, colour = call.app, call.request.colour
+    begun_by = ""
     runs = "app" in call.app_facts().get("roles", []) and not call.request.flag("route_only")
     release = _check_pool(call, colour) if runs else None
     if app.routes.is_dir():
         _check_live(call, colour)
+        begun_by = _change_of(durable.read_json(app.pending_file))
         durable.remove(app.pending_file)
         _disarm(call)
     old = pools.current(app)
     if release and release != old:
         durable.link(app.current, f"releases/{release}")
-    call.record("confirm", old=old, new=call.request.release, result="confirmed", colour=colour)
+    call.record(
+        "confirm", old=old, new=call.request.release, result="confirmed", change=begun_by, colour=colour
+    )
     return {"live": pools.live(app), "current": pools.current(app)}
 
 
@@ -67,7 +71,13 @@ def _undo(call: Call, verb: str) -> None:
     durable.remove(call.app.pending_file)
     _disarm(call)
     across = {"across_irreversible_migration_of": pending["across"]} if "across" in pending else {}
-    call.record(verb, old=pending["to"], new=pending["from"], result="returned", **across)
+    begun_by = _change_of(pending)
+    call.record(verb, old=pending["to"], new=pending["from"], result="returned", change=begun_by, **across)
+
+
+def _change_of(pending: dict[str, Any] | None) -> str:
+    """The change that made a flip: its end is told with it, whoever brings it about."""
+    return str((pending or {}).get("change") or "")
 
 
 def _check_pool(call: Call, colour: str) -> str:
@@ -88,7 +98,9 @@ def _check_live(call: Call, colour: str) -> None:
 def _arm(call: Call, seconds: float) -> None:
     """Before the flip: there is no moment in which a flip is pending and nothing would take it back."""
     call.systemd.stop([f"{call.app.return_unit}.{kind}" for kind in ("timer", "service")])
-    request = {"protocol": PROTOCOL, "app": call.app.name, "by": f"timer of {call.request.by}"}
+    request = {
+        "protocol": PROTOCOL, "app": call.app.name, "by": f"timer of {call.request.by}", "change": call.request.change,
+    }  # fmt: skip
     command = [AGENT, "return", "--request", json.dumps(request)]
     options = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
     call.systemd.run_transient(call.app.return_unit, command, options)

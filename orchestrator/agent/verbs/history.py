@@ -9,5 +9,5 @@ from orchestrator.agent.history import last
 
 
 def history(call: Call) -> dict[str, Any]:
-    """The last changes, oldest first."""
+    """The last lines, oldest first, of at most the newest MiB."""
     return {"lines": last(call.app.history_file, call.request.count("lines", 20, most=10_000))}

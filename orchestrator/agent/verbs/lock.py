@@ -1,23 +1,25 @@
-"""lock, renew, unlock: who releases."""
+"""lock, renew, unlock: who changes the app."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.agent import durable, lease
+from orchestrator.agent import durable, entry, lease, turns
 from orchestrator.agent.call import Call
-from orchestrator.agent.failures import UsageError
+from orchestrator.agent.failures import LockHeld, UsageError
 
 
 def lock(call: Call) -> dict[str, Any]:
-    """Take the app's lock on this host."""
+    """Take the app's lock on this host; with `wait` keep a place in the queue where somebody holds it."""
     owner, dead = call.request.fields.get("owner"), call.request.fields.get("dead_owner")
     if not isinstance(owner, dict):
         raise UsageError("the request is wrong", why="owner is not an object")
     call.app_facts()
     message, seconds = call.request.text("message", "")[:500], call.request.seconds("lease_seconds")
-    token, taken_over = lease.take(call.app.lock_file, owner, message, seconds, dead)
-    return {"token": token, "taken_over": taken_over}
+    wish = lease.Wish(owner, message, seconds, manual=call.request.flag("manual"))
+    token, before = _take(call, wish, dead)
+    _record_lock(call, wish, before)
+    return {"token": token, "taken_over": before, "again": bool(before and before["manual"])}
 
 
 def renew(_: Call) -> dict[str, Any]:
@@ -26,11 +28,61 @@ def renew(_: Call) -> dict[str, Any]:
 
 
 def unlock(call: Call) -> dict[str, Any]:
-    """Give the lock back; with `force` whoever holds it. Not an error where nobody does."""
+    """Give the lock back: with its token; as the person who holds it; or where it is stale or `force` is given.
+
+    With `entry`, the story of the change is written to the history first. Not an error where nobody holds the lock.
+    """
     path = call.app.lock_file
-    if lease.read(path) is None:
-        return {"released": False}
-    if not call.request.flag("force"):
+    shown = lease.describe(path)
+    if shown is None:
+        return {"released": False, "was": None}
+    if call.request.text("token", "") and not call.request.flag("force"):
         lease.renew(path, call.request.text("token"))
+        entry.record(call)
+    else:
+        _check_may_end(call, shown)
+        who = lease.person(shown["owner"])
+        call.record("unlock", old=who, new=None, result="unlocked", message=shown["message"])
     durable.remove(path)
-    return {"released": True}
+    return {"released": True, "was": shown}
+
+
+def _take(call: Call, wish: lease.Wish, dead: Any) -> tuple[str, dict[str, Any] | None]:
+    """Take it, in turn.
+
+    Raises: LockHeld: with `ahead`, how many are before us, where we wait.
+    """
+    file, queue, gone = call.app.lock_file, call.app.waiting_file, dead if isinstance(dead, dict) else None
+    try:
+        lease.check_free(file, wish, gone)
+        if not lease.is_ours(file, wish):
+            turns.check_turn(queue, wish)
+    except LockHeld as held:
+        if call.request.flag("wait"):
+            held.facts["ahead"] = turns.join(queue, wish)
+        else:
+            turns.leave(queue, wish)
+        raise
+    turns.leave(queue, wish)
+    return lease.take(file, wish, gone)
+
+
+def _record_lock(call: Call, wish: lease.Wish, before: dict[str, Any] | None) -> None:
+    """A person's lock, and one that was taken over, are part of the story; a release tells its own."""
+    if before and not before["manual"]:
+        who = lease.person(before["owner"])
+        call.record("lock", old=who, new=None, result="taken over", message=before["message"])
+    if wish.manual:
+        call.record("lock", old=None, new=None, result="locked", message=wish.message)
+
+
+def _check_may_end(call: Call, shown: dict[str, Any]) -> None:
+    """Whether one without a token may end a lock.
+
+    Raises: LockHeld: it is another person's, or a release that may still be running.
+    """
+    dead = call.request.fields.get("dead_owner")
+    own = shown["manual"] and lease.person(shown["owner"]) == call.request.by
+    stale = lease.is_stale(shown, dead if isinstance(dead, dict) else None)
+    if not (call.request.flag("force") or own or stale):
+        raise lease.held_by(shown)
