@@ -78,7 +78,7 @@ def test_a_persons_lock_keeps_everybody_out_until_unlock(shop: Project) -> None:
 
 
 def test_a_release_waits_for_its_turn(shop: Project) -> None:
-    """It tells who holds the lock, and goes on as soon as that one has ended; one that gives up says how long it was."""
+    """It tells who holds the lock, and goes on once that one has ended; one that gives up says how long it was."""
     shop.json("lock", "--message", "a minute")
     command = [VPSDEPLOY, "release", "--wait", "120", "--bundle", bundle(shop.path, "waited")]
     waiting = subprocess.Popen(
