@@ -36,7 +36,7 @@ def maintenance(call: Call) -> dict[str, Any]:
 
 def _on(call: Call, before: dict[str, Any] | None) -> None:
     wanted = _wanted(call)
-    asked = {
+    asked: dict[str, Any] = {
         "message": wanted.message,
         "allow": list(wanted.allow),
         "retry_after_seconds": wanted.retry_after_seconds,
