@@ -66,6 +66,7 @@ VERBS = {
     "maintenance": Verb("maintenance.maintenance", alone=True),
     "exec": Verb("exec.exec_"),
     "logs": Verb("logs.logs"),
+    "hook": Verb("hook.hook"),
     "history": Verb("history.history"),
     "audit": Verb("audit.audit", app=False),
     "boot": Verb("boot.boot", app=False),

@@ -34,6 +34,7 @@ WaitOption = Annotated[
         help="Wait so long for a lock that somebody else holds.",
     ),
 ]
+NoHooksOption = Annotated[bool, typer.Option("--no-hooks", help="Leave out the hooks of vpsdeploy.yml.")]
 
 HERE = Path()
 """Default of --project: the current directory."""

@@ -10,6 +10,7 @@ import typer
 from orchestrator.cli.options import (
     HERE,
     JsonOption,
+    NoHooksOption,
     ProjectOption,
     StageOption,
     VerboseOption,
@@ -41,6 +42,7 @@ def release(
     wait_drain: WaitDrainOption = False,
     skip_migrate: SkipMigrateOption = False,
     wait: WaitOption = 0,
+    no_hooks: NoHooksOption = False,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -67,7 +69,7 @@ def release(
     from orchestrator.report import release as report
     from orchestrator.workflows import release as workflow
 
-    wish = workflow.Wish(bundle, wait_drain, skip_migrate, wait)
+    wish = workflow.Wish(bundle, wait_drain, skip_migrate, wait, not no_hooks)
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
     if dry_run:
         plan = workflow.dry_run(config, hosts, wish, told, opener)

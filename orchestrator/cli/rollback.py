@@ -9,6 +9,7 @@ import typer
 from orchestrator.cli.options import (
     HERE,
     JsonOption,
+    NoHooksOption,
     ProjectOption,
     StageOption,
     VerboseOption,
@@ -40,6 +41,7 @@ def rollback(
     wait_drain: WaitDrainOption = False,
     across_irreversible: AcrossOption = False,
     wait: WaitOption = 0,
+    no_hooks: NoHooksOption = False,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -63,6 +65,6 @@ def rollback(
     from orchestrator.workflows import rollback as workflow
 
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
-    wish = workflow.Wish(release, wait_drain, across_irreversible, wait)
+    wish = workflow.Wish(release, wait_drain, across_irreversible, wait, not no_hooks)
     changed = workflow.run(config, hosts, wish, told, opener)
     typer.echo(envelope.result_line("rollback", report.fields(changed)) if as_json else report.text(changed))

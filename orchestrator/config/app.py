@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from orchestrator.config.fields import (
+    Allowed,
     AppName,
     Cpu,
     Domains,
@@ -21,7 +23,10 @@ from orchestrator.config.fields import (
     Surge,
     Text,
 )
+from orchestrator.config.hooks import HooksConfig
 from orchestrator.config.migrate import MigrateConfig
+from orchestrator.config.notify import Notify
+from orchestrator.config.section import Section as _Section
 from orchestrator.model.pool import MAX_INSTANCES, PORT_SPAN
 
 FIRST_PORT = 1024
@@ -29,10 +34,6 @@ FIRST_PORT = 1024
 
 LAST_BASE_PORT = 65536 - PORT_SPAN
 """Highest base port whose pools still fit below 65536."""
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False, defer_build=True)
 
 
 class BuildConfig(_Section):
@@ -100,6 +101,10 @@ class AppConfig(_Section):
     limits: LimitsConfig = LimitsConfig()
     release: ReleaseConfig = ReleaseConfig()
     migrate: MigrateConfig = MigrateConfig()
+    hooks: HooksConfig = HooksConfig()
+    notify: Annotated[tuple[Notify, ...], Allowed("a list of receivers")] = Field(
+        default=(), description="Who is told about releases"
+    )
     domains: Domains = Field(default=(), description="Domain names; without any, nginx answers to every name")
 
     _project_dir: Path = PrivateAttr(default=Path())
@@ -119,6 +124,10 @@ class AppConfig(_Section):
     def warnings(self) -> tuple[str, ...]:
         """What is allowed but looks wrong, one sentence each."""
         return self._warnings
+
+    def without_hooks(self) -> AppConfig:
+        """The same app, whose releases run no hooks."""
+        return self.model_copy(update={"hooks": HooksConfig()})
 
     @property
     def node_is_set(self) -> bool:

@@ -61,10 +61,12 @@ def _list_known(path: KeyPath) -> str:
 
 def known_keys(path: KeyPath) -> tuple[str, ...]:
     """The keys that a mapping may have; none where any key may stand."""
-    model: type[BaseModel] = AppConfig
+    fields = AppConfig.model_fields
     for part in path:
-        model = section(model.model_fields[str(part)]) or model
-    return tuple(model.model_fields)
+        field = fields.get(str(part))  # none: the place of an item in a list
+        model = (section(field) or _item(field)) if field else None
+        fields = model.model_fields if model else fields
+    return tuple(fields)
 
 
 def section(field: FieldInfo) -> type[BaseModel] | None:
@@ -73,17 +75,26 @@ def section(field: FieldInfo) -> type[BaseModel] | None:
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
+def _item(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of the items of a field that is a list of mappings."""
+    kinds = (
+        get_args(part)[0] if hasattr(part, "__metadata__") else part for part in _parts(field.annotation)
+    )
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
+
+
 def allowed(path: KeyPath) -> str:
     """What may stand at a key, in words."""
     field = AppConfig.model_fields[str(path[0])]
-    for part in path[1:]:
+    rest = path[1:]
+    while rest:
         model = section(field)
+        if (item := _item(field)) and len(rest) > 1:
+            model, rest = item, rest[1:]
         if model is None:
-            break
-        field = model.model_fields[str(part)]
-    else:
-        return _allowed_in(field)
-    return _innermost(field) or _allowed_in(field)
+            return _innermost(field) or _allowed_in(field)
+        field, rest = model.model_fields[str(rest[0])], rest[1:]
+    return _allowed_in(field)
 
 
 def _allowed_in(field: FieldInfo) -> str:

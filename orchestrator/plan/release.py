@@ -9,7 +9,7 @@ from orchestrator.config import AppConfig
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.pool import Colour
 from orchestrator.model.step import Step
-from orchestrator.plan import migration
+from orchestrator.plan import hooks, migration
 
 CONFIRM_SECONDS = 60
 """After this time a load balancer flips back by itself unless the controller has confirmed (our choice)."""
@@ -37,18 +37,35 @@ def idle_colour(facts: FleetFacts) -> Colour:
     return facts.colour.other if facts.colour else Colour.BLUE
 
 
+def confirm_seconds(config: AppConfig) -> int:
+    """How long a flip waits for its confirmation: its hooks come before that."""
+    return CONFIRM_SECONDS + hooks.flip_seconds(config)
+
+
 def steps(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, ...]:
     """Every step from the lock to its return."""
     everyone = tuple(sorted(host.name for host in facts.hosts))
     return (
         Step("take the lock", "lock", everyone),
         *_send(facts, target),
+        *_hooks(config, facts, target, hooks.START),
         *_migrate(facts, target),
         *_boot(config, facts, target),
-        *_change_over(facts, target),
+        *_hooks(config, facts, target, hooks.GATE),
+        *_change_over(config, facts, target),
+        *_hooks(config, facts, target, hooks.CONFIRM),
         *_tidy(config, facts, target),
         Step("give the lock back", "unlock", everyone, tidy=True),
     )
+
+
+def _hooks(config: AppConfig, facts: FleetFacts, target: Target, phase: str) -> tuple[Step, ...]:
+    """On a host they run in the directory of the release that is to become live."""
+    command = "rollback" if target.manifest is None else "release"
+    told = {
+        "command": command, "stage": facts.stage.name, "release": target.release, "previous": facts.live,
+    }  # fmt: skip
+    return hooks.steps(config, phase, told, facts, of=target.release)
 
 
 def _send(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
@@ -95,16 +112,17 @@ def _boot_to(facts: FleetFacts, target: Target, count: int, total: int) -> tuple
     )
 
 
-def _change_over(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
+def _change_over(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, ...]:
     balancers = tuple(host.name for host in facts.loadbalancers)
     only_apps = tuple(host.name for host in facts.apps if host.name not in balancers)
     confirm = {"colour": target.colour.value, "release": target.release}
-    flip = {"colour": target.colour.value, "confirm_seconds": CONFIRM_SECONDS}
+    flip = {"colour": target.colour.value, "confirm_seconds": confirm_seconds(config)}
     if target.manifest is not None:
         flip |= migration.across(target.release, target.settings)
     on_apps = (Step("confirm on the app hosts", "confirm", only_apps, confirm),) if only_apps else ()
     return (
         Step(f"flip to {target.colour}", "flip", balancers, flip),
+        *_hooks(config, facts, target, hooks.FLIP),
         *on_apps,
         Step("confirm", "confirm", balancers, confirm),
     )

@@ -49,7 +49,8 @@ def plan_text(steps: Iterable[Step]) -> str:
     """The steps of --dry-run."""
     numbered = list(enumerate(steps, 1))
     lines = [
-        f"{n:>2} of {len(numbered)}  {step.title:<42} on {', '.join(step.hosts)}" for n, step in numbered
+        f"{n:>2} of {len(numbered)}  {step.title:<42} on {', '.join(step.hosts) or 'this machine'}"
+        for n, step in numbered
     ]
     return "\n".join([*lines, "", "nothing was changed"])
 

@@ -17,6 +17,7 @@ from orchestrator.project.bundle import make_bundle
 from orchestrator.project.detect import detect
 from orchestrator.project.node import controller_node
 from orchestrator.report.reporter import Reporter
+from orchestrator.workflows.hooks import Hooks
 
 OWN_DIRECTORY = ".vpsdeploy"
 """Our leftovers in a project, ignored by Git."""
@@ -32,9 +33,9 @@ def run(config: AppConfig, output: Path | None, reporter: Reporter) -> BundleWri
         output: The file; None for .vpsdeploy/<app>-<digest>.bundle in the project.
         reporter: Progress and the tools' output.
 
-    Raises: ProjectError: the project cannot be built.
+    Raises: ProjectError: the project cannot be built. ReleaseFailed: a hook of the build failed.
     """
-    made = make(config, reporter)
+    made = make(config, reporter, Hooks(config, reporter, reporter.note).around({"command": "build"}))
     manifest = made.manifest
     path = output or config.project_dir / OWN_DIRECTORY / f"{config.app}-{manifest.digest[:12]}.bundle"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,11 +43,18 @@ def run(config: AppConfig, output: Path | None, reporter: Reporter) -> BundleWri
     return BundleWritten(path, manifest.digest, path.stat().st_size, len(manifest.files), manifest.revision)
 
 
-def make(config: AppConfig, reporter: Reporter) -> Bundle:
+def make(config: AppConfig, reporter: Reporter, phase: Callable[[str], None] | None = None) -> Bundle:
     """Build the project as it is on the disk.
 
-    Raises: ProjectError: the project cannot be built.
+    Args:
+        config: The app.
+        reporter: Progress and the tools' output.
+        phase: Called at "before_build" and "after_build": runs the hooks.
+
+    Raises: ProjectError: the project cannot be built; what `phase` raises.
     """
+    phase = phase or (lambda _: None)
+    phase("before_build")
     settings = settings_of(config)
     project = detect(config.source_dir, settings)
     for text in checks.warnings(
@@ -59,7 +67,9 @@ def make(config: AppConfig, reporter: Reporter) -> Bundle:
         "build",
         lambda: build(project, settings, work, lambda line: reporter.event("build", {"line": line})),
     )
-    return _timed(reporter, "bundle", lambda: make_bundle(config.app, project, tree, datetime.now(UTC)))
+    made = _timed(reporter, "bundle", lambda: make_bundle(config.app, project, tree, datetime.now(UTC)))
+    phase("after_build")
+    return made
 
 
 def settings_of(config: AppConfig) -> BuildSettings:

@@ -11,12 +11,13 @@ from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.change import Changed, Proof
 from orchestrator.model.step import Step
 from orchestrator.plan import migration, recover
-from orchestrator.plan.release import CONFIRM_SECONDS, Target
+from orchestrator.plan.release import Target, confirm_seconds
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import http
 from orchestrator.workflows import heartbeat, story
 from orchestrator.workflows.fleet import Context, url
+from orchestrator.workflows.hooks import Hooks
 from orchestrator.workflows.transaction import Stream, Transaction
 from orchestrator.workflows.undo import Undo
 
@@ -47,9 +48,12 @@ class ChangeOver:
     ) -> None:  # fmt: skip
         self._context, self._reporter, self._decide = context, reporter, decide
         self._facts, self._target = facts, decide(facts)
-        self._transaction = Transaction(context, reporter, message, stream, wait_seconds=wait_seconds)
-        self._wait_drain = wait_drain
         self._warnings: list[str] = []
+        hooks = Hooks(context.config, reporter, self._warnings.append, context)
+        self._transaction = Transaction(
+            context, reporter, message, stream, acts={"hook": hooks.act}, wait_seconds=wait_seconds
+        )
+        self._wait_drain = wait_drain
         config = context.config
         domain = config.domains[0] if config.domains else ""
         self._probe = http.Probe(http.targets(context.stage.loadbalancers, domain))
@@ -85,6 +89,7 @@ class ChangeOver:
     def _repaired(self) -> FleetFacts:
         """What is so now that nobody else changes it; what a command that died left behind is put right first."""
         facts, repairs = self._context.facts(), Transaction(self._context, self._reporter, "")
+        self._tell_returns(facts)
         steps = recover.steps(facts, self._context.config.release.drain_seconds)
         for step in steps:
             self._reporter.note(
@@ -92,6 +97,18 @@ class ChangeOver:
             )
             repairs.run(step)
         return self._context.facts() if steps else facts
+
+    def _tell_returns(self, facts: FleetFacts) -> None:
+        """Flips that a host took back while no command was there to tell of it."""
+        for host in facts.loadbalancers:
+            if host.last.get("verb") == "return" and str(host.last.get("by")).startswith(
+                ("timer of", "boot")
+            ):
+                text = (
+                    f"{host.name} took an unconfirmed flip back ({host.last['by']}, {host.last.get('time')})"
+                )
+                self._reporter.note(text)
+                self._context.story.returns += (text,)
 
     def _run(self, *, tidy: bool) -> None:
         """The steps behind the lock up to the change, or those after it."""
@@ -147,7 +164,7 @@ class ChangeOver:
         except KeyboardInterrupt:
             return (
                 f"interrupted while this was being undone, so hosts may differ: a flip returns by itself within "
-                f"{CONFIRM_SECONDS} s, the next command repairs the rest"
+                f"{confirm_seconds(self._context.config)} s, the next command repairs the rest"
             )
 
     def _aftermath(self, *, ended: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from orchestrator.model.bundle import Bundle
 from orchestrator.model.change import Changed
 from orchestrator.model.fleet import Stage
 from orchestrator.model.step import Step
+from orchestrator.plan import hooks as plan_hooks
 from orchestrator.plan import migration, node, preflight, settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.plan.release import steps as plan_steps
@@ -23,8 +25,10 @@ from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz
 from orchestrator.transport.bundle_stream import stream
 from orchestrator.workflows import build
+from orchestrator.workflows.audience import told
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
+from orchestrator.workflows.hooks import Hooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +40,14 @@ class Wish:
         wait_drain: Whether to wait, and probe, until the old pool is gone.
         skip_migrate: Whether to release without the migration: somebody has made it by other means.
         wait_seconds: How long to wait for a lock that somebody else holds.
+        hooks: Whether the app's hooks run.
     """
 
     bundle: Path | None = None
     wait_drain: bool = False
     skip_migrate: bool = False
     wait_seconds: float = 0
+    hooks: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +65,16 @@ def run(
 
     Raises: VpsdeployError: and users see what they saw before.
     """
-    with opened(config, stage, opener) as context:
-        context.story.command = "release"
+    config = config if wish.hooks else config.without_hooks()
+    with opened(config, stage, opener) as context, told(context, reporter, "release") as audience:
         facts = context.facts()  # before the build: a host that is not there is known at once
         preflight.check_hosts(facts, agent_pyz.version())
-        bundle = obtain(config, wish.bundle, reporter)
+        around = Hooks(config, reporter, reporter.note).around(_told(stage))
+        bundle = obtain(config, wish.bundle, reporter, around)
         release = release_id(datetime.now(UTC), bundle.manifest.digest)
         for hint in (*config.warnings, *preflight.memory_hints(config, facts)):
             reporter.note(f"hint: {hint}")
+        audience.started(release, facts)
         return ChangeOver(
             context, reporter, facts, lambda now: _target(config, now, bundle, release, wish), f"release {release}",
             lambda names: stream(bundle, names), wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
@@ -80,22 +88,32 @@ def dry_run(
 
     Raises: VpsdeployError: what would stop a release.
     """
+    config = config if wish.hooks else config.without_hooks()
     with opened(config, stage, opener) as context:
         facts = context.facts()
         preflight.check_hosts(facts, agent_pyz.version())
         bundle = obtain(config, wish.bundle, reporter)
+        phases = () if wish.bundle else plan_hooks.BUILD
+        building = [step for phase in phases for step in plan_hooks.steps(config, phase, _told(stage))]
         target = _target(config, facts, bundle, release_id(datetime.now(UTC), bundle.manifest.digest), wish)
-        return Plan(target.release, plan_steps(config, facts, target))
+        return Plan(target.release, (*building, *plan_steps(config, facts, target)))
 
 
-def obtain(config: AppConfig, file: Path | None, reporter: Reporter) -> Bundle:
-    """The bundle: read from a file, or built.
+def obtain(
+    config: AppConfig, file: Path | None, reporter: Reporter, phase: Callable[[str], None] | None = None
+) -> Bundle:
+    """The bundle: read from a file, or built, with its hooks where `phase` runs them.
 
     Raises: ProjectError: no such file, of another app, damaged, or the build failed.
     """
     if file is None:
-        return build.make(config, reporter)
+        return build.make(config, reporter, phase)
     return archive.read(file, config.project_dir / build.OWN_DIRECTORY / "unpacked", config.app)
+
+
+def _told(stage: Stage) -> dict[str, str]:
+    """What a hook of the build knows: the release has no name yet."""
+    return {"command": "release", "stage": stage.name}
 
 
 def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle, release: str, wish: Wish) -> Target:

@@ -13,6 +13,7 @@ from orchestrator.plan import choose, migration, preflight, settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz
+from orchestrator.workflows.audience import told
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context, Opener, open_over_ssh, opened
 
@@ -29,12 +30,14 @@ class Wish:
         wait_drain: Whether to wait until the old pool is gone.
         across_irreversible: Whether to go back behind a migration that is marked irreversible.
         wait_seconds: How long to wait for a lock that somebody else holds.
+        hooks: Whether the app's hooks run.
     """
 
     release: str = ""
     wait_drain: bool = False
     across_irreversible: bool = False
     wait_seconds: float = 0
+    hooks: bool = True
 
 
 def run(
@@ -45,14 +48,15 @@ def run(
     Raises: UsageError: no such release; ReleaseFailed and others as for a release.
     """
     message = f"rollback to {wish.release or 'the previous release'}"
-    with opened(config, stage, opener) as context:
-        context.story.command = "rollback"
+    config = config if wish.hooks else config.without_hooks()
+    with opened(config, stage, opener) as context, told(context, reporter, "rollback") as audience:
         facts = context.facts()
         preflight.check_hosts(facts, agent_pyz.version())
         chosen = choose.named(facts, wish.release) if wish.release else _previous(context, facts)
         reporter.note(
             f"rolling back from {facts.live or 'nothing'} to {chosen.id}  {chosen.subject}".rstrip()
         )
+        audience.started(chosen.id, facts)
         return ChangeOver(
             context, reporter, facts, lambda now: _target(config, now, chosen.id, wish), message,
             wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,

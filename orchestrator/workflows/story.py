@@ -28,6 +28,7 @@ class Story:
         result: LIVE, RETURNED or FAILED; empty while it goes on.
         error: What failed; never its `why`, which may quote an app's log.
         proof: What the probe saw.
+        returns: Earlier flips that hosts took back by themselves, a sentence each.
         change: Names this run on every host.
         began_at: ISO 8601, UTC, by this machine's clock.
     """
@@ -39,6 +40,7 @@ class Story:
     error: dict[str, str] = field(default_factory=dict)
     proof: Proof | None = None
     warnings: tuple[str, ...] = ()
+    returns: tuple[str, ...] = ()
     change: str = field(default_factory=lambda: secrets.token_hex(8))
     began_at: str = field(default_factory=lambda: datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"))
     _began: float = field(default_factory=time.monotonic)

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.errors import VpsdeployError
 from orchestrator.facts.fleet import FleetFacts
-from orchestrator.plan.release import CONFIRM_SECONDS, Target
+from orchestrator.plan.release import CONFIRM_SECONDS, Target, confirm_seconds
 from orchestrator.workflows import fleet
 from orchestrator.workflows.fleet import Context
 from orchestrator.workflows.parallel import Outcome, each
@@ -79,6 +79,7 @@ class Undo:
         if not self._lost:
             return f"{seen}; " + ("the flip was undone" if flipped else "nothing was flipped")
         names = ", ".join(sorted(self._lost))
-        back = f", and flips back by itself within {CONFIRM_SECONDS} s" if astray and not confirmed else ""
+        seconds = confirm_seconds(self._context.config)
+        back = f", and flips back by itself within {seconds} s" if astray and not confirmed else ""
         both = f"; {', '.join(sorted(astray))} may send requests to {self._target.release}, which goes on running"
         return f"{seen}; {names} could not be put in order{back}{both if astray else ''}: the next command repairs it"

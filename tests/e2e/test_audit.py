@@ -1,9 +1,14 @@
-"""Locks and the history, on a real host."""
+"""Lock, history, hooks and notifications, on a real host."""
 
 from __future__ import annotations
 
+import http.server
+import json
 import subprocess
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -104,9 +109,122 @@ def test_the_history_tells_a_release_with_its_figures(shop: Project) -> None:
     assert {line["verb"] for line in entry["lines"]} >= {"start", "flip", "confirm", "release"}
 
 
-def test_the_history_tells_failures_too(shop: Project) -> None:
-    """What failed, and that users never saw it."""
+def test_the_history_tells_failures_and_the_returns_of_timers(shop: Project) -> None:
+    """A bad release; and one whose controller was killed after the flip, which the host itself took back."""
     failed = shop.vpsdeploy("release", "--bundle", str(bundle(shop.path, "bad", "answers 503")))
     assert failed.returncode == 8
     (entry,) = history(shop)
     assert (entry["result"], entry["error"]["what"]) == ("failed", "health check failed")
+    hang = "hooks: {after_flip: [{run: sleep 60, timeout_seconds: 1}]}"
+    configure(shop, hang)
+    returned = shop.vpsdeploy("release", "--bundle", str(bundle(shop.path, "returned")))
+    assert returned.returncode == 8, returned.stderr
+    assert history(shop)[0]["result"] == "returned"
+
+
+def test_a_killed_release_is_told_by_its_host(shop: Project) -> None:
+    """Nobody told its end: it is read from what the host did."""
+    configure(shop, "hooks: {after_flip: [{run: sleep 60, timeout_seconds: 90}]}")
+    command = [VPSDEPLOY, "release", "--bundle", bundle(shop.path, "killed")]
+    process = subprocess.Popen(command, cwd=shop.path)
+    until(lambda: shop.json("status")[-1]["settled"] is False)
+    process.kill()
+    process.wait()
+    shop.on("web-1", "systemctl", "start", "vpsdeploy-return-shop.service")
+    (entry,) = history(shop)
+    assert (entry["command"], entry["result"]) == ("flip", "returned")
+    assert entry["lines"][-1]["by"].startswith("timer of ")
+    configure(shop)
+    release(shop, "after-killed")
+
+
+HOOKS = """
+hooks:
+  before_start:
+    - {run: 'echo "$VPSDEPLOY_PHASE of $VPSDEPLOY_RELEASE in $PWD as $(id -un) with $GREETING"; touch x', where: app}
+  after_gate:
+    - echo "$VPSDEPLOY_PHASE on $VPSDEPLOY_STAGE before $VPSDEPLOY_PREVIOUS" > hook.txt
+env: {GREETING: hello}
+"""
+
+
+def test_hooks_run_in_the_project_and_in_the_app_s_sandbox(shop: Project) -> None:
+    """The latter as the app's user, with its env, in the new release, which it cannot write to."""
+    before = shop.json("status")[-1]["live"]
+    configure(shop, HOOKS)
+    failed = shop.vpsdeploy("release", "--bundle", str(bundle(shop.path, "hook-denied")))
+    assert failed.returncode == 8
+    assert "Read-only file system" in failed.stderr or "Permission denied" in failed.stderr
+    assert f"live is {before} on all hosts; nothing was flipped" in failed.stderr
+    configure(shop, HOOKS.replace("; touch x", ""))
+    done = shop.vpsdeploy("release", "--bundle", str(bundle(shop.path, "hooked")))
+    assert done.returncode == 0, done.stderr
+    release = shop.json("status")[-1]["live"]
+    place = f"/srv/shop/releases/{release}/app"
+    assert f"  before_start | before_start of {release} in {place} as shop with hello\n" in done.stderr
+    assert (shop.path / "hook.txt").read_text() == f"after_gate on e2e-audit before {before}\n"
+    planned = shop.vpsdeploy("release", "--dry-run", "--bundle", str(shop.path / "hooked.bundle")).stdout
+    assert "on this machine" in planned
+
+
+def test_a_hook_of_the_app_that_hangs_is_ended_with_all_that_it_started(shop: Project) -> None:
+    """In time, by systemd; the release ends as one whose hook failed."""
+    hang = "hooks: {after_gate: [{run: 'setsid -f sleep 987; echo begun; sleep 987', where: app, timeout_seconds: 2}]}"
+    configure(shop, hang)
+    failed = shop.vpsdeploy("release", "--bundle", str(bundle(shop.path, "hook-hangs")))
+    assert failed.returncode == 8
+    assert "it did not end within 2 s and was ended; its last lines:\n       begun" in failed.stderr
+    assert "987" not in shop.on("web-1", "ps", "-eo", "args")
+    assert (
+        shop.vpsdeploy("release", "--no-hooks", "--bundle", str(shop.path / "hook-hangs.bundle")).returncode
+        == 0
+    )
+
+
+def test_a_receiver_learns_what_the_history_says(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start and success of one change; the secret URL is in no output; without its variable there is one warning."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    configure(shop, "notify: [{type: webhook, url_env: E2E_AUDIT_URL}]")
+    with receiver() as (url, got):
+        monkeypatch.setenv("E2E_AUDIT_URL", f"{url}/hunter2")
+        done = shop.vpsdeploy("release", "--verbose", "--bundle", str(bundle(shop.path, "notified")))
+        assert done.returncode == 0, done.stderr
+    assert [message["on"] for message in got] == ["start", "success"]
+    assert [shapes.differences(EXAMPLES["notification"], message) for message in got] == [[], []]
+    assert {message["change"] for message in got} == {history(shop)[0]["change"]}
+    assert "hunter2" not in done.stdout + done.stderr
+    monkeypatch.delenv("E2E_AUDIT_URL")
+    done = shop.vpsdeploy("rollback")
+    assert done.returncode == 0
+    assert "warning: notify[0] (webhook) was not told: the environment has no E2E_AUDIT_URL" in done.stderr
+
+
+@contextmanager
+def receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server on this machine that keeps what it is sent."""
+    got: list[dict[str, Any]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        """Takes everything."""
+
+        def do_POST(self) -> None:
+            """Keep it."""
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", got
+        server.shutdown()
+
+
+def until(is_so: Any) -> None:
+    """Wait for something."""
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.2)

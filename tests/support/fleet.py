@@ -51,6 +51,7 @@ class FakeHost:
         self.store: set[str] = set()
         self.current = ""
         self.history: list[Json] = []
+        self.hooks: list[Json] = []
         self.maintenance: Json | None = None
         self.migrations: dict[str, Json] = {}
         self.migrated: list[str] = []
@@ -175,6 +176,13 @@ class FakeHost:
     def stop(self, request: Json) -> Json:
         """End a pool that nobody is on."""
         return self.drain(request)
+
+    def hook(self, request: Json) -> Json:
+        """Remember that it ran; `false` fails."""
+        self.hooks.append(request)
+        if request["command"] == "false":
+            raise ReleaseFailed("a hook failed", host=self.host.name, why="false: it ended with exit code 1")
+        return {"release": request.get("release", self.current), "seconds": 0.0}
 
     def prune(self, _: Json) -> Json:
         """Keep everything."""
