@@ -66,6 +66,7 @@ VERBS = {
     "maintenance": Verb("maintenance.maintenance", alone=True),
     "exec": Verb("exec.exec_"),
     "logs": Verb("logs.logs"),
+    "compare": Verb("compare.compare"),
     "hook": Verb("hook.hook"),
     "history": Verb("history.history"),
     "audit": Verb("audit.audit", app=False),

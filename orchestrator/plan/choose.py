@@ -18,16 +18,25 @@ def kept(facts: FleetFacts) -> tuple[ReleaseFacts, ...]:
 
 
 def named(facts: FleetFacts, wanted: str) -> ReleaseFacts:
-    """A kept release by its id or the beginning of it.
+    """A kept release to go back to, by its id or the beginning of it.
 
     Raises: UsageError: none or several fit, or it is live already; lists the kept ones.
     """
-    fitting = [one for one in kept(facts) if one.id.startswith(wanted)]
+    found = one(facts, wanted)
+    if found.id == facts.live:
+        raise _usage(f"release {found.id} is live already", facts)
+    return found
+
+
+def one(facts: FleetFacts, wanted: str) -> ReleaseFacts:
+    """Any kept release, by its id or the beginning of it.
+
+    Raises: UsageError: none or several fit; lists the kept ones.
+    """
+    fitting = [release for release in kept(facts) if release.id.startswith(wanted)]
     if len(fitting) != 1:
         what = f"no release {wanted!r}" if not fitting else f"{wanted!r} fits {len(fitting)} releases"
         raise _usage(what, facts)
-    if fitting[0].id == facts.live:
-        raise _usage(f"release {fitting[0].id} is live already", facts)
     return fitting[0]
 
 

@@ -1,4 +1,4 @@
-"""Lock, history, hooks and notifications, on a real host."""
+"""Lock, history, hooks, notifications and the comparison of releases, on a real host."""
 
 from __future__ import annotations
 
@@ -136,6 +136,24 @@ def test_a_killed_release_is_told_by_its_host(shop: Project) -> None:
     assert entry["lines"][-1]["by"].startswith("timer of ")
     configure(shop)
     release(shop, "after-killed")
+
+
+def test_a_comparison_shows_no_secret(shop: Project) -> None:
+    """Settings with their values, env by name, files by digest."""
+    configure(shop, "env: {GREETING: hello, PASSWORD: hunter2}")
+    before = release(shop, "compared-a")["release"]
+    configure(shop, "env: {GREETING: hello, PASSWORD: hunter3}", "instances: 1")
+    after = release(shop, "compared-b")["release"]
+    found = shop.json("releases", "diff", before)[-1]
+    assert shapes.differences(EXAMPLES["releases_diff"], found) == []
+    assert (found["a"]["release"], found["b"]["release"]) == (before, after)
+    assert found["settings"] == [{"name": "instances", "a": 2, "b": 1}]
+    assert [one["name"] for one in found["env"]] == ["PASSWORD"]
+    assert [one["path"] for one in found["files"]["first"]] == ["dist/main.js"]
+    shown = shop.vpsdeploy("releases", "diff", before, after).stdout
+    assert "~ PASSWORD: differs" in shown
+    assert "hunter" not in shown + str(found)
+    assert shop.vpsdeploy("releases", "diff", "1999").returncode == 2
 
 
 HOOKS = """
