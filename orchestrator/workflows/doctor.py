@@ -14,7 +14,7 @@ from orchestrator.model.fleet import Stage
 from orchestrator.project import checks
 from orchestrator.project.detect import detect
 from orchestrator.project.node import controller_node
-from orchestrator.workflows import doctor_controller, doctor_hosts
+from orchestrator.workflows import doctor_controller, doctor_hosts, notify
 from orchestrator.workflows.build import settings_of
 
 LookAtHosts = Callable[[AppConfig, Stage], Sequence[Diagnosis]]
@@ -38,6 +38,7 @@ def run(
             ok("config", f"{FILE_NAME}: app {config.app}"),
             *(warning("config", w) for w in config.warnings),
         ]
+        found += [warning("config", text, advice) for text, advice in notify.missing(config)]
         found += _project(config)
     stage = _tried("stage", lambda: load_stage(project_dir, stage_name), found)
     if stage:

@@ -57,6 +57,16 @@ class Notifier:
                 self._reporter.note(f"warning: {receiver.name} was not told: {why}")
 
 
+def missing(config: AppConfig) -> tuple[tuple[str, str], ...]:
+    """Receivers that nobody could tell from here, and what to do: for `vpsdeploy doctor`."""
+    whys = ((n, one, _url(one)[1]) for n, one in enumerate(config.notify))
+    return tuple(
+        (f"notify[{n}] ({one.type}): {why}", f"set {one.token_env or one.url_env} where releases are made")
+        for n, one, why in whys
+        if why
+    )
+
+
 class _Receiver:
     """One entry of `notify`; its thread starts with its first message, so that order is kept."""
 

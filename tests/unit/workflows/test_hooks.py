@@ -276,3 +276,15 @@ def test_slack_s_signs_are_escaped() -> None:
 def test_a_controller_s_name_is_what_the_kernel_says() -> None:
     """`by` in a message is who runs the command."""
     assert local.this_process().by.endswith(f"@{socket.gethostname()}")
+
+
+def test_doctor_names_receivers_that_cannot_be_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the variable that the environment lacks; one that is there is no finding."""
+    monkeypatch.delenv("GONE", raising=False)
+    monkeypatch.setenv("THERE", "https://slack.invalid/x")
+    app = config(
+        tmp_path, notify=({"type": "slack", "url_env": "GONE"}, {"type": "slack", "url_env": "THERE"})
+    )
+    assert notify.missing(app) == (
+        ("notify[0] (slack): the environment has no GONE", "set GONE where releases are made"),
+    )
