@@ -1,0 +1,1 @@
+server ENV.fetch("BENCH_ADDRESS"), user: "deploy", roles: %w[app]
