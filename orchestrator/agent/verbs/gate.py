@@ -104,7 +104,7 @@ class _Probe(threading.Thread):
 def _watch(call: Call, probes: list[_Probe]) -> dict[str, dict[str, str]]:
     """Returns: what systemd shows of the units, asked after the last of them has passed."""
     told: set[int] = set()
-    look_at = 0.0
+    look_at = time.monotonic() + _LOOK_SECONDS  # a warm pool has passed by then
     while waiting := [probe for probe in probes if not probe.passed]:
         if time.monotonic() >= look_at:
             _fail_on_crash(call, probes)
