@@ -1,4 +1,4 @@
-"""`make bench-release`: what a release drops, takes and sends; ours, and the peers' on the same hosts with the same app.
+"""`make bench-release`: what a release drops, takes and sends; ours and the peers', with one app on like hosts.
 
 python -m benchmarks.contest [--releases 50] [--requests 1000000] [--peer-releases 10] [--peers capistrano,pm2,ansible]
 """
@@ -49,7 +49,9 @@ def main() -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--releases", type=int, default=50, help="of ours under load (count)")
     parser.add_argument("--requests", type=int, default=1_000_000, help="at least, during ours (count)")
     parser.add_argument("--peer-releases", type=int, default=10, help="of each peer under load (count)")
@@ -62,7 +64,9 @@ def _arguments() -> argparse.Namespace:
 
 def _run(wanted: list[str], asked: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str, int]]:
     WORK.mkdir(parents=True, exist_ok=True)
-    status = sandbox.up(SandboxSpec(name=NAME, hosts=len(wanted) + 1 + bool(wanted), loadbalancers=0), WORK, print)
+    status = sandbox.up(
+        SandboxSpec(name=NAME, hosts=len(wanted) + 1 + bool(wanted), loadbalancers=0), WORK, print
+    )
     app = _app()
     first, *others = stages.boxes(status, WORK)
     ours, *rivals = _contenders(app, first, others, wanted)
@@ -92,7 +96,9 @@ def _app() -> App:
 def _contenders(app: App, first: Box, others: list[Box], wanted: list[str]) -> list[Contender]:
     """Ours first; every host provisioned by our roles, all at once."""
     hosts = dict(zip([*wanted, "control"], others, strict=False)) if wanted else {}
-    projects = {name: stages.project(WORK / name, box, 1 if name == "pm2" else 2) for name, box in hosts.items()}
+    projects = {
+        name: stages.project(WORK / name, box, 1 if name == "pm2" else 2) for name, box in hosts.items()
+    }
     ours = stages.project(WORK / "vpsdeploy", first, 2)
     jobs = [(ours, first), *((projects[name], hosts[name]) for name in hosts)]
     with ThreadPoolExecutor(2) as pool:
@@ -117,7 +123,9 @@ def _show(what: str, contender: Contender) -> None:
 def _text(results: list[dict[str, Any]], controlled: dict[str, int]) -> str:
     seen = "\n".join(f"control: {title}: {failed:,} dropped" for title, failed in controlled.items())
     failures = "\n".join(
-        f"{result['name']}: {count:,} x {reason}" for result in results for reason, count in result["failures"].items()
+        f"{result['name']}: {count:,} x {reason}"
+        for result in results
+        for reason, count in result["failures"].items()
     )
     parts = [figures.dropped_table(results), figures.cost_table(results), seen, failures]
     return "\n\n".join(part for part in parts if part)

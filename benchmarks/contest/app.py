@@ -44,7 +44,9 @@ class App:
             replace(file, digest=digest, size_bytes=len(content)) if file.path == CHANGED else file
             for file in self._built.manifest.files
         )
-        manifest = replace(self._built.manifest, files=files, digest=content_digest(files), revision=f"line-{n}")
+        manifest = replace(
+            self._built.manifest, files=files, digest=content_digest(files), revision=f"line-{n}"
+        )
         file = self._work / "version.bundle"
         archive.write(Bundle(manifest, self._built.root), file)
         return file

@@ -27,10 +27,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Columns as wide as their widest cell; the first to the left, figures to the right."""
     lines = [list(head), *(list(row) for row in rows)]
     widths = [max(len(line[n]) for line in lines) for n in range(len(head))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) if n else cell.ljust(width) for n, (cell, width) in enumerate(zip(line, widths, strict=True))).rstrip()
-        for line in lines
-    )  # fmt: skip
+    return "\n".join(_aligned(line, widths) for line in lines)
+
+
+def _aligned(line: Sequence[str], widths: Sequence[int]) -> str:
+    first, *others = (
+        cell.rjust(width) if n else cell.ljust(width)
+        for n, (cell, width) in enumerate(zip(line, widths, strict=True))
+    )
+    return "  ".join([first, *others]).rstrip()
 
 
 def dropped_table(results: Sequence[dict[str, Any]]) -> str:
@@ -70,7 +75,11 @@ def size(count: float) -> str:
 
 def verdict(ours: dict[str, Any], control: dict[str, int]) -> list[str]:
     """What makes the run fail: a drop of ours, a tool that stays in memory, or a load that cannot see a drop."""
-    found = [f"the control dropped nothing ({title}): the load sees no drop" for title, failed in control.items() if not failed]
+    found = [
+        f"the control dropped nothing ({title}): the load sees no drop"
+        for title, failed in control.items()
+        if not failed
+    ]
     if ours["failed"]:
         found.append(f"vpsdeploy dropped {ours['failed']} of {ours['requests']} requests")
     if ours["idle_bytes"]:

@@ -146,5 +146,5 @@ class Ansible:
 
 
 def _where(peer: Capistrano | Pm2) -> str:
-    repository = _REPOSITORY.format(address=peer._control.address)  # noqa: SLF001 - of this module
+    repository = _REPOSITORY.format(address=peer._control.address)
     return f"BENCH_ADDRESS={peer.box.address} BENCH_REPOSITORY={repository}"

@@ -69,4 +69,6 @@ def provision(directory: Path, box: Box) -> None:
     )
     if done.returncode:
         raise RuntimeError(done.stdout[-4000:] + done.stderr[-4000:])
-    box.run("cat > /etc/nginx/conf.d/bench-http2.conf && nginx -t -q && systemctl reload nginx", HTTP2.encode())
+    box.run(
+        "cat > /etc/nginx/conf.d/bench-http2.conf && nginx -t -q && systemctl reload nginx", HTTP2.encode()
+    )

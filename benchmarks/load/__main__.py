@@ -20,14 +20,16 @@ from benchmarks.load.websocket import WebSocketClient
 
 PORT = 80
 KEEP_ALIVE, NEW_CONNECTION, HTTP2, STREAMS, WEBSOCKETS = 32, 2, 4, 4, 10
-"""Clients: HTTP/1.1 with keep-alive and without, HTTP/2 connections and requests at once on each, WebSockets (count)."""
+"""Counts of clients: HTTP/1.1 with keep-alive and without, HTTP/2 connections, requests at once on each, WebSockets."""
 
 
 def main() -> None:
     """Run the load."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("address")
-    parser.add_argument("--period", type=float, default=0.03, help="of one client, between two requests (seconds)")
+    parser.add_argument(
+        "--period", type=float, default=0.03, help="of one client, between two requests (seconds)"
+    )
     parser.add_argument("--seconds", type=float, default=3600, help="longest run (seconds)")
     asked = parser.parse_args()
     tally = Tally()
@@ -63,7 +65,9 @@ def _clients(address, tally, period):
 
 async def _steered(tally: Tally) -> None:
     reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
     while line := await reader.readline():
         word = line.decode().strip()
         if word == "totals":

@@ -59,7 +59,9 @@ class Http1Client:
         body = self._ask.body()
         writer.write(self._head(len(body)) + body)
         status, headers = _head_of(await reader.readuntil(b"\r\n\r\n"))
-        answer = await reader.readexactly(int(headers["content-length"])) if "content-length" in headers else b""
+        answer = (
+            await reader.readexactly(int(headers["content-length"])) if "content-length" in headers else b""
+        )
         failure = self._ask.judge(status, answer, body)
         return failure, headers.get("connection", "").lower() != "close"
 

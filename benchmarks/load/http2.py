@@ -73,7 +73,7 @@ class Http2Client:
 
 
 class _Connection(h2.connection.H2Connection):
-    """Goes on reading after a graceful GOAWAY: requests that the server has accepted are still answered (RFC 9113, 6.8)."""
+    """Goes on reading after a graceful GOAWAY: what the server has accepted is still answered (RFC 9113, 6.8)."""
 
     def _receive_goaway_frame(self, frame):  # type: ignore[no-untyped-def]  # h2 declares no types here
         received = super()._receive_goaway_frame(frame)

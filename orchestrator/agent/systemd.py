@@ -9,7 +9,7 @@ from orchestrator.agent.programs import Finished, Runner
 
 _CURSOR = "-- cursor: "
 _ABSENT = " not loaded."
-"""How systemctl's one line about each unit ends that it was to stop and that does not exist (its exit code is 5 then)."""
+"""How systemctl's one line about each unit ends that it was to stop and that does not exist."""
 
 
 class Systemd:
