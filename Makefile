@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps venv venv-dev demo test test-all test-static test-unit test-roles test-e2e test-e2e-all bench clean
+.PHONY: help deps venv venv-dev demo test test-all test-static test-unit test-roles test-e2e test-e2e-all bench bench-release clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -84,6 +84,19 @@ test-e2e-all: venv-dev
 
 bench: deps venv-dev ## the figures of docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
+
+$(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
+	@$(BIN)/pip install -qq --require-hashes -r $<
+	touch $@
+
+RELEASES := 50
+REQUESTS := 1000000
+PEER_RELEASES := 10
+PEERS := capistrano,pm2,ansible
+
+bench-release: $(VENV)/.bench ## releases under load, ours and the peers' (about an hour; RELEASES, REQUESTS, PEER_RELEASES, PEERS)
+	@$(BIN)/python -m benchmarks.contest --releases $(RELEASES) --requests $(REQUESTS) --peer-releases $(PEER_RELEASES) --peers "$(PEERS)"
+	$(BIN)/python -m benchmarks.release --fleet 10
 
 clean: ## remove the demo, all sandboxes and the virtual environment
 	@[ ! -x $(BIN)/vpsdeploy ] || $(BIN)/vpsdeploy sandbox down --all

@@ -42,6 +42,7 @@ class Sizes:
 def measure(contender: Contender, sizes: Sizes) -> dict[str, Any]:
     """All figures of one contender, which has been set up."""
     quiet = [_quiet(contender, n) for n in range(1, sizes.quiet + 1)]
+    time.sleep(SETTLE_SECONDS)
     idle_bytes = contender.box.resident_bytes(contender.processes)
     phases = _under_load(contender, sizes)
     return {
@@ -59,7 +60,6 @@ def _quiet(contender: Contender, n: int) -> dict[str, float]:
     before = contender.box.received_bytes()
     seconds, boot_seconds = contender.release()
     sent = contender.box.received_bytes() - before
-    time.sleep(SETTLE_SECONDS)
     return {"seconds": seconds, "boot_seconds": boot_seconds, "sent_bytes": sent}
 
 

@@ -47,7 +47,7 @@ def set_up_control(control: Box, targets: list[Box], app: App, work: Path) -> No
 def commit(control: Box, app: App, n: int) -> None:
     """A one-line change, pushed."""
     control.run(f"cat > {_WORK}/{CHANGED}", app.source(n).encode())
-    control.run(f"cd {_WORK} && git commit -qam 'line {n}' && git push -q")
+    control.run(f"cd {_WORK} && git commit -qa --allow-empty -m 'line {n}' && git push -q")
 
 
 class Capistrano:
@@ -86,7 +86,8 @@ class Pm2:
     def set_up(self) -> None:
         """The host, `pm2 deploy setup`, and a first release."""
         set_up_host(self.box, npm="pm2")
-        self._control.run(f"cd {_WORK} && {_where(self)} pm2 deploy ecosystem.config.cjs production setup")
+        if not self.box.run("ls /srv/peer/hello-nest"):  # it refuses to be set up twice
+            self._control.run(f"cd {_WORK} && {_where(self)} pm2 deploy ecosystem.config.cjs production setup")
         self.prepare(0)
         self.release()
 

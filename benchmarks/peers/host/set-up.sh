@@ -20,7 +20,8 @@ for package in $NPM; do npm install --global --prefix=/usr/local --no-audit --no
 install -m 755 peer-dependencies peer-healthy /usr/local/bin/
 install -m 644 peer@.service /etc/systemd/system/
 id -u peer >/dev/null 2>&1 || useradd --system peer
-id -u deploy >/dev/null 2>&1 || useradd --create-home --shell /bin/sh deploy
+id -u deploy >/dev/null 2>&1 || useradd --create-home deploy
+usermod --shell /bin/bash deploy # pm2 deploy sends what only bash understands
 install -d -o deploy -g deploy /srv/peer /srv/peer/hello-nest
 echo 'deploy ALL=(root) NOPASSWD: /usr/bin/systemctl restart peer@4001, /usr/bin/systemctl restart peer@4002' > /etc/sudoers.d/peer
 systemctl daemon-reload
