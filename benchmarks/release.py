@@ -1,9 +1,11 @@
-"""How long a release and a rollback take, beside the app's own boot; the floor is measured in the same run.
+"""How long a release and a rollback take, beside the app's own boot, on one host and on many.
 
-python -m benchmarks.release [--rounds 5] [--hosts 1]
+python -m benchmarks.release [--rounds 5] [--fleet 10]
 
-The command's time is wall clock, from the start of the process to its end, build excluded (--bundle). The boot is
-the app's own: from the start of the slowest instance's process to its first healthy answer.
+A command's time is wall clock, from the start of the process to its end, build excluded (--bundle). The boot is the
+app's own: from the start of the slowest instance's process to its first healthy answer; "own" is what is left without it.
+"Warm" is a rollback while the pool that it goes back to still drains: nothing boots. On hosts that share two cores with
+each other, many boots take longer than one; the ratio of a fleet to one host is therefore that of the tool's own part.
 """
 
 from __future__ import annotations
@@ -15,44 +17,71 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.contest.figures import table
+from orchestrator.sandbox.spec import SandboxSpec
+from orchestrator.workflows import sandbox
 from tests.support.node_apps import bundle
 from tests.support.vps import VPSDEPLOY, Project, project_on_sandbox
 
+NAME = "bench-release"
 CONFIG = ("app: shop", "limits: {memory: 128M}", "release: {drain_seconds: 5}")
-LIMITS = {"release": 2.0, "rollback": 1.0}
+LIMITS = {"release": 2.0, "rollback": 1.0, "rollback, warm": 0.5}
 """Seconds that each may take beside the boot."""
+
+FLEET_LIMIT = 1.6
+"""How many times as long as one host a fleet may take, without the boots."""
+
+DRAINED_SECONDS = 8
+"""After this the pool of the command before is gone: nginx closes idle connections after 4 s, and a margin."""
+
+Timed = tuple[float, float]
+"""Seconds of a command, and of the boot in it."""
 
 
 def main() -> None:
-    """Measure, print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Measure, print the tables."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--hosts", type=int, default=1)
+    parser.add_argument("--fleet", type=int, default=0, help="hosts of a second series; 0 for none")
     asked = parser.parse_args()
     with (
         tempfile.TemporaryDirectory() as directory,
-        project_on_sandbox(Path(directory), "bench-release", hosts=asked.hosts, config=CONFIG) as project,
+        project_on_sandbox(Path(directory), NAME, config=CONFIG) as project,
     ):
-        provisioned = project.vpsdeploy("provision", "host")
-        assert provisioned.returncode == 0, provisioned.stderr  # noqa: S101 - nothing to measure without it
-        project.json("release", "--bundle", str(bundle(project.path, "warm-up")))
-        rounds = [one_round(project, n) for n in range(asked.rounds)]
-    print_table(rounds)
-    print(
-        f"vpsdeploy --help: {statistics.median(help_seconds() for _ in range(asked.rounds)):.2f} s (limit 0.25 s)"
-    )
+        one = series(project, asked.rounds, "one host")
+        print(f"vpsdeploy --help: {help_seconds(asked.rounds):.2f} s (limit 0.25 s)", flush=True)
+        if asked.fleet:
+            sandbox.up(SandboxSpec(name=NAME, hosts=asked.fleet, loadbalancers=0), project.path)
+            many = series(project, asked.rounds, f"{asked.fleet} hosts")
+            print(ratio_text(one, many))
 
 
-def one_round(project: Project, n: int) -> dict[str, tuple[float, float]]:
-    """A release of a changed line and a rollback: seconds of the command, seconds of the boot."""
+def series(project: Project, rounds: int, title: str) -> list[dict[str, Timed]]:
+    """Provision, release once, measure some rounds and print their table."""
+    provisioned = project.vpsdeploy("provision", "host")
+    if provisioned.returncode:
+        raise SystemExit(provisioned.stdout + provisioned.stderr)
+    project.json("release", "--bundle", str(bundle(project.path, "warm-up")))
+    measured = [one_round(project, n) for n in range(rounds)]
+    print(f"{rounds_text(measured, title)}\n", flush=True)
+    return measured
+
+
+def one_round(project: Project, n: int) -> dict[str, Timed]:
+    """A release of a changed line, back while the old pool is warm, and forth when it is not."""
     file = bundle(project.path, f"line-{n}")
-    time.sleep(6)  # the drain of the round before is over, so that nothing is kept warm
+    time.sleep(DRAINED_SECONDS)
     released = timed(project, "release", "--bundle", str(file))
-    time.sleep(6)
-    return {"release": released, "rollback": timed(project, "rollback")}
+    warm = timed(project, "rollback")
+    if warm[1]:
+        raise SystemExit("the old pool had gone before the warm rollback: this measures something else")
+    time.sleep(DRAINED_SECONDS)
+    return {"release": released, "rollback": timed(project, "rollback"), "rollback, warm": warm}
 
 
-def timed(project: Project, *words: str) -> tuple[float, float]:
+def timed(project: Project, *words: str) -> Timed:
     """Run a command: its wall clock, and the boot that is part of it."""
     began = time.monotonic()
     result = project.json(*words)[-1]
@@ -60,21 +89,44 @@ def timed(project: Project, *words: str) -> tuple[float, float]:
     return seconds, result["boot_seconds"]
 
 
-def print_table(rounds: list[dict[str, tuple[float, float]]]) -> None:
-    """Medians, and what is left without the boot."""
-    print(f"{'command':<10} {'median':>8} {'boot':>8} {'without':>8} {'limit':>8}")
+def own_seconds(rounds: list[dict[str, Timed]], command: str) -> float:
+    """What a command takes without the boot; the median."""
+    return statistics.median(one[command][0] - one[command][1] for one in rounds)
+
+
+def rounds_text(rounds: list[dict[str, Timed]], title: str) -> str:
+    """Medians, what is left without the boot, and the quickest of that: what a quiet moment of the machine gave."""
+    rows = []
     for command, limit in LIMITS.items():
-        seconds = statistics.median(one[command][0] for one in rounds)
-        boot = statistics.median(one[command][1] for one in rounds)
-        own = statistics.median(one[command][0] - one[command][1] for one in rounds)
-        print(f"{command:<10} {seconds:>6.2f} s {boot:>6.2f} s {own:>6.2f} s {limit:>6.2f} s")
+        seconds, boots = ([one[command][part] for one in rounds] for part in (0, 1))
+        best = min(second - boot for second, boot in zip(seconds, boots, strict=True))
+        figures = (
+            statistics.median(seconds),
+            statistics.median(boots),
+            own_seconds(rounds, command),
+            best,
+            limit,
+        )
+        rows.append((command, *(f"{figure:.2f} s" for figure in figures)))
+    return table((title, "median", "boot", "own", "least own", "limit"), rows)
 
 
-def help_seconds() -> float:
-    """One run of --help."""
-    began = time.monotonic()
-    subprocess.run([VPSDEPLOY, "--help"], check=True, stdout=subprocess.DEVNULL)
-    return time.monotonic() - began
+def ratio_text(one: list[dict[str, Timed]], many: list[dict[str, Timed]]) -> str:
+    """How many times as long a fleet takes."""
+    parts = (
+        f"{command} {own_seconds(many, command) / own_seconds(one, command):.2f} x" for command in LIMITS
+    )
+    return f"the fleet's own part against one host's: {', '.join(parts)} (limit {FLEET_LIMIT} x)"
+
+
+def help_seconds(rounds: int) -> float:
+    """Median of some runs of --help."""
+    seconds = []
+    for _ in range(rounds):
+        began = time.monotonic()
+        subprocess.run([VPSDEPLOY, "--help"], check=True, stdout=subprocess.DEVNULL)
+        seconds.append(time.monotonic() - began)
+    return statistics.median(seconds)
 
 
 if __name__ == "__main__":

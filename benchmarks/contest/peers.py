@@ -87,7 +87,9 @@ class Pm2:
         """The host, `pm2 deploy setup`, and a first release."""
         set_up_host(self.box, npm="pm2")
         if not self.box.run("ls /srv/peer/hello-nest"):  # it refuses to be set up twice
-            self._control.run(f"cd {_WORK} && {_where(self)} pm2 deploy ecosystem.config.cjs production setup")
+            self._control.run(
+                f"cd {_WORK} && {_where(self)} pm2 deploy ecosystem.config.cjs production setup"
+            )
         self.prepare(0)
         self.release()
 
