@@ -3,7 +3,7 @@
 python -m benchmarks.release [--rounds 5] [--fleet 10]
 
 A command's time is wall clock, from the start of the process to its end, build excluded (--bundle). The boot is the
-app's own: from the start of the slowest instance's process to its first healthy answer; "own" is what is left without it.
+app's own, from the start of the slowest instance's process to its first healthy answer; "own" is what is left.
 "Warm" is a rollback while the pool that it goes back to still drains: nothing boots. On hosts that share two cores with
 each other, many boots take longer than one; the ratio of a fleet to one host is therefore that of the tool's own part.
 """
