@@ -92,10 +92,10 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 RELEASES := 50
 REQUESTS := 1000000
 PEER_RELEASES := 10
-PEERS := capistrano,pm2,ansible
+CONTENDERS := vpsdeploy,capistrano,pm2,ansible
 
-bench-release: $(VENV)/.bench ## releases under load, ours and the peers' (about an hour; RELEASES, REQUESTS, PEER_RELEASES, PEERS)
-	@$(BIN)/python -m benchmarks.contest --releases $(RELEASES) --requests $(REQUESTS) --peer-releases $(PEER_RELEASES) --peers "$(PEERS)"
+bench-release: $(VENV)/.bench ## releases under load, ours and the peers' (about an hour; RELEASES, REQUESTS, PEER_RELEASES, CONTENDERS)
+	@$(BIN)/python -m benchmarks.contest --releases $(RELEASES) --requests $(REQUESTS) --peer-releases $(PEER_RELEASES) --only $(CONTENDERS)
 	$(BIN)/python -m benchmarks.release --fleet 10
 
 clean: ## remove the demo, all sandboxes and the virtual environment

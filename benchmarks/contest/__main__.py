@@ -1,6 +1,6 @@
 """`make bench-release`: what a release drops, takes and sends; ours and the peers', with one app on like hosts.
 
-python -m benchmarks.contest [--releases 50] [--requests 1000000] [--peer-releases 10] [--peers capistrano,pm2,ansible]
+python -m benchmarks.contest [--releases 50] [--requests 1000000] [--peer-releases 10] [--only vpsdeploy,pm2]
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from benchmarks.contest import figures, peers, stages
 from benchmarks.contest.app import EXAMPLE, App
 from benchmarks.contest.box import Box
 from benchmarks.contest.contender import Contender
+from benchmarks.contest.figures import OURS
 from benchmarks.contest.measure import Sizes, control, measure
 from benchmarks.contest.ours import Vpsdeploy
 from orchestrator.sandbox.spec import SandboxSpec
@@ -36,7 +37,9 @@ def main() -> None:
     """Measure, print the tables, save the figures; exit 1 where we dropped a request."""
     asked = _arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the hosts are removed then, too
-    wanted = [name for name in asked.peers.split(",") if name]
+    wanted = asked.only.split(",")
+    if unknown := set(wanted) - {OURS, *PEERS}:
+        sys.exit(f"--only knows {OURS}, {', '.join(PEERS)}; not {', '.join(sorted(unknown))}")
     try:
         results, controlled = _run(wanted, asked)
     finally:
@@ -44,7 +47,7 @@ def main() -> None:
             sandbox.down(NAME)
     (WORK / "figures.json").write_text(json.dumps({"control": controlled, "results": results}, indent=1))
     print(_text(results, controlled))
-    wrong = figures.verdict(results[0], controlled)
+    wrong = figures.verdict(results, controlled)
     sys.exit("\n".join(wrong) if wrong else 0)
 
 
@@ -55,7 +58,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--releases", type=int, default=50, help="of ours under load (count)")
     parser.add_argument("--requests", type=int, default=1_000_000, help="at least, during ours (count)")
     parser.add_argument("--peer-releases", type=int, default=10, help="of each peer under load (count)")
-    parser.add_argument("--peers", default=",".join(PEERS), help="which peers; empty for none")
+    parser.add_argument("--only", default=",".join((OURS, *PEERS)), help="which contenders")
     parser.add_argument("--quiet", type=int, default=5, help="releases without a load, for times (count)")
     parser.add_argument("--limit-seconds", type=float, default=7200, help="longest load of a contender")
     parser.add_argument("--keep", action="store_true", help="leave the hosts, for the next run")
@@ -64,23 +67,18 @@ def _arguments() -> argparse.Namespace:
 
 def _run(wanted: list[str], asked: argparse.Namespace) -> tuple[list[dict[str, Any]], dict[str, int]]:
     WORK.mkdir(parents=True, exist_ok=True)
-    status = sandbox.up(
-        SandboxSpec(name=NAME, hosts=len(wanted) + 1 + bool(wanted), loadbalancers=0), WORK, print
-    )
-    app = _app()
-    first, *others = stages.boxes(status, WORK)
-    ours, *rivals = _contenders(app, first, others, wanted)
-    _show("setting up", ours)
-    ours.set_up()
-    results = [measure(ours, Sizes(asked.quiet, asked.releases, asked.requests, asked.limit_seconds))]
-    controlled = control(ours)
-    print(_text(results, controlled), flush=True)
-    share = asked.requests * asked.peer_releases // max(1, asked.releases)
-    for rival in rivals:
-        _show("setting up", rival)
-        rival.set_up()
-        results.append(measure(rival, Sizes(asked.quiet, asked.peer_releases, share, asked.limit_seconds)))
-        print(figures.dropped_table(results[-1:]), flush=True)
+    status = sandbox.up(SandboxSpec(name=NAME, hosts=len(PEERS) + 2, loadbalancers=0), WORK, print)
+    hosts = dict(zip((OURS, *PEERS, "control"), stages.boxes(status, WORK), strict=True))
+    results, controlled = [], {}
+    for contender in _contenders(_app(), hosts, wanted):
+        print(f"setting up {contender.name} on {contender.box.name}", flush=True)
+        contender.set_up()
+        releases = asked.releases if isinstance(contender, Vpsdeploy) else asked.peer_releases
+        requests = asked.requests * releases // asked.releases
+        results.append(measure(contender, Sizes(asked.quiet, releases, requests, asked.limit_seconds)))
+        if isinstance(contender, Vpsdeploy):
+            controlled = control(contender)
+        print(_text(results[-1:], controlled), flush=True)
     return results, controlled
 
 
@@ -93,31 +91,22 @@ def _app() -> App:
     return App(bundle, WORK)
 
 
-def _contenders(app: App, first: Box, others: list[Box], wanted: list[str]) -> list[Contender]:
-    """Ours first; every host provisioned by our roles, all at once."""
-    hosts = dict(zip([*wanted, "control"], others, strict=False)) if wanted else {}
-    projects = {
-        name: stages.project(WORK / name, box, 1 if name == "pm2" else 2) for name, box in hosts.items()
-    }
-    ours = stages.project(WORK / "vpsdeploy", first, 2)
-    jobs = [(ours, first), *((projects[name], hosts[name]) for name in hosts)]
+def _contenders(app: App, hosts: dict[str, Box], wanted: list[str]) -> list[Contender]:
+    """Every host provisioned by our roles, two at a time: the machine has few cores."""
+    used = {*wanted, "control"} if set(wanted) & set(PEERS) else {*wanted}
+    projects = {name: stages.project(WORK / name, hosts[name], 1 if name == "pm2" else 2) for name in used}
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda job: stages.provision(*job), jobs))
-    found: list[Contender] = [Vpsdeploy(ours, first, app)]
-    if not wanted:
-        return found
-    steered = [hosts[name] for name in wanted if name != "ansible"]
-    peers.set_up_control(hosts["control"], steered, app, WORK)
+        list(pool.map(lambda name: stages.provision(projects[name], hosts[name]), sorted(used)))
+    if "control" in used:
+        steered = [hosts[name] for name in wanted if name in ("capistrano", "pm2")]
+        peers.set_up_control(hosts["control"], steered, app, WORK)
     make = {
+        OURS: lambda box: Vpsdeploy(projects[OURS], box, app),
         "capistrano": lambda box: peers.Capistrano(box, hosts["control"], app),
         "pm2": lambda box: peers.Pm2(box, hosts["control"], app),
         "ansible": lambda box: peers.Ansible(box, app, WORK),
     }
-    return [*found, *(make[name](hosts[name]) for name in wanted)]
-
-
-def _show(what: str, contender: Contender) -> None:
-    print(f"{what}: {contender.name} on {contender.box.name}", flush=True)
+    return [make[name](hosts[name]) for name in wanted]
 
 
 def _text(results: list[dict[str, Any]], controlled: dict[str, int]) -> str:

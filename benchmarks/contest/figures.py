@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+OURS = "vpsdeploy"
+"""The contender that may drop nothing."""
+
 _UNITS = ((1e6, "MB"), (1e3, "kB"))
 
 
@@ -73,15 +76,16 @@ def size(count: float) -> str:
     return next((f"{count / unit:.1f} {name}" for unit, name in _UNITS if count >= unit), f"{count:.0f} B")
 
 
-def verdict(ours: dict[str, Any], control: dict[str, int]) -> list[str]:
+def verdict(results: Sequence[dict[str, Any]], control: dict[str, int]) -> list[str]:
     """What makes the run fail: a drop of ours, a tool that stays in memory, or a load that cannot see a drop."""
     found = [
         f"the control dropped nothing ({title}): the load sees no drop"
         for title, failed in control.items()
         if not failed
     ]
-    if ours["failed"]:
-        found.append(f"vpsdeploy dropped {ours['failed']} of {ours['requests']} requests")
-    if ours["idle_bytes"]:
-        found.append(f"vpsdeploy left {size(ours['idle_bytes'])} of processes on the host")
+    for ours in (result for result in results if result["name"] == OURS):
+        if ours["failed"]:
+            found.append(f"{OURS} dropped {ours['failed']} of {ours['requests']} requests")
+        if ours["idle_bytes"]:
+            found.append(f"{OURS} left {size(ours['idle_bytes'])} of processes on the host")
     return found

@@ -61,17 +61,21 @@ def test_sizes_for_people(count: float, text: str) -> None:
     assert figures.size(count) == text
 
 
-def test_a_run_without_drops_whose_control_dropped_passes() -> None:
-    """The only way to pass."""
-    assert figures.verdict(_result(failed=0), {"restart": 5}) == []
+def _ours(**other: Any) -> list[dict[str, Any]]:
+    return [_result(name=figures.OURS, **other), _result(name="a peer", failed=9, idle_bytes=9)]
+
+
+def test_a_run_without_drops_of_ours_whose_control_dropped_passes() -> None:
+    """What peers drop is theirs."""
+    assert figures.verdict(_ours(failed=0), {"restart": 5}) == []
 
 
 @pytest.mark.parametrize(
-    ("result", "control", "said"),
-    [(_result(failed=0), {"restart": 0}, "the control dropped nothing"), (_result(), {"restart": 5}, "dropped 3 of"),
-     (_result(failed=0, idle_bytes=1), {"restart": 5}, "left 1 B of processes")],
+    ("results", "control", "said"),
+    [(_ours(failed=0), {"restart": 0}, "the control dropped nothing"), (_ours(), {"restart": 5}, "dropped 3 of"),
+     (_ours(failed=0, idle_bytes=1), {"restart": 5}, "left 1 B of processes")],
 )  # fmt: skip
-def test_what_makes_a_run_fail(result: dict[str, Any], control: dict[str, int], said: str) -> None:
+def test_what_makes_a_run_fail(results: list[dict[str, Any]], control: dict[str, int], said: str) -> None:
     """Above all a load that cannot see a drop: its zero would mean nothing."""
-    (found,) = figures.verdict(result, control)
+    (found,) = figures.verdict(results, control)
     assert said in found
