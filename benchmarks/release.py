@@ -4,18 +4,20 @@ python -m benchmarks.release [--rounds 5] [--fleet 10]
 
 A command's time is wall clock, from the start of the process to its end, build excluded (--bundle). The boot is the
 app's own, from the start of the slowest instance's process to its first healthy answer; "own" is what is left.
-"Warm" is a rollback while the pool that it goes back to still drains: nothing boots. On hosts that share two cores with
-each other, many boots take longer than one; the ratio of a fleet to one host is therefore that of the tool's own part.
+"Controller" is the processor time of the command itself: neither other jobs of the machine nor the hosts' work can
+lengthen it. "Warm" is a rollback while the pool that it goes back to still drains: nothing boots.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.contest.figures import table
 from orchestrator.sandbox.spec import SandboxSpec
@@ -34,8 +36,18 @@ FLEET_LIMIT = 1.6
 DRAINED_SECONDS = 8
 """After this the pool of the command before is gone: nginx closes idle connections after 4 s, and a margin."""
 
-Timed = tuple[float, float]
-"""Seconds of a command, and of the boot in it."""
+
+class Timed(NamedTuple):
+    """Seconds of a command."""
+
+    wall: float
+    boot: float
+    controller: float
+
+    @property
+    def own(self) -> float:
+        """Without the app's boot."""
+        return self.wall - self.boot
 
 
 def main() -> None:
@@ -75,48 +87,53 @@ def one_round(project: Project, n: int) -> dict[str, Timed]:
     time.sleep(DRAINED_SECONDS)
     released = timed(project, "release", "--bundle", str(file))
     warm = timed(project, "rollback")
-    if warm[1]:
+    if warm.boot:
         raise SystemExit("the old pool had gone before the warm rollback: this measures something else")
     time.sleep(DRAINED_SECONDS)
     return {"release": released, "rollback": timed(project, "rollback"), "rollback, warm": warm}
 
 
 def timed(project: Project, *words: str) -> Timed:
-    """Run a command: its wall clock, and the boot that is part of it."""
-    began = time.monotonic()
+    """Run a command: its wall clock, the boot that is part of it, its processor time."""
+    began, used = time.monotonic(), _processor_seconds()
     result = project.json(*words)[-1]
-    seconds = time.monotonic() - began
-    return seconds, result["boot_seconds"]
+    return Timed(time.monotonic() - began, result["boot_seconds"], _processor_seconds() - used)
 
 
-def own_seconds(rounds: list[dict[str, Timed]], command: str) -> float:
-    """What a command takes without the boot; the median."""
-    return statistics.median(one[command][0] - one[command][1] for one in rounds)
+def _processor_seconds() -> float:
+    """Of our child processes; the hosts' are not ours."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def medians(rounds: list[dict[str, Timed]], command: str) -> dict[str, float]:
+    """Of each part of a command; `least` is the smallest own part: what a quiet moment of the machine gave."""
+    timed = [one[command] for one in rounds]
+    parts = {
+        name: statistics.median(getattr(one, name) for one in timed)
+        for name in ("wall", "boot", "own", "controller")
+    }
+    return {**parts, "least": min(one.own for one in timed)}
 
 
 def rounds_text(rounds: list[dict[str, Timed]], title: str) -> str:
-    """Medians, what is left without the boot, and the quickest of that: what a quiet moment of the machine gave."""
+    """The table of one series."""
     rows = []
     for command, limit in LIMITS.items():
-        seconds, boots = ([one[command][part] for one in rounds] for part in (0, 1))
-        best = min(second - boot for second, boot in zip(seconds, boots, strict=True))
-        figures = (
-            statistics.median(seconds),
-            statistics.median(boots),
-            own_seconds(rounds, command),
-            best,
-            limit,
-        )
-        rows.append((command, *(f"{figure:.2f} s" for figure in figures)))
-    return table((title, "median", "boot", "own", "least own", "limit"), rows)
+        parts = medians(rounds, command)
+        shown = [parts[name] for name in ("wall", "boot", "own", "least", "controller")]
+        rows.append((command, *(f"{figure:.2f} s" for figure in (*shown, limit))))
+    return table((title, "median", "boot", "own", "least own", "controller", "limit of own"), rows)
 
 
 def ratio_text(one: list[dict[str, Timed]], many: list[dict[str, Timed]]) -> str:
-    """How many times as long a fleet takes."""
-    parts = (
-        f"{command} {own_seconds(many, command) / own_seconds(one, command):.2f} x" for command in LIMITS
-    )
-    return f"the fleet's own part against one host's: {', '.join(parts)} (limit {FLEET_LIMIT} x)"
+    """How many times as long a fleet takes: without the boots, and of that the controller's part."""
+    lines = []
+    for command in LIMITS:
+        first, fleet = medians(one, command), medians(many, command)
+        own, controller = (fleet[part] / first[part] for part in ("own", "controller"))
+        lines.append(f"{command}: {own:.2f} x one host without the boots, the controller {controller:.2f} x")
+    return "\n".join([*lines, f"(limit {FLEET_LIMIT} x; all hosts share this machine's cores)"])
 
 
 def help_seconds(rounds: int) -> float:
