@@ -24,6 +24,7 @@ from orchestrator.config.fields import (
     Text,
 )
 from orchestrator.config.hooks import HooksConfig
+from orchestrator.config.jobs import CronConfig, JobName, WorkerConfig
 from orchestrator.config.migrate import MigrateConfig
 from orchestrator.config.notify import Notify
 from orchestrator.config.section import Section as _Section
@@ -104,6 +105,12 @@ class AppConfig(_Section):
     hooks: HooksConfig = HooksConfig()
     notify: Annotated[tuple[Notify, ...], Allowed("a list of receivers")] = Field(
         default=(), description="Who is told about releases"
+    )
+    workers: dict[JobName, WorkerConfig] = Field(
+        default={}, description="Processes that run beside the instances"
+    )
+    cron: dict[JobName, CronConfig] = Field(
+        default={}, description="Commands that one host runs at certain times"
     )
     domains: Domains = Field(default=(), description="Domain names; without any, nginx answers to every name")
 

@@ -63,7 +63,7 @@ def known_keys(path: KeyPath) -> tuple[str, ...]:
     """The keys that a mapping may have; none where any key may stand."""
     fields = AppConfig.model_fields
     for part in path:
-        field = fields.get(str(part))  # none: the place of an item in a list
+        field = fields.get(str(part))  # none: the place of an item in a list, the name of a worker
         model = (section(field) or _item(field)) if field else None
         fields = model.model_fields if model else fields
     return tuple(fields)
@@ -76,7 +76,7 @@ def section(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _item(field: FieldInfo) -> type[BaseModel] | None:
-    """The model of the items of a field that is a list of mappings."""
+    """The model of the items of a field that is a list of mappings, or gives each a free name."""
     kinds = (
         get_args(part)[0] if hasattr(part, "__metadata__") else part for part in _parts(field.annotation)
     )
@@ -92,15 +92,19 @@ def allowed(path: KeyPath) -> str:
         if (item := _item(field)) and len(rest) > 1:
             model, rest = item, rest[1:]
         if model is None:
-            return _innermost(field) or _allowed_in(field)
+            return _innermost(field) or (_keys_of(item) if item else _allowed_in(field))
         field, rest = model.model_fields[str(rest[0])], rest[1:]
     return _allowed_in(field)
+
+
+def _keys_of(model: type[BaseModel]) -> str:
+    return f"a mapping with {', '.join(model.model_fields)}"
 
 
 def _allowed_in(field: FieldInfo) -> str:
     model = section(field)
     if model:
-        return f"a mapping with {', '.join(model.model_fields)}"
+        return _keys_of(model)
     limits = [
         item.ge if isinstance(item, Ge) else item.le for item in field.metadata if isinstance(item, Ge | Le)
     ]

@@ -87,7 +87,7 @@ def _env_value(value: str) -> str:
     return value
 
 
-def _no_bool(value: Any) -> Any:
+def refuse_bool(value: Any) -> Any:
     """Python takes True for 1; a person who wrote true meant something else."""
     if isinstance(value, bool):
         raise ValueError
@@ -134,4 +134,4 @@ EnvValue = Annotated[
     str, AfterValidator(_env_value), Allowed('text, a number or true/false; "" for an empty value')
 ]
 Switch = Annotated[bool, Allowed("true or false")]
-Surge = Annotated[Literal["all", 1], BeforeValidator(_no_bool), Allowed('"all" or 1')]
+Surge = Annotated[Literal["all", 1], BeforeValidator(refuse_bool), Allowed('"all" or 1')]

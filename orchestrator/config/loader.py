@@ -12,7 +12,7 @@ from orchestrator.config.app import AppConfig
 from orchestrator.config.document import Document
 from orchestrator.config.explain import explain
 from orchestrator.config.fields import looks_secret
-from orchestrator.config.problems import KeyPath, Problem, refused
+from orchestrator.config.problems import KeyPath, Problem, dotted, refused
 from orchestrator.errors import ConfigError
 
 FILE_NAME = "vpsdeploy.yml"
@@ -62,19 +62,37 @@ def _as_text(values: dict[str, Any], written: Document) -> dict[str, Any]:
     changed = dict(values)
     if isinstance(values.get("node"), int):
         changed["node"] = written.texts[("node",)]
-    if isinstance(values.get("env"), dict):
-        changed["env"] = {key: _env_text(key, value, written) for key, value in values["env"].items()}
+    changed |= _env_texts(values, (), written)
+    for kind in ("workers", "cron"):
+        if isinstance(jobs := values.get(kind), dict):
+            changed[kind] = {
+                name: {**job, **_env_texts(job, (kind, name), written)} if isinstance(job, dict) else job
+                for name, job in jobs.items()
+            }
     return changed
 
 
-def _env_text(key: str, value: Any, written: Document) -> Any:
-    path: KeyPath = ("env", key)
-    return value if value is None else written.texts.get(path, value)
+def _env_texts(values: dict[str, Any], at: KeyPath, written: Document) -> dict[str, Any]:
+    """The mapping's `env`, if it has one, with its values as they were written."""
+    env = values.get("env")
+    if not isinstance(env, dict):
+        return {}
+    return {
+        "env": {
+            key: value if value is None else written.texts.get((*at, "env", key), value)
+            for key, value in env.items()
+        }
+    }
 
 
 def _warnings(config: AppConfig, written: Document) -> list[str]:
+    jobs = {("workers", name): job.env for name, job in config.workers.items()} | {
+        ("cron", name): job.env for name, job in config.cron.items()
+    }
+    envs: dict[KeyPath, dict[str, str]] = {(): config.env, **jobs}
     return [
-        f"{FILE_NAME}:{written.line(('env', key))}: env.{key} looks like a secret; this file goes into Git"
-        for key, value in config.env.items()
-        if value and looks_secret(key)
+        f"{FILE_NAME}:{written.line(path)}: {dotted(path)} looks like a secret; this file goes into Git"
+        for at, env in envs.items()
+        for key, value in env.items()
+        if value and looks_secret(key) and (path := (*at, "env", key))
     ]
