@@ -24,6 +24,7 @@ class Layout:
         self.apps = root / "etc/vpsdeploy/apps"
         self.state = root / "var/lib/vpsdeploy"
         self.run = root / "run/vpsdeploy"
+        self.stamps = root / "var/lib/systemd/timers"
 
     def app(self, name: str) -> AppLayout:
         """Places of one app."""
@@ -60,6 +61,9 @@ class AppLayout:
         self.history_file = self.state / "history.jsonl"
         self.migrations_file = self.state / "migrations.jsonl"
         self.migrating_file = self.state / "migrating"
+        self.jobs_file = self.state / "jobs.json"
+        self.cron_runs = self.state / "cron"
+        self.job_envs = self.slots / "jobs"
         self.routes = host.state / "routes" / name
         self.green_marker = self.routes / "green"
         self.closed = self.routes / "closed"
@@ -99,3 +103,23 @@ class AppLayout:
     def drop_in(self, port: int) -> Path:
         """The slot's own lines for the unit."""
         return self.host.units / f"{self.unit(port)}.d" / "50-release.conf"
+
+    def worker_unit(self, name: str, release: str, number: int) -> str:
+        """The unit of one process of a worker. It names its release: old and new can run side by side."""
+        return f"{self.name}-worker-{name}@{release}-{number}.service"
+
+    def cron_unit(self, name: str, kind: str = "service") -> str:
+        """The service or the timer of a cron entry. One for all releases: no entry runs twice at a time."""
+        return f"{self.name}-cron-{name}.{kind}"
+
+    def cron_run_file(self, name: str) -> Path:
+        """What is known of a cron entry's runs on this host."""
+        return self.cron_runs / f"{name}.json"
+
+    def stamp(self, name: str) -> Path:
+        """Where systemd keeps when a cron entry's timer came last (Persistent=yes)."""
+        return self.host.stamps / f"stamp-{self.cron_unit(name, 'timer')}"
+
+    def job_env(self, release: str, job: str) -> Path:
+        """The environment of a job of a release; `job` is "worker-" or "cron-" and its name."""
+        return self.job_envs / release / f"{job}.env"

@@ -62,9 +62,11 @@ VERBS = {
     "return": Verb("flip.return_", token=True, alone=True),
     "drain": Verb("drain.drain", token=True, alone=True),
     "stop": Verb("stop.stop", token=True, alone=True),
+    "jobs": Verb("jobs.jobs", token=True, alone=True),
     "prune": Verb("prune.prune", token=True, alone=True),
     "maintenance": Verb("maintenance.maintenance", alone=True),
     "exec": Verb("exec.exec_"),
+    "cron-run": Verb("cron_run.cron_run"),
     "logs": Verb("logs.logs"),
     "compare": Verb("compare.compare"),
     "hook": Verb("hook.hook"),
@@ -72,10 +74,15 @@ VERBS = {
     "audit": Verb("audit.audit", app=False),
     "boot": Verb("boot.boot", app=False),
 }
-STREAMED = ("receive", "exec", "logs", "boot")
+STREAMED = ("receive", "exec", "cron-run", "logs", "boot")
 """What a session cannot carry: verbs that read or write a stream of their own, and the boot unit's."""
 
-UNITS_VERBS = {"return": Verb("flip.return_", alone=True), "drain": Verb("drain.wait"), "boot": VERBS["boot"]}
+UNITS_VERBS = {
+    "return": Verb("flip.return_", alone=True),
+    "drain": Verb("drain.wait"),
+    "ran": Verb("ran.ran"),
+    "boot": VERBS["boot"],
+}
 """What units of the host call (with --request): they hold no lock, and there is nobody to hold one."""
 
 

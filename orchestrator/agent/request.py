@@ -14,6 +14,7 @@ RELEASE = re.compile(r"\d{14}-[0-9a-f]{8}")
 CHANGE = re.compile(r"[0-9a-f]{16}")
 """Names one run of a command, on every host that it changes."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
+JOB = re.compile(r"[a-z][a-z0-9-]{0,30}")
 COLOURS = ("blue", "green")
 
 
@@ -56,6 +57,9 @@ class Request:
     def about(self, release: str) -> Request:
         """The same for another release."""
         return Request({**self.fields, "release": release})
+    def name(self, field: str) -> str:
+        """The name of a worker or a cron entry; empty where none is given."""
+        return self._matching(field, JOB) if self.text(field, "") else ""
 
     def digest(self, name: str) -> str:
         """A SHA-256 in hex."""

@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any, NamedTuple
 
-from orchestrator.agent import envfile
-from orchestrator.agent.failures import UsageError
+from orchestrator.agent import jobsettings
+from orchestrator.agent.jobsettings import RESERVED, count, required, wrong
 from orchestrator.agent.paths import check_tree, checked
 
+__all__ = ["RESERVED", "Settings", "parse"]
+
 _NODE = re.compile(r"\d+\.\d+\.\d+")
-_ENTRY = re.compile(r"[A-Za-z0-9._@+][A-Za-z0-9._@+/-]*")
-_MEMORY = re.compile(r"[1-9]\d{0,14}[KMGT]?")
-_CPU = re.compile(r"[1-9]\d{0,5}%")
 _COMMAND = re.compile(r"[^\x00-\x1f\x7f]{1,4000}")
-_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-RESERVED = ("PORT", "VPSDEPLOY_RELEASE", "VPSDEPLOY_REVISION")
-"""Names that the agent sets itself: an app cannot set them."""
 
 
 class Migrate(NamedTuple):
@@ -39,6 +35,8 @@ class Settings(NamedTuple):
     cpu: str | None
     stop_timeout_seconds: int
     shared: tuple[str, ...]
+    workers: dict[str, jobsettings.Worker]
+    cron: dict[str, jobsettings.Entry]
     migrate: Migrate | None = None
 
 
@@ -48,22 +46,23 @@ def parse(raw: Any) -> Settings:
     Raises: UsageError: naming the setting that is wrong.
     """
     if not isinstance(raw, dict):
-        raise _wrong("settings", raw)
+        raise wrong("settings", raw)
     limits = raw.get("limits") or {}
-    memory = _match("limits.memory", limits.get("memory"), _MEMORY)
     shared = tuple(checked(path) for path in raw.get("shared") or ())
     check_tree(shared)
     return Settings(
-        node=_required("node", raw.get("node"), _NODE),
-        entry=checked(_required("entry", raw.get("entry"), _ENTRY)),
-        env=_env(raw.get("env") or {}),
-        instances=_count("instances", raw.get("instances"), 1, 99),
-        port=_count("port", raw.get("port"), 1024, 65335),
-        memory_bytes=_bytes(memory) if memory else None,
-        cpu=_match("limits.cpu", limits.get("cpu"), _CPU),
-        stop_timeout_seconds=_count("stop_timeout_seconds", raw.get("stop_timeout_seconds", 30), 1, 3600),
+        node=required("node", raw.get("node"), _NODE),
+        entry=jobsettings.entry("entry", raw.get("entry")),
+        env=jobsettings.env("env", raw.get("env") or {}),
+        instances=count("instances", raw.get("instances"), 1, 99),
+        port=count("port", raw.get("port"), 1024, 65335),
+        memory_bytes=jobsettings.memory_bytes("limits.memory", limits.get("memory")),
+        cpu=jobsettings.cpu("limits.cpu", limits.get("cpu")),
+        stop_timeout_seconds=count("stop_timeout_seconds", raw.get("stop_timeout_seconds", 30), 1, 3600),
         shared=shared,
         migrate=_migrate(raw.get("migrate")),
+        workers=jobsettings.workers(raw.get("workers")),
+        cron=jobsettings.entries(raw.get("cron")),
     )
 
 
@@ -71,50 +70,10 @@ def _migrate(raw: Any) -> Migrate | None:
     if raw is None:
         return None
     if not isinstance(raw, dict):
-        raise _wrong("migrate", raw)
+        raise wrong("migrate", raw)
     irreversible = raw.get("irreversible", False)
     if not isinstance(irreversible, bool):
-        raise _wrong("migrate.irreversible", irreversible)
-    command = _required("migrate.command", raw.get("command"), _COMMAND)
-    return Migrate(
-        command, _count("migrate.timeout_seconds", raw.get("timeout_seconds"), 1, 86400), irreversible
-    )
-
-
-def _env(raw: Any) -> dict[str, str]:
-    if not isinstance(raw, dict):
-        raise _wrong("env", raw)
-    for name, value in raw.items():
-        if name in RESERVED:
-            raise UsageError("the settings are wrong", why=f"env sets {name}, which vpsdeploy sets itself")
-        envfile.check(name, value)
-    return dict(raw)
-
-
-def _required(name: str, value: Any, pattern: re.Pattern[str]) -> str:
-    if value is None:
-        raise _wrong(name, value)
-    return _match(name, value, pattern) or ""
-
-
-def _match(name: str, value: Any, pattern: re.Pattern[str]) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise _wrong(name, value)
-    return value
-
-
-def _count(name: str, value: Any, least: int, most: int) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise _wrong(name, value)
-    return value
-
-
-def _bytes(memory: str) -> int:
-    unit = memory.lstrip("0123456789")
-    return int(memory.removesuffix(unit)) * _SIZES[unit]
-
-
-def _wrong(name: str, value: Any) -> UsageError:
-    return UsageError("the settings are wrong", why=f"{name} is {str(value)[:100]!r}")
+        raise wrong("migrate.irreversible", irreversible)
+    command = required("migrate.command", raw.get("command"), _COMMAND)
+    seconds = count("migrate.timeout_seconds", raw.get("timeout_seconds"), 1, 86400)
+    return Migrate(command, seconds, irreversible)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import calendar
+import time
+from collections.abc import Iterable, Mapping, Sequence
 
-from orchestrator.agent.failures import ReleaseFailed
+from orchestrator.agent.failures import ReleaseFailed, UsageError
 from orchestrator.agent.programs import Finished, Runner
 
 _CURSOR = "-- cursor: "
@@ -36,14 +38,14 @@ class Systemd:
         if units:
             self._checked(["systemctl", "start", *(() if wait else ("--no-block",)), *units])
 
-    def stop(self, units: Sequence[str]) -> None:
-        """Stop units and wait until they are stopped; units that do not exist are stopped.
+    def stop(self, units: Sequence[str], *, wait: bool = True) -> None:
+        """Stop units, and with `wait` wait until they are stopped; units that do not exist are stopped.
 
         Not asked beforehand which exist: that would cost as long as the stop itself.
         """
         if not units:
             return
-        arguments = ["systemctl", "stop", *units]
+        arguments = ["systemctl", "stop", *(() if wait else ("--no-block",)), *units]
         done = self._run(arguments)
         complaints = done.errors.strip().splitlines()
         if done.code != 0 and not (complaints and all(line.endswith(_ABSENT) for line in complaints)):
@@ -73,6 +75,22 @@ class Systemd:
         """Whether a unit's files have changed since systemd read them."""
         shown = self.show(units, ["NeedDaemonReload"])
         return any(unit.get("NeedDaemonReload") == "yes" for unit in shown.values())
+
+    def elapses(self, events: Sequence[str], after: float) -> float | None:
+        """The first moment after another at which one of some calendar events comes (seconds since the epoch).
+
+        None where none of them ever comes again.
+        Raises: UsageError: no calendar event, as this host's systemd understands them.
+        """
+        asked = ["systemd-analyze", "calendar", f"--base-time=@{int(after)}", *events]
+        shown = self._run(["env", "TZ=UTC", "LC_ALL=C", *asked])
+        if shown.code != 0:
+            raise UsageError("the schedule is wrong", why=shown.errors.strip() or shown.output.strip())
+        found = (
+            line.partition(": ")[2].strip() for line in shown.output.splitlines() if "Next elapse:" in line
+        )
+        moments = [_moment(text) for text in found if text != "never"]
+        return min(moments, default=None)
 
     def journal(self, unit: str, lines: int, since: float) -> str:
         """What a unit itself wrote last, messages only; `since` in seconds since the epoch."""
@@ -113,6 +131,20 @@ def _pairs(block: str) -> Iterable[tuple[str, str]]:
             yield name, value
 
 
+def _moment(text: str) -> float:
+    """A moment as systemd writes it in UTC: "Wed 2023-11-15 03:00:00 UTC"."""
+    return float(
+        calendar.timegm(time.strptime(text.partition(".")[0].removesuffix(" UTC"), "%a %Y-%m-%d %H:%M:%S"))
+    )
+
+
 def number(text: str) -> int | None:
     """A counter of systemd; None where it says "[not set]" or infinity."""
     return int(text) if text.isdigit() and int(text) < 2**64 - 1 else None
+
+
+def uptime_seconds(shown: Mapping[str, str]) -> float | None:
+    """Since a unit became active, by its properties ActiveState and ActiveEnterTimestampMonotonic."""
+    entered = number(shown.get("ActiveEnterTimestampMonotonic", "")) or 0
+    active = shown.get("ActiveState") == "active" and entered > 0
+    return round(time.monotonic() - entered / 1e6, 1) if active else None

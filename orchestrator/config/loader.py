@@ -86,10 +86,9 @@ def _env_texts(values: dict[str, Any], at: KeyPath, written: Document) -> dict[s
 
 
 def _warnings(config: AppConfig, written: Document) -> list[str]:
-    jobs = {("workers", name): job.env for name, job in config.workers.items()} | {
-        ("cron", name): job.env for name, job in config.cron.items()
-    }
-    envs: dict[KeyPath, dict[str, str]] = {(): config.env, **jobs}
+    envs: dict[KeyPath, dict[str, str]] = {(): config.env}
+    envs |= {("workers", name): job.env for name, job in config.workers.items()}
+    envs |= {("cron", name): job.env for name, job in config.cron.items()}
     return [
         f"{FILE_NAME}:{written.line(path)}: {dotted(path)} looks like a secret; this file goes into Git"
         for at, env in envs.items()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,7 @@ def assemble(call: Call) -> dict[str, Any]:
     if raw is None:
         raise ReleaseFailed("the release cannot be assembled", why=f"manifest {digest} was not offered")
     manifest = parse(raw, call.app.name)
-    if settings.entry not in {entry.path for entry in manifest.entries}:
-        raise UsageError("the settings are wrong", why=f"the bundle has no file {settings.entry}")
+    _check_jobs(call, manifest, settings)
     _build(call, manifest, settings, {"manifest.json": raw, "settings.json": raw_settings})
     call.app.offered(digest).unlink(missing_ok=True)
     return {"release": identifier, "bytes": manifest.bytes}
@@ -49,6 +49,19 @@ def _check_host(call: Call, settings: Settings) -> None:
         )
     if not call.layout.node(settings.node).exists():
         raise HostNotReady(f"Node {settings.node} is not installed", next="vpsdeploy provision host")
+
+
+def _check_jobs(call: Call, manifest: Manifest, settings: Settings) -> None:
+    """Every file that is to be started is in the bundle, and this host's systemd understands every schedule."""
+    paths = {entry.path for entry in manifest.entries}
+    processes = [worker.process for worker in settings.workers.values()]
+    processes += [job.process for job in settings.cron.values()]
+    for entry in (settings.entry, *(process.entry for process in processes if process.entry)):
+        if entry not in paths:
+            raise UsageError("the settings are wrong", why=f"the bundle has no file {entry}")
+    for name, job in settings.cron.items():
+        if call.systemd.elapses(job.events, time.time()) is None:
+            raise UsageError("the settings are wrong", why=f"cron entry {name} never comes: {job.schedule}")
 
 
 def _existing(call: Call, digest: str, raw_settings: Any) -> dict[str, Any]:
@@ -118,8 +131,19 @@ def _write_documents(
         "by": call.request.by, "created_at": timestamp(), "bytes": manifest.bytes, "files": len(manifest.entries),
         "manifest_digest": manifest.digest, "instances": settings.instances,
         "health": documents["settings.json"].get("health"),
+        "jobs": _jobs_summary(documents["settings.json"]),
     }  # fmt: skip
     for name, content in {**documents, "release.json": summary}.items():
         mode = 0o600 if name == "settings.json" else 0o644
         durable.write(partial / name, json.dumps(content).encode() + b"\n", mode, sync=False)
     (partial / "node").symlink_to(f"{NODES}/v{settings.node}")
+
+
+def _jobs_summary(raw: dict[str, Any]) -> dict[str, Any]:
+    """What the controller has to know of a release's jobs to place them: nothing of their environment."""
+    shown = {"workers": ("instances", "exclusive"), "cron": ("host",)}
+    return {
+        kind: {name: {key: job.get(key) for key in keys} for name, job in raw[kind].items()}
+        for kind, keys in shown.items()
+        if raw.get(kind)
+    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.agent import draining, mutex, pools
+from orchestrator.agent import draining, jobs, mutex, pools
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import ReleaseFailed
 from orchestrator.agent.request import Request
@@ -37,4 +37,4 @@ def _boot(call: Call) -> dict[str, Any]:
         elif pool:
             units += [call.app.unit(port) for port in pool.ports]
     call.systemd.start(units, wait=False)
-    return {"returned": returned, "started": units}
+    return {"returned": returned, "started": [*units, *jobs.boot(call)]}

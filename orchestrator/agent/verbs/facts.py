@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from typing import Any
 
 from orchestrator.agent import closing, durable, history, lease, migrations, pools, releases, space
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.layout import AppLayout, Layout
-from orchestrator.agent.systemd import number
+from orchestrator.agent.systemd import number, uptime_seconds
 from orchestrator.agent.version import PROTOCOL, VERSION
 
 _SHOWN = ("ActiveState", "SubState", "MemoryCurrent", "NRestarts", "ActiveEnterTimestampMonotonic", "MainPID")
@@ -70,8 +69,17 @@ def _app(call: Call, app: AppLayout) -> dict[str, Any]:
         "releases": [releases.summary(app, identifier) for identifier in releases.identifiers(app)],
         "current": pools.current(app), "instances": _instances(call, recorded),
         "last": _last_change(app), "maintenance": closing.read(app),
-        "migrations": migrations.told(app),
+        "migrations": migrations.told(app), "jobs": _jobs(call),
     }  # fmt: skip
+
+
+def _jobs(call: Call) -> dict[str, Any] | None:
+    """None where no release with workers or cron entries was ever here: those hosts load nothing for it."""
+    if not call.app.jobs_file.exists():
+        return None
+    from orchestrator.agent import job_facts
+
+    return job_facts.of(call)
 
 
 def _last_change(app: AppLayout) -> dict[str, Any] | None:
@@ -90,10 +98,8 @@ def _instances(call: Call, recorded: dict[str, pools.Pool | None]) -> list[dict[
 
 
 def _state(shown: dict[str, str]) -> dict[str, Any]:
-    entered = number(shown.get("ActiveEnterTimestampMonotonic", "")) or 0
-    active = shown.get("ActiveState") == "active" and entered > 0
     return {
         "state": shown.get("ActiveState"), "sub_state": shown.get("SubState"),
         "memory_bytes": number(shown.get("MemoryCurrent", "")), "restarts": number(shown.get("NRestarts", "")),
-        "uptime_seconds": round(time.monotonic() - entered / 1e6, 1) if active else None,
+        "uptime_seconds": uptime_seconds(shown),
     }  # fmt: skip

@@ -7,7 +7,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from orchestrator.agent.call import Call
@@ -21,8 +21,8 @@ def logs(call: Call) -> dict[str, Any]:
     count = 0
     with subprocess.Popen(_command(call), stdout=subprocess.PIPE, stderr=subprocess.PIPE) as journal:
         try:
-            for line in _lines(journal.stdout, call):  # type: ignore[arg-type] # it is a pipe: we asked for one
-                call.answers.line({"event": "log", **_entry(json.loads(line))})
+            for line in lines_of(journal.stdout, call):  # type: ignore[arg-type] # it is a pipe: we asked for one
+                call.answers.line({"event": "log", **entry(json.loads(line))})
                 count += 1
         finally:
             journal.terminate()
@@ -34,17 +34,27 @@ def logs(call: Call) -> dict[str, Any]:
 
 def _command(call: Call) -> list[str]:
     request = call.request
-    port = request.count("port", 0, most=65535)
-    unit = call.app.unit(port) if port else f"{call.app.name}@*.service"
-    command = ["journalctl", f"--unit={unit}", "--output=json", "--no-pager", "--quiet", "--all"]
+    units = [f"--unit={unit}" for unit in _units(call)]
+    command = ["journalctl", *units, "--output=json", "--no-pager", "--quiet", "--all"]
     command += [f"--lines={request.count('lines', 100)}"]
     if since := request.text("since", ""):
         command += [f"--since={since}"]
     return command + (["--follow"] if request.flag("follow") else [])
 
 
-def _lines(pipe: IO[bytes], call: Call) -> Iterator[bytes]:
-    """Lines as they come. Also ends where our reader is gone while the journal is silent."""
+def _units(call: Call) -> list[str]:
+    """What is asked for: one instance, a worker, a cron entry, or all of the app's."""
+    request, name = call.request, call.app.name
+    if port := request.count("port", 0, most=65535):
+        return [call.app.unit(port)]
+    worker, entry = (request.name(kind) for kind in ("worker", "cron"))
+    if worker or entry:
+        return [f"{name}-worker-{worker}@*.service" if worker else call.app.cron_unit(entry)]
+    return [f"{name}@*.service", f"{name}-worker-*@*.service", f"{name}-cron-*.service"]
+
+
+def lines_of(pipe: IO[bytes], call: Call, is_over: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+    """Lines as they come. Also ends where our reader is gone, or all is over, while the journal is silent."""
     poll = select.poll()
     poll.register(pipe, select.POLLIN)
     poll.register(sys.stdout.fileno(), 0)
@@ -54,6 +64,8 @@ def _lines(pipe: IO[bytes], call: Call) -> Iterator[bytes]:
         if ready.get(sys.stdout.fileno(), 0):
             return
         if pipe.fileno() not in ready:
+            if is_over():
+                return
             continue
         chunk = pipe.read1(1 << 16)  # type: ignore[attr-defined] # Popen's pipes are buffered readers
         *whole, rest = (rest + chunk).split(b"\n")
@@ -62,7 +74,8 @@ def _lines(pipe: IO[bytes], call: Call) -> Iterator[bytes]:
             return
 
 
-def _entry(fields: dict[str, Any]) -> dict[str, Any]:
+def entry(fields: dict[str, Any]) -> dict[str, Any]:
+    """One line of the journal, as an answer says it."""
     message = fields.get("MESSAGE") or ""
     if isinstance(message, list):
         message = bytes(message).decode(errors="replace")

@@ -6,25 +6,24 @@ import os
 import shutil
 from typing import Any
 
-from orchestrator.agent import durable, pools, releases
+from orchestrator.agent import durable, jobs, pools, releases
 from orchestrator.agent.call import Call
 from orchestrator.agent.layout import AppLayout
 from orchestrator.agent.verbs.receive import sweep_app
 
 
 def prune(call: Call) -> dict[str, Any]:
-    """Keep the newest releases, those that run, the current and the previous one."""
+    """Keep the newest releases, those that run or have a job under way, the current and the previous one."""
     app, keep = call.app, max(1, call.request.count("keep"))
-    needed = {pool.release for pool in pools.read(app).values() if pool} | {
-        pools.current(app),
-        pools.previous(app),
-    }
+    served = {pool.release for pool in pools.read(app).values() if pool}
+    needed = served | jobs.needed(call) | {pools.current(app), pools.previous(app)}
     removed = [name for name in releases.identifiers(app)[:-keep] if name not in needed]
     for name in removed:
         durable.remove_tree(app.release(name))
     for leftover in app.releases.glob(".*") if app.releases.is_dir() else ():
         shutil.rmtree(leftover, ignore_errors=True)
     sweep_app(app)
+    jobs.sweep(call)
     files, freed = _sweep_store(app)
     if removed:
         call.record("prune", old=None, new=None, result="removed", releases=removed, files=files, bytes=freed)
