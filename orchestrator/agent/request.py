@@ -57,6 +57,7 @@ class Request:
     def about(self, release: str) -> Request:
         """The same for another release."""
         return Request({**self.fields, "release": release})
+
     def name(self, field: str) -> str:
         """The name of a worker or a cron entry; empty where none is given."""
         return self._matching(field, JOB) if self.text(field, "") else ""

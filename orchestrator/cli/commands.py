@@ -22,6 +22,8 @@ COMMANDS = (
     "lock",
     "logs",
     "exec_",
+    "workers",
+    "cron",
     "sandbox",
 )
 """Modules of orchestrator.cli; each has register(app)."""

@@ -21,6 +21,8 @@ LinesOption = Annotated[
 InstanceOption = Annotated[
     str, typer.Option("--instance", "-i", metavar="PORT", help="Only this instance: 4101, or shop@4101.")
 ]
+WorkerOption = Annotated[str, typer.Option("--worker", metavar="NAME", help="Only this worker.")]
+CronOption = Annotated[str, typer.Option("--cron", metavar="NAME", help="Only this cron entry.")]
 HostOption = Annotated[
     list[str] | None, typer.Option("--host", metavar="HOST", help="Only this host; may be repeated.")
 ]
@@ -36,12 +38,14 @@ def logs(
     since: SinceOption = "",
     lines: LinesOption = None,
     instance: InstanceOption = "",
+    worker: WorkerOption = "",
+    cron: CronOption = "",
     host: HostOption = None,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what the app writes, on all hosts, in order of time.
+    """Show what the app writes, with its workers and cron entries, on all hosts, in order of time.
 
     \b
     Examples:
@@ -56,7 +60,7 @@ def logs(
 
     config, loaded = load(project), load_stage(project, stage)
     hosts = workflow.app_hosts(loaded, tuple(host or ()))
-    wish = workflow.Wish(hosts, lines, since, workflow.port_of(instance), follow)
+    wish = workflow.Wish(hosts, lines, since, workflow.port_of(instance), follow, worker, cron)
     try:
         for line in workflow.run(config, loaded, wish):
             typer.echo(envelope.event_line("log", report.fields(line)) if as_json else report.text(line))

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import InternalError
+from orchestrator.facts import jobs as jobs_facts
+from orchestrator.facts.jobs import JobsFacts
 from orchestrator.model.maintenance import Maintenance
 from orchestrator.model.pool import Colour
 
@@ -55,6 +57,7 @@ class ReleaseFacts:
     Attributes:
         instances: That it was released with (count); 0 where the host does not say.
         health: Its own `health` settings; empty where the host does not say.
+        jobs: Its `workers` and `cron`, as far as placing them needs.
     """
 
     id: str
@@ -66,6 +69,7 @@ class ReleaseFacts:
     bytes: int
     instances: int = 0
     health: Json = field(default_factory=dict)
+    jobs: Json = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ class HostFacts:
         last: Last line of the host's history; empty where there is none.
         provisioned: Whether the host knows the app.
         maintenance: What this host's nginx answers instead of the app; None where it does not.
+        jobs: The app's workers and cron entries here.
     """
 
     name: str
@@ -123,6 +128,7 @@ class HostFacts:
     last: Json = field(default_factory=dict)
     maintenance: Maintenance | None = None
     migrations: tuple[MigrationFacts, ...] = ()
+    jobs: JobsFacts = jobs_facts.NONE
 
     def release_of(self, colour: Colour | None) -> str:
         """The release that a pool has on record; empty where it has none."""
@@ -162,6 +168,7 @@ def _parse(name: str, app: str, answer: Json) -> HostFacts:
         last=answer["last"] or {},
         maintenance=maintenance(answer.get("maintenance")),
         migrations=tuple(_migration(one) for one in answer.get("migrations", ())),
+        jobs=jobs_facts.parse(answer.get("jobs")),
     )
 
 
@@ -186,7 +193,8 @@ def _release(raw: Json) -> ReleaseFacts:
         key: str(raw.get(key) or "") for key in ("id", "revision", "subject", "node", "by", "created_at")
     }
     size, instances = (int(raw.get(key) or 0) for key in ("bytes", "instances"))
-    return ReleaseFacts(bytes=size, instances=instances, health=raw.get("health") or {}, **texts)
+    health, jobs = raw.get("health") or {}, raw.get("jobs") or {}
+    return ReleaseFacts(bytes=size, instances=instances, health=health, jobs=jobs, **texts)
 
 
 def _migration(raw: Json) -> MigrationFacts:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from orchestrator.config import AppConfig
-from orchestrator.errors import HostNotReady, VpsdeployError
+from orchestrator.config import FILE_NAME, AppConfig
+from orchestrator.config.problems import nearest, shown
+from orchestrator.errors import ConfigError, HostNotReady, ProjectError, VpsdeployError
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.bundle import Manifest
+from orchestrator.model.fleet import Stage
 
 _SPARE_BYTES = 64 << 20
 """What must stay free on a host's disk beside the release: logs, history, the journal (our choice)."""
@@ -68,6 +70,38 @@ def check_bundle(facts: FleetFacts, manifest: Manifest) -> None:
             raise _not_ready(
                 facts, host, "no room for the release", why, "remove files, or use a larger disk"
             )
+
+
+def check_jobs(config: AppConfig, stage: Stage) -> None:
+    """Hosts that cron entries name are app hosts of the stage.
+
+    Raises: ConfigError: one is not.
+    """
+    names = [host.name for host in stage.app_hosts]
+    for entry, job in config.cron.items():
+        if job.host and job.host not in names:
+            raise ConfigError(
+                f"cron.{entry}.host is no app host of {stage.name}",
+                why=f"{shown(job.host)} is not one of {', '.join(names)}{nearest(job.host, names)}",
+                state="nothing was touched", next=f"edit {FILE_NAME}",
+            )  # fmt: skip
+
+
+def check_entries(config: AppConfig, manifest: Manifest) -> None:
+    """Files that workers and cron entries start are in the bundle.
+
+    Raises: ProjectError: one is not.
+    """
+    paths = {file.path for file in manifest.files}
+    jobs = [(f"workers.{name}", job.entry) for name, job in config.workers.items()]
+    jobs += [(f"cron.{name}", job.entry) for name, job in config.cron.items()]
+    for key, entry in jobs:
+        if entry and entry not in paths:
+            raise ProjectError(
+                f"the bundle has no file {entry}",
+                why=f"{key}.entry in {FILE_NAME} names it{nearest(entry, paths)}",
+                state="no host was touched", next="build the project and look into its output",
+            )  # fmt: skip
 
 
 def memory_hints(config: AppConfig, facts: FleetFacts) -> tuple[str, ...]:

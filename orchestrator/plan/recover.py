@@ -12,6 +12,7 @@ from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.pool import Colour
 from orchestrator.model.step import Step
+from orchestrator.plan import jobs
 from orchestrator.plan.release import CONFIRM_SECONDS
 
 
@@ -21,7 +22,12 @@ def steps(facts: FleetFacts, drain_seconds: int) -> tuple[Step, ...]:
     Raises: HostNotReady: the load balancers disagree and nothing tells which of them is right.
     """
     live = resolve(facts)
-    return (*_settle(facts, live), *_confirm_apps(facts, live), *_drain(facts, live, drain_seconds))
+    return (
+        *_settle(facts, live),
+        *_confirm_apps(facts, live),
+        *_jobs(facts, live),
+        *_drain(facts, live, drain_seconds),
+    )
 
 
 def resolve(facts: FleetFacts) -> Colour | None:
@@ -97,6 +103,12 @@ def _confirm_apps(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:
         for release, names in by_release.items()
         if live
     )
+
+
+def _jobs(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:
+    """Workers and cron entries follow what is live, where all app hosts that serve agree on it."""
+    releases = {release for host in facts.apps if (release := host.release_of(live))}
+    return jobs.settle(facts, releases.pop()) if live and len(releases) == 1 else ()
 
 
 def _drain(facts: FleetFacts, live: Colour | None, drain_seconds: int) -> tuple[Step, ...]:

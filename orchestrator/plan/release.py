@@ -9,7 +9,7 @@ from orchestrator.config import AppConfig
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.pool import Colour
 from orchestrator.model.step import Step
-from orchestrator.plan import hooks, migration
+from orchestrator.plan import hooks, jobs, migration
 
 CONFIRM_SECONDS = 60
 """After this time a load balancer flips back by itself unless the controller has confirmed (our choice)."""
@@ -53,6 +53,7 @@ def steps(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, .
         *_boot(config, facts, target),
         *_hooks(config, facts, target, hooks.GATE),
         *_change_over(config, facts, target),
+        *jobs.steps(facts, target.release, target.settings),
         *_hooks(config, facts, target, hooks.CONFIRM),
         *_tidy(config, facts, target),
         Step("give the lock back", "unlock", everyone, tidy=True),

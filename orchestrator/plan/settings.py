@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.config import AppConfig
+from orchestrator.config.jobs import CronConfig, WorkerConfig
+from orchestrator.config.schedule import on_calendar
 from orchestrator.facts.host import ReleaseFacts
 
 STOP_TIMEOUT_SECONDS = 30
@@ -21,6 +23,8 @@ def kept(config: AppConfig, release: ReleaseFacts) -> dict[str, Any]:
         **today,
         "instances": release.instances or today["instances"],
         "health": release.health or today["health"],
+        "workers": release.jobs.get("workers", {}),
+        "cron": release.jobs.get("cron", {}),
     }
 
 
@@ -41,6 +45,7 @@ def of(config: AppConfig, entry: str, node: str) -> dict[str, Any]:
         "stop_timeout_seconds": STOP_TIMEOUT_SECONDS,
         "shared": list(config.shared),
         **_migrate(config),
+        **_jobs(config),
     }
 
 
@@ -49,3 +54,29 @@ def _migrate(config: AppConfig) -> dict[str, Any]:
     if not config.migrate.command:
         return {}
     return {"migrate": config.migrate.model_dump()}
+
+
+def _jobs(config: AppConfig) -> dict[str, Any]:
+    """Workers and cron entries; nothing at all where there are none, so that such releases stay what they were."""
+    workers = {
+        name: {
+            **_process(config, job), "instances": job.instances, "exclusive": job.concurrency == 1,
+            "stop_timeout_seconds": job.stop_timeout_seconds,
+        }
+        for name, job in config.workers.items()
+    }  # fmt: skip
+    cron = {
+        name: {
+            **_process(config, job), "events": list(on_calendar(job.schedule, job.timezone)),
+            "schedule": job.schedule, "timezone": job.timezone, "timeout_seconds": job.timeout_seconds,
+            "catch_up": job.catch_up, "host": job.host or "",
+        }
+        for name, job in config.cron.items()
+    }  # fmt: skip
+    return {**({"workers": workers} if workers else {}), **({"cron": cron} if cron else {})}
+
+
+def _process(config: AppConfig, job: WorkerConfig | CronConfig) -> dict[str, Any]:
+    limits = {"memory": job.memory or config.limits.memory, "cpu": job.cpu or config.limits.cpu}
+    what = {"entry": job.entry} if job.entry else {"command": list(job.command or ())}
+    return {**what, "env": dict(job.env), "limits": limits}

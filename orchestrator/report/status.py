@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.facts import migrations
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
-from orchestrator.report import lock, maintenance, table
+from orchestrator.report import jobs, lock, maintenance, table
 
 _HEAD = ("host", "instance", "pool", "release", "state", "memory", "uptime", "restarts")
 
@@ -23,7 +23,18 @@ def text(app: str, url: str, facts: FleetFacts) -> str:
     rows = [row for host in facts.apps for row in _rows(host)]
     lines.append(table.render(_HEAD, rows) if rows else "no instance runs")
     last = [line for host in facts.hosts if (line := _last(host))]
-    return "\n".join([*lines, *(["", *last] if last else [])])
+    return "\n".join([*_troubles(facts), *lines, *_jobs(facts), *(["", *last] if last else [])])
+
+
+def _troubles(facts: FleetFacts) -> list[str]:
+    """First, so that nobody overlooks them."""
+    return [f"warning: {text}" for text in jobs.troubles(facts)]
+
+
+def _jobs(facts: FleetFacts) -> list[str]:
+    """Workers and cron entries, where there are any."""
+    workers = ["", jobs.workers_table(facts)] if any(host.jobs.processes for host in facts.apps) else []
+    return workers + (["", jobs.cron_table(facts)] if any(host.jobs.entries for host in facts.apps) else [])
 
 
 def fields(app: str, url: str, facts: FleetFacts) -> dict[str, Any]:
@@ -51,6 +62,7 @@ def _host(facts: FleetFacts, host: HostFacts) -> dict[str, Any]:
         "lock": host.lock,
         "last": host.last or None,
         "maintenance": maintenance.of(host.maintenance),
+        "jobs": jobs.fields(host.jobs),
     }
 
 

@@ -69,6 +69,18 @@ def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iter
     if facts.maintenance:
         since = f"since {facts.maintenance.since}, by {facts.maintenance.by}"
         yield warning(facts.name, f"maintenance is on {since}: users get 503", "vpsdeploy maintenance off")
+    yield from _jobs(stage, facts)
+
+
+def _jobs(stage: Stage, facts: HostFacts) -> Iterator[Diagnosis]:
+    """Workers and cron entries, where there are any."""
+    advice = (
+        f"vpsdeploy logs --stage {stage.name} --host {facts.name}, then vpsdeploy release or cron run NAME"
+    )
+    yield from (error(facts.name, text, advice) for text in facts.jobs.troubles)
+    if not facts.jobs.troubles and (facts.jobs.processes or facts.jobs.entries):
+        counts = f"{len(facts.jobs.processes)} worker processes, {len(facts.jobs.entries)} cron entries"
+        yield ok(facts.name, f"{counts}, none of them late or failed")
 
 
 def _node(facts: HostFacts, advice: str) -> Diagnosis:

@@ -37,6 +37,8 @@ class Wish:
         lines: The newest ones of each host (count); None for a hundred, or for all since a time.
         since: As journalctl takes it: "10 min ago", "2026-08-21 09:00"; empty for no limit.
         port: Only this instance's; 0 for all.
+        worker: Only this worker's; empty for all.
+        entry: Only this cron entry's; empty for all.
         follow: Whether to go on with new lines until Ctrl-C.
     """
 
@@ -45,14 +47,15 @@ class Wish:
     since: str = ""
     port: int = 0
     follow: bool = False
+    worker: str = ""
+    entry: str = ""
 
     def request(self) -> Answer:
         """The fields of the verb `logs`."""
         default = _MOST_LINES if self.since else _USUAL_LINES
         asked: Answer = {"lines": default if self.lines is None else self.lines, "follow": self.follow}
-        return (
-            asked | ({"since": self.since} if self.since else {}) | ({"port": self.port} if self.port else {})
-        )
+        only = {"since": self.since, "port": self.port, "worker": self.worker, "cron": self.entry}
+        return asked | {name: value for name, value in only.items() if value}
 
 
 def run(config: AppConfig, stage: Stage, wish: Wish, opener: Opener = open_over_ssh) -> Iterator[LogLine]:

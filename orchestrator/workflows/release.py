@@ -65,12 +65,14 @@ def run(
 
     Raises: VpsdeployError: and users see what they saw before.
     """
+    preflight.check_jobs(config, stage)
     config = config if wish.hooks else config.without_hooks()
     with opened(config, stage, opener) as context, told(context, reporter, "release") as audience:
         facts = context.facts()  # before the build: a host that is not there is known at once
         preflight.check_hosts(facts, agent_pyz.version())
         around = Hooks(config, reporter, reporter.note).around(_told(stage))
         bundle = obtain(config, wish.bundle, reporter, around)
+        preflight.check_entries(config, bundle.manifest)
         release = release_id(datetime.now(UTC), bundle.manifest.digest)
         for hint in (*config.warnings, *preflight.memory_hints(config, facts)):
             reporter.note(f"hint: {hint}")
@@ -88,6 +90,7 @@ def dry_run(
 
     Raises: VpsdeployError: what would stop a release.
     """
+    preflight.check_jobs(config, stage)
     config = config if wish.hooks else config.without_hooks()
     with opened(config, stage, opener) as context:
         facts = context.facts()
@@ -95,6 +98,7 @@ def dry_run(
         bundle = obtain(config, wish.bundle, reporter)
         phases = () if wish.bundle else plan_hooks.BUILD
         building = [step for phase in phases for step in plan_hooks.steps(config, phase, _told(stage))]
+        preflight.check_entries(config, bundle.manifest)
         target = _target(config, facts, bundle, release_id(datetime.now(UTC), bundle.manifest.digest), wish)
         return Plan(target.release, (*building, *plan_steps(config, facts, target)))
 

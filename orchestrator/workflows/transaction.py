@@ -10,7 +10,9 @@ from typing import Any
 from orchestrator.errors import VpsdeployError
 from orchestrator.model.step import Step, StepResult
 from orchestrator.report.reporter import Reporter
+from orchestrator.transport.agent import OnEvent
 from orchestrator.workflows.fleet import Context
+from orchestrator.workflows.job_steps import JobSteps
 from orchestrator.workflows.parallel import each
 from orchestrator.workflows.waiting import Patience
 
@@ -43,6 +45,7 @@ class Transaction:
         self._context, self._reporter, self._message, self._stream = context, reporter, message, stream
         own = {"lock": self._lock, "offer": self._offer, "receive": self._send, "unlock": self._unlock}
         self._patience = Patience(context, reporter, wait_seconds)
+        own["jobs"] = JobSteps(context, self._tell("jobs")).run
         self._acts: dict[str, Act] = {**own, **(acts or {})}
         self.results: list[StepResult] = []
         self.current: Step | None = None
@@ -102,12 +105,15 @@ class Transaction:
         return answers
 
     def _call(self, host: str, step: Step) -> dict[str, Any]:
+        return self._context.call(host, step.verb, step.request, on_event=self._tell(step.verb))
+
+    def _tell(self, verb: str) -> OnEvent:
         def told(name: str, event: dict[str, Any]) -> None:
-            self._reporter.event("agent", {"host": name, "verb": step.verb, **event, "event": True})
-            if step.verb == "migrate":
+            self._reporter.event("agent", {"host": name, "verb": verb, **event, "event": True})
+            if verb == "migrate":
                 self._reporter.note(f"{name} | {event.get('line', '')}")
 
-        return self._context.call(host, step.verb, step.request, on_event=told)
+        return told
 
     def _send(self, step: Step) -> Answers:
         def send(host: str) -> dict[str, Any]:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from orchestrator.errors import VpsdeployError
+from orchestrator.facts import jobs as jobs_facts
 from orchestrator.facts.fleet import FleetFacts
+from orchestrator.plan import jobs
 from orchestrator.plan.release import CONFIRM_SECONDS, Target, confirm_seconds
 from orchestrator.workflows import fleet
 from orchestrator.workflows.fleet import Context
+from orchestrator.workflows.job_steps import JobSteps
 from orchestrator.workflows.parallel import Outcome, each
 
 
@@ -30,6 +33,8 @@ class Undo:
         """Undo. Returns: the state that this leaves, for the error."""
         confirmed, flipped = "confirm" in begun, "flip" in begun
         astray = self._flip_back(confirmed=confirmed) if flipped else set()
+        if "jobs" in begun and not astray:
+            self._jobs_back()
         if "start" in begun and not astray:
             self._stop_new(drain=flipped)
         self._lost |= fleet.unlock(self._context)
@@ -66,6 +71,22 @@ class Undo:
             request["timeout_seconds"] = self._context.config.release.drain_seconds
         names = [host.name for host in self._before.apps]
         self._each(names, "drain" if drain else "stop", lambda _: request)
+
+    def _jobs_back(self) -> None:
+        """Workers and cron entries follow what users see. A host that cannot be asked is left to the next command."""
+        names = [host.name for host in self._before.apps]
+        asked = self._each(names, "facts", lambda _: {})
+        now = {name: jobs_facts.parse(answer.get("jobs")) for name, answer in asked.answers.items()}
+        own = (self._target.settings.get("workers") or {}).items()
+        single = {name for name, job in own if job.get("exclusive")}
+        single |= set(jobs.single_of(self._before, *(host.jobs.release for host in self._before.apps)))
+        acts = JobSteps(self._context)
+        for step in jobs.back(self._before, now, sorted(single)):
+            try:
+                acts.run(step)
+            except VpsdeployError as error:
+                self._lost[error.host.partition(" ")[0] or step.hosts[0]] = error
+                return  # what may run only once must not start before it has ended elsewhere
 
     def _each(
         self, hosts: list[str], verb: str, request: Callable[[str], dict[str, Any]]

@@ -40,7 +40,7 @@ def cron_run(call: Call) -> dict[str, Any]:
         time.sleep(_POLL_SECONDS)
     ended = cronruns.outcome(call.systemd.show([unit], cronruns.SHOWN)[unit], {}, time.time())
     call.record(
-        "cron", old=None, new=record.release, result=ended["result"], name=name, seconds=ended["seconds"]
+        "cron-run", old=None, new=record.release, result=ended["result"], name=name, seconds=ended["seconds"]
     )
     return {"name": name, "release": record.release, **ended}
 
