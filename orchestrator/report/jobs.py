@@ -78,21 +78,7 @@ def entry_fields(one: EntryFacts) -> dict[str, Any]:
 
 def troubles(facts: FleetFacts) -> list[str]:
     """What is wrong with workers and cron entries, one sentence each."""
-    return [text for host in facts.apps for text in of_host(host)]
-
-
-def of_host(host: HostFacts) -> list[str]:
-    """The same of one host."""
-    found = []
-    for one in host.jobs.processes:
-        if one.is_down:
-            found.append(
-                f"worker {one.worker} {one.number} on {host.name} does not run ({one.state}, {one.sub_state})"
-            )
-    for entry in host.jobs.entries:
-        if entry.trouble:
-            found.append(f"cron entry {entry.name} on {host.name}: {entry.trouble}")
-    return found
+    return [f"{text} on {host.name}" for host in facts.apps for text in host.jobs.troubles]
 
 
 def _with_troubles(facts: FleetFacts, shown: str) -> str:
