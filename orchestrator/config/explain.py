@@ -128,8 +128,8 @@ def _texts(parts: Any) -> Iterator[str]:
 
 def _parts(annotation: Any) -> Iterator[Any]:
     """An annotation's metadata and arguments, from the outside inwards."""
-    for part in getattr(annotation, "__metadata__", ()):
-        yield part
-    for part in get_args(annotation):
+    metadata = getattr(annotation, "__metadata__", ())
+    yield from metadata
+    for part in get_args(annotation)[: 1 if metadata else None]:
         yield part
         yield from _parts(part)

@@ -18,7 +18,7 @@ VERSION = "1+abc"
 
 
 _METHODS = {
-    "lock": "do_lock", "return": "return_", "maintenance": "do_maintenance", "migrated": "noted",
+    "jobs": "do_jobs", "lock": "do_lock", "return": "return_", "maintenance": "do_maintenance", "migrated": "noted",
 }  # fmt: skip
 """Verbs whose names a method cannot have, or an attribute has."""
 
@@ -52,6 +52,8 @@ class FakeHost:
         self.current = ""
         self.history: list[Json] = []
         self.hooks: list[Json] = []
+        self.jobs: Json = {}
+        self.stamps: Json = {}
         self.maintenance: Json | None = None
         self.migrations: dict[str, Json] = {}
         self.migrated: list[str] = []
@@ -62,10 +64,42 @@ class FakeHost:
             "version": VERSION, "arch": "x86_64", "memory_bytes": 1 << 32, "disk_free_bytes": 1 << 34,
             "inodes_free": 1 << 20, "node_versions": ["24.21.0"], "apps": {APP: {}}, "live": self.live,
             "pools": self.pools, "pending": self.pending, "lock": self.lock, "current": self.current or None,
-            "releases": [{"id": one, "node": "24.21.0"} for one in self.releases], "instances": [],
+            "releases": [self._release(one) for one in self.releases], "jobs": self._jobs(), "instances": [],
             "last": self.history[-1] if self.history else None, "maintenance": self.maintenance,
             "migrations": list(self.migrations.values()),
         }  # fmt: skip
+
+    def _release(self, identifier: str) -> Json:
+        settings = self.settings.get(identifier, {})
+        jobs = {kind: settings[kind] for kind in ("workers", "cron") if settings.get(kind)}
+        return {"id": identifier, "node": "24.21.0", "jobs": jobs}
+
+    def _jobs(self) -> Json | None:
+        if not self.jobs:
+            return None
+        up = {
+            "state": "active",
+            "sub_state": "running",
+            "memory_bytes": 1,
+            "restarts": 0,
+            "uptime_seconds": 1.0,
+        }
+        processes = [
+            {"unit": "x", "worker": name, "number": n + 1, "release": self.jobs["release"], "wanted": True, **up}
+            for name, count in self.jobs["workers"].items() for n in range(count)
+        ]  # fmt: skip
+        timer = {"schedule": "@daily", "timezone": "UTC", "armed": True, "running": False}
+        times = {"next_at": None, "missed_at": None, "last": None}
+        entries = [{"name": name, **timer, **times} for name in self.jobs["cron"]]
+        return {**self.jobs, "processes": processes, "entries": entries}
+
+    def do_jobs(self, request: Json) -> Json:
+        """Other workers and entries run at once, and what leaves is handed over."""
+        assert not request["release"] or request["release"] in self.releases
+        old, self.jobs = self.jobs, {key: request[key] for key in ("release", "workers", "cron")}
+        left = [name for name in old.get("cron", ()) if name not in request["cron"]]
+        self.stamps |= {name: known["stamp"] for name, known in request.get("handover", {}).items()}
+        return {"handover": {name: {"stamp": 7, "run": {}} for name in left}}
 
     def do_lock(self, request: Json) -> Json:
         """Take the lock unless another owner has it; a person's lock is nobody else's, dead or not."""

@@ -29,11 +29,15 @@ class FakeSystemd:
         self.running: set[str] = set()
         self.told: list[list[str]] = []
         self.outdated = False
+        self.elapses = "Next elapse: Wed 2100-01-06 03:00:00 UTC"
+        self.properties: dict[str, dict[str, str]] = {}
 
     def __call__(self, arguments: Sequence[str]) -> Finished:
         """Stand in for systemctl, systemd-run and journalctl."""
         words = [word for word in arguments if not word.startswith("-")]
         self.told.append(list(arguments))
+        if words[0] == "env":
+            return Finished(0, self.elapses, "")
         if words[0] == "systemd-run":
             name = next(word.removeprefix("--unit=") for word in arguments if word.startswith("--unit="))
             self.running.add(name + (".timer" if "--on-active" in " ".join(arguments) else ".service"))
@@ -49,10 +53,11 @@ class FakeSystemd:
 
     def _show(self, unit: str) -> str:
         active, sub = ("active", "running") if unit in self.running else ("inactive", "dead")
+        more = "".join(f"{name}={value}\n" for name, value in self.properties.get(unit, {}).items())
         return (
             f"Id={unit}\nLoadState={'loaded' if active == 'active' else 'not-found'}\nActiveState={active}\n"
             f"SubState={sub}\nMemoryCurrent=[not set]\nNRestarts=0\nExecMainStatus=0\n"
-            f"ExecMainStartTimestampMonotonic=1000000\nNeedDaemonReload={'yes' if self.outdated else 'no'}\n"
+            f"ExecMainStartTimestampMonotonic=1000000\nNeedDaemonReload={'yes' if self.outdated else 'no'}\n{more}"
         )
 
 

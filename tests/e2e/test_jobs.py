@@ -1,0 +1,305 @@
+"""Workers and cron entries on a fleet of two: what no release, rollback, kill or reboot may break."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from orchestrator.workflows import sandbox
+from tests.support.node_apps import bundle
+from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+
+pytestmark = pytest.mark.sandbox
+
+CONFIG = """app: shop
+instances: 1
+shared: [work]
+limits: {memory: 128M}
+release: {drain_seconds: 5}
+env: {GREETING: hello}
+workers:
+  single: {entry: dist/worker.js, concurrency: 1, stop_timeout_seconds: 20, env: {JOB_MS: 2500}}
+  many: {command: [node, dist/worker.js, many], instances: 2}
+cron:
+  tick: {schedule: "*/5 * * * * *", entry: dist/tick.js}
+  fails: {schedule: "@yearly", command: [sh, -c, 'echo "$GREETING from ${0}" %i; exit 3', "a$$b"]}
+"""
+BUCKET_SECONDS = 5
+WORKER = """
+const fs = require('node:fs');
+const say = (...words) => fs.appendFileSync(`work/${process.argv[2] || 'single'}.log`,
+  [Date.now(), process.pid, 'TEXT', ...words].join(' ') + '\\n');
+let stopping = false;
+process.on('SIGTERM', () => { stopping = true; });
+say('start');
+CRASH
+const job = () => {
+  say('begin');
+  setTimeout(() => {
+    say('end');
+    if (stopping) { say('stop'); process.exit(0); }
+    job();
+  }, Number(process.env.JOB_MS || 200));
+};
+job();
+"""
+TICK = """
+const words = [Date.now(), 'TEXT', process.env.VPSDEPLOY_RELEASE, process.cwd()];
+require('node:fs').appendFileSync('work/tick.log', words.join(' ') + '\\n');
+"""
+
+
+@pytest.fixture(scope="module", name="shop")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """Two app hosts, the first of them the load balancer, with a first release that has jobs."""
+    path = tmp_path_factory.mktemp("jobs")
+    with project_on_sandbox(path, "e2e-jobs", hosts=2, config=CONFIG.splitlines()) as project:
+        provisioned = project.vpsdeploy("provision", "host")
+        assert provisioned.returncode == 0, provisioned.stderr
+        release(project, "first")
+        yield project
+
+
+def app_bundle(project: Project, text: str, crash: str = "") -> str:
+    """A bundle file whose worker and cron entry write `text` into shared files."""
+    worker = WORKER.replace("TEXT", text).replace("CRASH", crash)
+    more = {"dist/worker.js": worker, "dist/tick.js": TICK.replace("TEXT", text)}
+    return str(bundle(project.path, text, more=more))
+
+
+def release(project: Project, text: str, *options: str) -> dict[str, Any]:
+    """Release it; the result."""
+    return project.json("release", "--bundle", app_bundle(project, text), *options)[-1]
+
+
+def configure(project: Project, old: str = "", new: str = "") -> None:
+    """Write vpsdeploy.yml, with one text in it replaced."""
+    assert old in CONFIG
+    (project.path / "vpsdeploy.yml").write_text(CONFIG.replace(old, new) if old else CONFIG)
+
+
+def processes(project: Project, worker: str) -> list[dict[str, Any]]:
+    """What `workers` shows of one."""
+    found: list[dict[str, Any]] = project.json("workers")[-1]["processes"]
+    return [one for one in found if one["worker"] == worker]
+
+
+def entry(project: Project, name: str) -> dict[str, Any]:
+    """What `cron list` shows of one entry; it is on one host only."""
+    (found,) = (one for one in project.json("cron", "list")[-1]["entries"] if one["name"] == name)
+    return dict(found)
+
+
+def log(project: Project, name: str, host: str = "web-1") -> list[list[str]]:
+    """The words of each line that jobs of every release wrote on a host."""
+    text = project.on(host, "sh", "-c", f"cat /srv/shop/shared/work/{name}.log 2>/dev/null || true")
+    return [line.split() for line in text.splitlines()]
+
+
+def assert_one_at_a_time(project: Project) -> None:
+    """No process of `single` began before the one before it had stopped, and none lost the job in hand."""
+    words = sorted(log(project, "single") + log(project, "single", "web-2"), key=lambda line: int(line[0]))
+    running: set[str] = set()
+    for _, pid, text, what in words:
+        if what == "start":
+            assert not running, f"{text} started beside {running}"
+            running.add(f"{pid} {text}")
+        if what == "stop":
+            running.remove(f"{pid} {text}")
+
+
+def buckets(project: Project) -> list[int]:
+    """The tick that each run of `tick` belongs to, over both hosts."""
+    lines = log(project, "tick") + log(project, "tick", "web-2")
+    return sorted(int(line[0]) // (BUCKET_SECONDS * 1000) for line in lines)
+
+
+def assert_each_tick_once(project: Project, since: int) -> None:
+    """From a tick on until now, none came twice and none is lacking."""
+    seen = [one for one in buckets(project) if one >= since]
+    assert seen == list(range(since, seen[-1] + 1))
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def begin(project: Project, text: str, step: str) -> subprocess.Popen[bytes]:
+    """A release that has just begun a step."""
+    command = [VPSDEPLOY, "release", "--json", "--bundle", app_bundle(project, text)]
+    process = subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    for line in process.stdout:
+        event = json.loads(line)
+        if event.get("state") == "started" and event["n"] and event["title"].startswith(step):
+            return process
+    raise AssertionError(f"the release ended before {step}")
+
+
+def test_each_job_runs_where_it_belongs(shop: Project) -> None:
+    """`concurrency: 1` and cron entries on the first host, other workers on each; all in the app's sandbox."""
+    assert [(one["host"], one["state"]) for one in processes(shop, "single")] == [("web-1", "active")]
+    assert [one["host"] for one in processes(shop, "many")] == ["web-1", "web-1", "web-2", "web-2"]
+    assert entry(shop, "tick")["host"] == "web-1"
+    unit = processes(shop, "single")[0]["unit"]
+    shown = shop.on("web-1", "systemctl", "show", unit, "--property=User,Slice,ProtectSystem,NoNewPrivileges")
+    assert set(shown.split()) == {
+        "User=shop",
+        "Slice=shop.slice",
+        "ProtectSystem=strict",
+        "NoNewPrivileges=yes",
+    }
+    score = shop.on(
+        "web-1", "systemd-analyze", "security", "--threshold=13", "--no-pager", unit, "shop-cron-tick.service"
+    )
+    assert "Overall exposure level" in score
+
+
+def test_a_release_waits_for_the_job_in_hand_and_loses_no_tick(shop: Project) -> None:
+    """The old worker ends its job before the new one starts; the cron entry comes once a tick, with either release."""
+    eventually(lambda: bool(buckets(shop)))
+    first = buckets(shop)[-1]
+    changed = release(shop, "second")
+    eventually(lambda: log(shop, "tick")[-1][1] == "second")
+    assert_one_at_a_time(shop)
+    assert [line[2:] for line in log(shop, "single") if line[3] in ("start", "stop")] == [
+        ["first", "start"], ["first", "stop"], ["second", "start"],
+    ]  # fmt: skip
+    assert_each_tick_once(shop, first)
+    assert log(shop, "tick")[-1][2] == changed["release"]
+    assert {one["release"] for one in processes(shop, "many") if one["wanted"]} == {changed["release"]}
+    eventually(lambda: len(processes(shop, "many")) == 4)
+
+
+def test_run_now_passes_output_and_exit_code(shop: Project) -> None:
+    """With the app's environment and words as they were typed; a failure is shown by status until a run is good."""
+    done = shop.vpsdeploy("cron", "run", "fails", "--follow")
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.splitlines() == ["hello from a$$b %i"]
+    assert "fails on web-1 failed (exit-code, exit status 3)" in done.stderr
+    eventually(lambda: entry(shop, "fails")["last"] is not None)
+    assert "warning: cron entry fails failed (exit-code, exit status 3)" in shop.vpsdeploy("status").stdout
+    assert shop.vpsdeploy("doctor").returncode == 6
+    assert "hello from" in shop.vpsdeploy("logs", "--cron", "fails").stdout
+    unknown = shop.vpsdeploy("cron", "run", "fail")
+    assert unknown.returncode == 2
+    assert "the live release has fails, tick" in unknown.stderr
+
+
+def test_an_entry_does_not_run_twice_at_a_time(shop: Project) -> None:
+    """A second run-now is refused while the first goes on."""
+    configure(shop, "exit 3", "sleep 6")
+    release(shop, "slow-entry")
+    with subprocess.Popen(
+        [VPSDEPLOY, "cron", "run", "fails"], cwd=shop.path, stderr=subprocess.PIPE
+    ) as first:
+        eventually(lambda: entry(shop, "fails")["running"])
+        second = shop.vpsdeploy("cron", "run", "fails")
+        assert second.returncode == 8, second.stderr
+        assert "cron entry fails is running" in second.stderr
+        assert first.wait(TIMEOUT_SECONDS) == 0
+    configure(shop)
+
+
+def test_a_rollback_brings_the_old_schedule_back(shop: Project) -> None:
+    """Workers and timers belong to the release."""
+    release(shop, "before-schedule")
+    first = buckets(shop)[-1]
+    configure(shop, "*/5 * * * * *", "0 0 4 * * *")
+    configure_and_release = release(shop, "other-schedule")
+    assert entry(shop, "tick")["schedule"] == "0 0 4 * * *"
+    assert entry(shop, "tick")["next_at"].endswith("T04:00:00Z")
+    ran = len(buckets(shop))
+    time.sleep(2 * BUCKET_SECONDS)
+    assert len(buckets(shop)) == ran
+    shop.json("rollback")
+    assert entry(shop, "tick")["schedule"] == "*/5 * * * * *"
+    eventually(lambda: len(buckets(shop)) > ran)
+    assert len(set(buckets(shop))) == len(buckets(shop)), "a tick came twice"
+    assert first < buckets(shop)[-1]
+    assert {one["release"] for one in processes(shop, "single")} == {configure_and_release["previous"]}
+    assert_one_at_a_time(shop)
+    configure(shop)
+
+
+def test_an_entry_that_moves_to_another_host_comes_once_a_tick(shop: Project) -> None:
+    """The timer of the old host hands over when it came last."""
+    release(shop, "before-move")
+    eventually(lambda: log(shop, "tick")[-1][1] == "before-move")
+    first = buckets(shop)[-1]
+    configure(shop, "entry: dist/tick.js}", "entry: dist/tick.js, host: web-2}")
+    release(shop, "moved")
+    assert entry(shop, "tick")["host"] == "web-2"
+    eventually(lambda: any(line[1] == "moved" for line in log(shop, "tick", "web-2")))
+    configure(shop)
+    release(shop, "moved-back")
+    eventually(lambda: log(shop, "tick")[-1][1] == "moved-back")
+    assert_each_tick_once(shop, first)
+
+
+def test_a_worker_that_does_not_stay_up_undoes_the_release(shop: Project) -> None:
+    """Users are flipped back, the old workers run again, and the error has what the new one wrote."""
+    before = release(shop, "good")["release"]
+    failed = shop.vpsdeploy(
+        "release", "--bundle", app_bundle(shop, "bad-worker", "throw new Error('no queue');")
+    )
+    assert failed.returncode == 8, failed.stderr
+    assert "a worker does not stay up" in failed.stderr
+    assert "no queue" in failed.stderr
+    status = shop.json("status")[-1]
+    assert status["live"] == before
+    assert {one["release"] for one in processes(shop, "single") if one["wanted"]} == {before}
+    assert {
+        one["release"] for host in status["hosts"] for one in host["jobs"]["processes"] if one["wanted"]
+    } == {before}
+    assert entry(shop, "tick")["armed"]
+
+
+@pytest.mark.parametrize("step", ["flip", "confirm", "change workers", "drain"])
+def test_the_next_release_repairs_a_killed_one(shop: Project, step: str) -> None:
+    """SIGKILL around the change over: at no time two of `single`, and in the end the one of the live release."""
+    process = begin(shop, f"killed-{step.replace(' ', '-')}", step)
+    process.kill()
+    process.communicate(timeout=TIMEOUT_SECONDS)
+    changed = release(shop, f"after-{step.replace(' ', '-')}")
+    assert [(one["host"], one["release"]) for one in processes(shop, "single")] == [
+        ("web-1", changed["release"])
+    ]
+    eventually(lambda: log(shop, "tick")[-1][2] == changed["release"])
+
+
+def test_after_a_reboot_workers_and_timers_are_back(shop: Project) -> None:
+    """As recorded, not because they were enabled."""
+    live = release(shop, "before-reboot")["release"]
+    sandbox.power_off(shop.name, "web-1", hard=True)
+    sandbox.power_on(shop.name, "web-1")
+    eventually(lambda: shop.vpsdeploy("status").returncode == 0)
+    eventually(lambda: [one["state"] for one in processes(shop, "single")] == ["active"])
+    assert {one["release"] for one in processes(shop, "single") + processes(shop, "many")} == {live}
+    ran = len(buckets(shop))
+    eventually(lambda: len(buckets(shop)) > ran)
+    enabled = shop.on(
+        "web-1", "sh", "-c", "systemctl list-unit-files --state=enabled 'shop-cron*' 'shop-worker*' | head -3"
+    )
+    assert "0 unit files listed" in enabled
+
+
+def test_a_release_without_jobs_takes_them_away(shop: Project) -> None:
+    """What vpsdeploy.yml no longer names does not run any more."""
+    (shop.path / "vpsdeploy.yml").write_text(CONFIG.partition("workers:")[0])
+    release(shop, "without")
+    eventually(lambda: shop.json("workers")[-1]["processes"] == [])
+    assert shop.json("cron", "list")[-1]["entries"] == []
+    assert (
+        shop.on("web-1", "sh", "-c", "ls /etc/systemd/system | grep -c 'shop-cron-.*timer' || true").strip()
+        == "0"
+    )
