@@ -56,7 +56,15 @@ def _watch(call: Call, unit: str) -> Callable[[], bool]:
 
 
 def _follow(call: Call, unit: str, began: float, is_over: Callable[[], bool]) -> None:
-    command = ["journalctl", f"_SYSTEMD_UNIT={unit}", "--output=json", "--no-pager", "--quiet", "--all", "--follow"]
+    command = [
+        "journalctl",
+        f"_SYSTEMD_UNIT={unit}",
+        "--output=json",
+        "--no-pager",
+        "--quiet",
+        "--all",
+        "--follow",
+    ]
     command += ["--lines=all", f"--since=@{int(began)}"]
     quiet_since = time.monotonic()
 
