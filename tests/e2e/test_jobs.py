@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from orchestrator.workflows import sandbox
+from tests.support import shapes
 from tests.support.node_apps import bundle
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
 
@@ -28,6 +29,7 @@ workers:
 cron:
   tick: {schedule: "*/5 * * * * *", entry: dist/tick.js}
   fails: {schedule: "@yearly", command: [sh, -c, 'echo "$GREETING from ${0}" %i; exit 3', "a$$b"]}
+  quick: {schedule: "@yearly", command: ["true"]}
 """
 BUCKET_SECONDS = 5
 WORKER = """
@@ -164,6 +166,18 @@ def test_each_job_runs_where_it_belongs(shop: Project) -> None:
     assert "Overall exposure level" in score
 
 
+def test_what_is_printed_for_programs_is_documented(shop: Project) -> None:
+    """Fields and types of docs/json.md."""
+    examples = shapes.examples()
+    eventually(lambda: entry(shop, "tick")["last"] is not None)
+    for kind, arguments in (
+        ("workers", ["workers"]), ("cron", ["cron", "list"]), ("cron_run", ["cron", "run", "quick"]), ("status", ["status"]),
+    ):  # fmt: skip
+        result = shop.json(*arguments)[-1]
+        assert result["kind"] == kind
+        assert shapes.differences(examples[kind], result) == []
+
+
 def test_a_release_waits_for_the_job_in_hand_and_loses_no_tick(shop: Project) -> None:
     """The old worker ends its job before the new one starts; the cron entry comes once a tick, with either release."""
     eventually(lambda: bool(buckets(shop)))
@@ -192,7 +206,7 @@ def test_run_now_passes_output_and_exit_code(shop: Project) -> None:
     assert "hello from" in shop.vpsdeploy("logs", "--cron", "fails").stdout
     unknown = shop.vpsdeploy("cron", "run", "fail")
     assert unknown.returncode == 2
-    assert "the live release has fails, tick" in unknown.stderr
+    assert "the live release has fails, quick, tick" in unknown.stderr
 
 
 def test_an_entry_does_not_run_twice_at_a_time(shop: Project) -> None:
