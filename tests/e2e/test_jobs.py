@@ -171,7 +171,8 @@ def test_what_is_printed_for_programs_is_documented(shop: Project) -> None:
     examples = shapes.examples()
     eventually(lambda: entry(shop, "tick")["last"] is not None)
     for kind, arguments in (
-        ("workers", ["workers"]), ("cron", ["cron", "list"]), ("cron_run", ["cron", "run", "quick"]), ("status", ["status"]),
+        ("workers", ["workers"]), ("cron", ["cron", "list"]), ("cron_run", ["cron", "run", "quick"]),
+        ("status", ["status"]),
     ):  # fmt: skip
         result = shop.json(*arguments)[-1]
         assert result["kind"] == kind

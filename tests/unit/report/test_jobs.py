@@ -72,7 +72,10 @@ def test_without_jobs_there_is_little_to_show() -> None:
             "worker mailer 1 does not run (activating, auto-restart)",
         ),
         ([], [{**ENTRY, "armed": False}], "cron entry nightly has a timer that does not run"),
-        ([], [{**ENTRY, "missed_at": "2026-11-22T03:00:00Z"}], "cron entry nightly missed its run at 2026-11-22T03:00:00Z"),
+        (
+            [], [{**ENTRY, "missed_at": "2026-11-22T03:00:00Z"}],
+            "cron entry nightly missed its run at 2026-11-22T03:00:00Z",
+        ),
         (
             [], [{**ENTRY, "last": {**LAST, "result": "exit-code", "exit_status": 3}}],
             "cron entry nightly failed (exit-code, exit status 3) at 2026-11-22T03:00:12Z",
