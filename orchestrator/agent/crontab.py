@@ -38,6 +38,9 @@ def pause(call: Call, names: Sequence[str], values: Settings | None) -> None:
     for name, timer in timers.items():
         if values is not None or shown.get(timer, {}).get("ActiveState") != "active":
             _stamp(call.app, name, None)
+        if values is not None:
+            with noted(call.app, name) as run:
+                run["since"] = time.time()
 
 
 def note_runs(call: Call, release: str, names: Sequence[str]) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.agent import cronruns, workers
+from orchestrator.agent import cronruns, crontab, workers
 from tests.unit.agent.conftest import BLUE, RELEASES, Host
 
 FIRST, SECOND, THIRD = RELEASES
@@ -123,10 +124,12 @@ def test_another_schedule_counts_from_now_on(shop: Host) -> None:
     jobs(shop, FIRST)
     stamp = shop.app.stamp("nightly")
     os.utime(stamp, (1000, 1000))
+    before = time.time()
     other = {"nightly": {**CRON["nightly"], "events": ["*-*-* 04:00:00 UTC"], "catch_up": True}}
     shop.ship(THIRD, workers=WORKERS, cron=other)
     jobs(shop, THIRD)
     assert stamp.stat().st_mtime > 1000
+    assert crontab.read(shop.app, "nightly")["since"] > before
     assert "OnCalendar=*-*-* 04:00:00 UTC\n" in unit(shop, TIMER)
     assert TIMER in running(shop)
 
