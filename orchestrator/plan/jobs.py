@@ -46,7 +46,8 @@ def steps(
     release: str,
     jobs: Mapping[str, Any],
     check_seconds: float = CHECK_SECONDS,
-    having: set[str] | None = None,
+    apps: tuple[HostFacts, ...] | None = None,
+    gone: tuple[HostFacts, ...] = (),
 ) -> tuple[Step, ...]:
     """The jobs of a release take the place of those that run; nothing where there are neither.
 
@@ -57,41 +58,46 @@ def steps(
         release: Whose jobs.
         jobs: Its `workers` and `cron`.
         check_seconds: How long new workers are watched; 0: not at all.
-        having: App hosts that the release is on; None for all.
+        apps: Hosts that may run jobs, in the order of the inventory; default: the app hosts that take part.
+        gone: Hosts that are to run none any more.
     """
-    apps = [host for host in facts.apps if having is None or host.name in having]
-    wanted = shares([host.name for host in apps], jobs)
-    hosts = tuple(host.name for host in apps if any(wanted[host.name].values()) or host.jobs.release)
-    if not hosts:
+    apps = facts.apps if apps is None else apps
+    wanted = shares([host.name for host in apps], jobs) | {host.name: _nothing() for host in gone}
+    involved = [host for host in (*gone, *apps) if any(wanted[host.name].values()) or host.jobs.release]
+    if not involved:
         return ()
     single = [name for name, job in (jobs.get("workers") or {}).items() if job.get("exclusive")]
-    leaving = {
-        host.name: request
-        for host in apps
-        if (request := _leave(host.jobs, wanted[host.name], single, _all_cron(wanted)))
-    }
-    first = Step("let workers and cron entries end that move", VERB, tuple(leaving), {"on": leaving})
-    title = (
-        "change workers and cron entries over"
-        if any(any(share.values()) for share in wanted.values())
-        else ("stop the workers and cron entries")
-    )
-    common = {"release": release, "alone": single, "check_seconds": check_seconds}
-    by_host = {name: {**common, **wanted[name]} for name in hosts}
-    return (*((first,) if leaving else ()), Step(title, VERB, hosts, {"on": by_host}))
+    leaving = _leaving({host.name: host.jobs for host in involved}, wanted, single)
+    by_host = {host.name: {"alone": single, "check_seconds": check_seconds} for host in involved}
+    for name, request in by_host.items():
+        request |= {"release": release if any(wanted[name].values()) else "", **wanted[name]}
+    runs = any(any(share.values()) for share in wanted.values())
+    title = "change workers and cron entries over" if runs else "stop the workers and cron entries"
+    return (*leaving, Step(title, VERB, tuple(by_host), {"on": by_host}))
 
 
-def settle(facts: FleetFacts, live: str) -> tuple[Step, ...]:
+def settle(
+    facts: FleetFacts, live: str, apps: tuple[HostFacts, ...] | None = None, gone: tuple[HostFacts, ...] = ()
+) -> tuple[Step, ...]:
     """The jobs of the live release run where they belong; nothing where they do.
 
     New workers are not waited for: one that does not stay up must not keep the release from being made that mends it.
+
+    Args:
+        facts: Of all hosts.
+        live: The release that users see.
+        apps: As for `steps`; those that lack the release are left out.
+        gone: As for `steps`.
     """
-    jobs = next((one.jobs for host in facts.apps for one in host.releases if one.id == live), None)
-    having = [host for host in facts.apps if any(one.id == live for one in host.releases)]
-    wanted = shares([host.name for host in having], jobs or {})
-    if jobs is None or all(_is_settled(host, live, wanted[host.name]) for host in having):
+    apps = facts.apps if apps is None else apps
+    having = tuple(host for host in apps if any(one.id == live for one in host.releases))
+    jobs = next((one.jobs for host in having for one in host.releases if one.id == live), None)
+    if jobs is None:
         return ()
-    return steps(facts, live, jobs, check_seconds=0.0, having=set(wanted))
+    wanted = shares([host.name for host in having], jobs) | {host.name: _nothing() for host in gone}
+    if all(_is_settled(host, live, wanted[host.name]) for host in (*having, *gone)):
+        return ()
+    return steps(facts, live, jobs, 0.0, having, gone)
 
 
 def back(before: FleetFacts, now: Mapping[str, JobsFacts], single: list[str]) -> tuple[Step, ...]:
@@ -103,20 +109,11 @@ def back(before: FleetFacts, now: Mapping[str, JobsFacts], single: list[str]) ->
         single: Workers of which only one may run in the fleet, of either release.
     """
     old = {host.name: _share(host.jobs) for host in before.apps}
-    elsewhere = _all_cron(old)
-    leaving = {
-        name: request
-        for name, seen in now.items()
-        if name in old and (request := _leave(seen, old[name], single, elsewhere))
-    }
+    leaving = _leaving({name: seen for name, seen in now.items() if name in old}, old, single)
     by_host = {
         host.name: {"release": host.jobs.release, "alone": single, **old[host.name]} for host in before.apps
     }
-    first = Step("let workers and cron entries end that move", VERB, tuple(leaving), {"on": leaving})
-    return (
-        *((first,) if leaving else ()),
-        Step("start the old workers and cron entries", VERB, tuple(by_host), {"on": by_host}),
-    )
+    return (*leaving, Step("start the old workers and cron entries", VERB, tuple(by_host), {"on": by_host}))
 
 
 def single_of(facts: FleetFacts, *releases: str) -> list[str]:
@@ -139,8 +136,18 @@ def _share(seen: JobsFacts) -> Share:
     return {"workers": dict(seen.workers), "cron": list(seen.cron)}
 
 
-def _all_cron(wanted: Mapping[str, Share]) -> set[str]:
-    return {name for share in wanted.values() for name in share["cron"]}
+def _nothing() -> Share:
+    return {"workers": {}, "cron": []}
+
+
+def _leaving(
+    seen: Mapping[str, JobsFacts], wanted: Mapping[str, Share], single: list[str]
+) -> tuple[Step, ...]:
+    """What moves ends first, on the hosts that lose it."""
+    kept = {name for share in wanted.values() for name in share["cron"]}
+    found = {name: _leave(jobs, wanted[name], single, kept) for name, jobs in seen.items()}
+    on = {name: request for name, request in found.items() if request}
+    return (Step("let workers and cron entries end that move", VERB, tuple(on), {"on": on}),) if on else ()
 
 
 def _leave(seen: JobsFacts, share: Share, single: list[str], kept: set[str]) -> dict[str, Any] | None:

@@ -149,3 +149,24 @@ def test_an_unknown_host_of_a_cron_entry_is_refused() -> None:
         preflight.check_jobs(config, STAGE)
     assert caught.value.what == "cron.n.host is no app host of production"
     assert caught.value.why == '"web-3" is not one of web-1, web-2; did you mean "web-2"?'
+
+
+def test_a_host_that_leaves_hands_everything_on() -> None:
+    """It ends what may run once, then others start it, and it runs nothing more."""
+    found = facts(**SETTLED)
+    first, second = found.apps
+    moving, change = jobs.settle(found, OLD, (second,), (first,))
+    assert moving.request["on"] == {
+        "web-1": {"release": OLD, "workers": {"many": 2}, "cron": [], "alone": ["single"], "finish": []}
+    }
+    asked_of = {
+        name: (one["release"], one["workers"], one["cron"]) for name, one in change.request["on"].items()
+    }
+    assert asked_of == {"web-1": ("", {}, []), "web-2": (OLD, {"single": 1, "many": 2}, ["nightly"])}
+
+
+def test_what_a_dead_host_ran_is_started_elsewhere() -> None:
+    """Nobody can ask it to end anything: whoever says that it is dead answers for that."""
+    found = facts(**SETTLED)
+    (change,) = jobs.settle(found, OLD, found.apps[1:])
+    assert change.request["on"]["web-2"]["workers"] == {"single": 1, "many": 2}
