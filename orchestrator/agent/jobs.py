@@ -93,14 +93,20 @@ def _put(call: Call, old: Record, wanted: Record, values: Settings | None, manne
     handover = crontab.leave(call, leaving, manner.finish)
     if values:
         crontab.arrive(call, values, {name: manner.handover.get(name) for name in wanted.cron}, old.cron)
+    alone = {
+        *manner.alone,
+        *(name for name, job in (values.workers if values else {}).items() if job.exclusive),
+    }
     others = [one for one in workers.found(call.app) if one.unit not in units]
-    waited = workers.finish(call, [one for one in others if one.name in manner.alone])
+    waited = workers.finish(call, [one for one in others if one.name in alone])
     fresh = workers.start(call, units)
-    workers.dismiss(call, [one for one in others if one.name not in manner.alone])
+    workers.dismiss(call, [one for one in others if one.name not in alone])
     workers.check(call, fresh, manner.check_seconds)
-    if (old.release, old.workers, old.cron) != (wanted.release, wanted.workers, wanted.cron):
-        figures = {"workers": wanted.workers, "cron": list(wanted.cron), "waited_seconds": round(waited, 1)}
-        call.record("jobs", old=old.release or None, new=wanted.release or None, result="started", **figures)
+    if old != wanted:
+        call.record(
+            "jobs", old=old.release or None, new=wanted.release or None, result="started", workers=wanted.workers,
+            cron=list(wanted.cron), waited_seconds=round(waited, 1),
+        )  # fmt: skip
     return {"started": fresh, "handover": handover, "waited_seconds": round(waited, 1)}
 
 

@@ -32,9 +32,10 @@ class Process(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """A process that runs all the time."""
+    """A process that runs all the time; of an exclusive one only one may run in the whole fleet."""
 
     process: Process
+    exclusive: bool
     stop_timeout_seconds: int
 
 
@@ -132,7 +133,7 @@ def _named(kind: str, raw: Any, parse: Callable[[str, dict[str, Any]], Job]) -> 
 
 def _worker(at: str, raw: dict[str, Any]) -> Worker:
     seconds = count(f"{at}.stop_timeout_seconds", raw.get("stop_timeout_seconds", 60), 1, 3600)
-    return Worker(_process(at, raw), seconds)
+    return Worker(_process(at, raw), raw.get("exclusive") is True, seconds)
 
 
 def _entry(at: str, raw: dict[str, Any]) -> Entry:

@@ -40,8 +40,8 @@ def run_now(
     with opened(config, stage, opener) as context:
         host = _host_of(context.facts(), name)
         answer = context.call(host, "cron-run", {"name": name, "follow": told is not None}, on_event=heard)
-        texts = (str(answer[key]) for key in ("release", "result"))
-        return Ended(name, host, *texts, int(answer["exit_status"]), float(answer["seconds"]))
+        release, result = str(answer["release"]), str(answer["result"])
+        return Ended(name, host, release, result, int(answer["exit_status"]), float(answer["seconds"]))
 
 
 def _host_of(facts: FleetFacts, name: str) -> str:
