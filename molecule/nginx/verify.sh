@@ -15,13 +15,21 @@ python3 - <<'PY' & app=$!
 import http.server, json, threading
 
 class Answer(http.server.BaseHTTPRequestHandler):
-    """Stands in for the app: says in JSON which port it is and which headers arrived."""
+    """Stands in for the app: says in JSON which instance it is and which headers arrived. Dies of /die."""
 
     protocol_version = "HTTP/1.1"
+    died = 0
 
     def do_GET(self):
+        if self.path == "/die":
+            Answer.died += 1
+            self.close_connection = True
+            return
+        if self.path == "/died":
+            self.path, Answer.died, count = "/", 0, Answer.died
+            self.headers["X-Died"] = f"{count} times"
         upgrade = self.headers.get("Upgrade") == "websocket"
-        body = json.dumps({"port": self.server.server_port, "headers": dict(self.headers)}).encode()
+        body = json.dumps({"host": self.server.server_address[0], "port": self.server.server_port, "headers": dict(self.headers)}).encode()
         self.send_response(101 if upgrade else 418 if self.path == "/teapot" else 200)
         for name, value in {"Upgrade": "websocket", "Connection": "Upgrade"}.items() if upgrade else ():
             self.send_header(name, value)
@@ -32,12 +40,15 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
         self.close_connection = upgrade
 
+    do_POST = do_GET
+
     def log_message(self, *words):
         pass
 
-for port in (4001, 4002, 4101, 4102):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Answer)
-    threading.Thread(target=server.serve_forever).start()
+for host in ("127.0.0.1", "127.0.0.2"):
+    for port in (4001, 4002, 4101, 4102, 4103):
+        server = http.server.ThreadingHTTPServer((host, port), Answer)
+        threading.Thread(target=server.serve_forever).start()
 PY
 expect "the app starts" timeout 10 sh -c 'until curl -sf -o /dev/null 127.0.0.1:4102; do sleep 0.2; done'
 has "blue is live without the marker" '"port": 400' ask 127.0.0.1
@@ -64,5 +75,31 @@ has "the log is JSON and names the pool" my-shop_blue python3 -c \
 refuse "no query string reaches the log" sh -c \
   'curl -s -o /dev/null -H "Host: shop.example.com" "127.0.0.1/?token=secret"; sleep 0.2; grep -q secret /var/log/nginx/my-shop.access.log'
 expect "the logs are rotated" logrotate --debug /etc/logrotate.d/nginx
+
+# Which instances answer, of forty requests: "127.0.0.1:4001 127.0.0.1:4002 …".
+answering() {
+  for _ in $(seq 40); do ask 127.0.0.1; echo; done |
+    python3 -c 'import json, sys; print(*sorted({"{host}:{port}".format(**json.loads(line)) for line in sys.stdin}))'
+}
+routes=/var/lib/vpsdeploy/routes/my-shop
+mkdir -p $routes/instances $routes/without
+same "both hosts answer, with two instances each" "127.0.0.1:4001 127.0.0.1:4002 127.0.0.2:4001 127.0.0.2:4002" answering
+touch $routes/instances/my-shop_blue_1
+same "a pool of one instance is asked for one" "127.0.0.1:4001 127.0.0.2:4001" answering
+touch $routes/without/web-1
+same "a host that is out gets nothing, at once" "127.0.0.2:4001" answering
+touch $green
+same "in either pool, which has a size of its own" "127.0.0.2:4101 127.0.0.2:4102" answering
+touch $routes/instances/my-shop_green_3
+rm $routes/without/web-1
+touch $routes/without/web-2
+same "and as many as it was scaled to" "127.0.0.1:4101 127.0.0.1:4102 127.0.0.1:4103" answering
+rm -r $routes/without $routes/instances $green
+same "nothing of it needed a reload, or left anything" "127.0.0.1:4001 127.0.0.1:4002 127.0.0.2:4001 127.0.0.2:4002" answering
+same "an instance that dies of a POST: the client is told" 503 status -d x=1 127.0.0.1/die
+has "and it went to no other: it may have been done" "1 times" ask 127.0.0.1/died
+same "an instance that dies of a GET" 503 status 127.0.0.1/die
+refuse "was not the only one that was tried" sh -c 'curl -s -H "Host: shop.example.com" 127.0.0.1/died | grep -E "\"[01] times"'
+same "and those that failed are tried all the same where all did" 200 status 127.0.0.1
 kill $app
 same "nothing failed" "" systemctl list-units --failed --no-legend --plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import Any
+from typing import Any, BinaryIO
 
 
 class Answers:
@@ -18,6 +18,10 @@ class Answers:
     def progress(self, **fields: Any) -> None:
         """Say how far the verb is."""
         self.line({"event": "progress", **fields})
+
+    def file(self) -> BinaryIO:
+        """Standard output itself, for a verb whose answer is no text."""
+        return os.fdopen(os.dup(self._descriptor), "wb")
 
     def line(self, answer: dict[str, Any]) -> None:
         """Write one line. Where nobody reads any more, write nothing from then on."""

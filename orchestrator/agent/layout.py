@@ -68,6 +68,8 @@ class AppLayout:
         self.green_marker = self.routes / "green"
         self.closed = self.routes / "closed"
         self.maintenance = self.routes / "maintenance"
+        self.sizes = self.routes / "instances"
+        self.without = self.routes / "without"
         self.unit_file = host.units / f"{name}@.service"
         self.return_unit = f"vpsdeploy-return-{name}"
         self.drain_unit = f"vpsdeploy-drain-{name}"

@@ -61,6 +61,11 @@ VERBS = {
     "confirm": Verb("flip.confirm", token=True, alone=True),
     "return": Verb("flip.return_", token=True, alone=True),
     "drain": Verb("drain.drain", token=True, alone=True),
+    "leave": Verb("membership.leave", token=True, alone=True),
+    "join": Verb("membership.join", token=True, alone=True),
+    "retire": Verb("retire.retire", token=True, alone=True),
+    "describe": Verb("handover.describe", token=True),
+    "copy": Verb("handover.copy", token=True),
     "stop": Verb("stop.stop", token=True, alone=True),
     "jobs": Verb("jobs.jobs", token=True, alone=True),
     "prune": Verb("prune.prune", token=True, alone=True),
@@ -74,7 +79,7 @@ VERBS = {
     "audit": Verb("audit.audit", app=False),
     "boot": Verb("boot.boot", app=False),
 }
-STREAMED = ("receive", "exec", "cron-run", "logs", "boot")
+STREAMED = ("receive", "copy", "exec", "cron-run", "logs", "boot")
 """What a session cannot carry: verbs that read or write a stream of their own, and the boot unit's."""
 
 UNITS_VERBS = {

@@ -32,8 +32,12 @@ def other(colour: str) -> str:
 
 
 def live(app: AppLayout) -> str | None:
-    """The colour that nginx on this host sends requests to; None where it has no route for the app."""
-    if not app.routes.is_dir():
+    """The colour that nginx on this host sends requests to; None where it has no route for the app.
+
+    A host that was a load balancer once may have kept its files: what it was provisioned as counts.
+    """
+    roles = (durable.read_json(app.facts_file) or {}).get("roles", ["loadbalancer"])
+    if not app.routes.is_dir() or "loadbalancer" not in roles:
         return None
     return "green" if app.green_marker.exists() else "blue"
 

@@ -10,6 +10,7 @@ from orchestrator.agent.failures import HostNotReady, UsageError
 from orchestrator.agent.version import PROTOCOL
 
 APP = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,250}[A-Za-z0-9])?")
 RELEASE = re.compile(r"\d{14}-[0-9a-f]{8}")
 CHANGE = re.compile(r"[0-9a-f]{16}")
 """Names one run of a command, on every host that it changes."""
@@ -48,6 +49,11 @@ class Request:
                 "the request is wrong", why=f"colour is {self.text('colour')!r}, not blue or green"
             )
         return self.text("colour")
+
+    @property
+    def host(self) -> str:
+        """The inventory name that is meant: a file is called after it."""
+        return self._matching("host", HOST)
 
     @property
     def release(self) -> str:

@@ -20,6 +20,8 @@ COMMANDS = (
     "status",
     "history",
     "lock",
+    "scale",
+    "host",
     "logs",
     "exec_",
     "workers",

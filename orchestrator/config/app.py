@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
 from orchestrator.config.fields import (
     Allowed,
@@ -32,6 +32,9 @@ from orchestrator.model.pool import MAX_INSTANCES, PORT_SPAN
 
 FIRST_PORT = 1024
 """Lowest port that a process without privileges can listen on."""
+
+LEAST_ROOM = 4
+"""Instances that every host can be scaled to where vpsdeploy.yml does not say (count; our choice)."""
 
 LAST_BASE_PORT = 65536 - PORT_SPAN
 """Highest base port whose pools still fit below 65536."""
@@ -90,6 +93,9 @@ class AppConfig(_Section):
     instances: int = Field(
         default=2, ge=1, le=MAX_INSTANCES, description="Instances on each app host (count)"
     )
+    instances_max: int | None = Field(
+        default=None, ge=1, le=MAX_INSTANCES, description="Most instances that `scale` may ask for (count)"
+    )
     port: int = Field(
         default=4000,
         ge=FIRST_PORT,
@@ -114,6 +120,13 @@ class AppConfig(_Section):
     )
     domains: Domains = Field(default=(), description="Domain names; without any, nginx answers to every name")
 
+    @field_validator("instances_max")
+    @classmethod
+    def _room_for_instances(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is not None and value < info.data.get("instances", 0):
+            raise ValueError(f"is below instances ({info.data['instances']})")
+        return value
+
     _project_dir: Path = PrivateAttr(default=Path())
     _warnings: tuple[str, ...] = PrivateAttr(default=())
 
@@ -121,6 +134,11 @@ class AppConfig(_Section):
     def project_dir(self) -> Path:
         """The directory of vpsdeploy.yml, absolute."""
         return self._project_dir
+
+    @property
+    def most_instances(self) -> int:
+        """What nginx is provisioned for: up to this number a change of size needs no reload (count for each host)."""
+        return max(self.instances_max or max(2 * self.instances, LEAST_ROOM), self.instances)
 
     @property
     def source_dir(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.fleet import Stage
@@ -12,15 +13,33 @@ from orchestrator.model.pool import Colour
 
 @dataclass(frozen=True, slots=True)
 class FleetFacts:
-    """The facts of every host of a stage, in the order of the inventory."""
+    """What the hosts of a stage say, in the order of the inventory.
+
+    Attributes:
+        stage: All its hosts.
+        hosts: Those that take part: load balancers, and app hosts that are not out.
+        away: App hosts that are out and answered all the same.
+    """
 
     stage: Stage
     hosts: tuple[HostFacts, ...]
+    away: tuple[HostFacts, ...] = ()
 
     @property
     def apps(self) -> tuple[HostFacts, ...]:
-        """Hosts that run instances."""
-        return self._of({host.name for host in self.stage.app_hosts})
+        """Hosts that run instances for users: those of the group `app` that are not out."""
+        return self._of({host.name for host in self.stage.app_hosts} - self.out.keys())
+
+    @property
+    def out(self) -> dict[str, dict[str, Any]]:
+        """App hosts that a load balancer sends nothing to, with who took them out and when."""
+        marks = [mark for host in self.loadbalancers for mark in host.out.items()]
+        names = {host.name for host in self.stage.app_hosts}
+        return {name: mark for name, mark in marks if name in names}
+
+    def of(self, name: str) -> HostFacts | None:
+        """What one host says, whether it takes part or not; None where it did not answer."""
+        return next((host for host in (*self.away, *self.hosts) if host.name == name), None)
 
     @property
     def loadbalancers(self) -> tuple[HostFacts, ...]:
@@ -66,4 +85,13 @@ class FleetFacts:
             mixed = "the app hosts run different releases: see `vpsdeploy status`"
             return mixed if self._releases() else "no release is live"
         idle = [host.name for host in self.apps if not host.release_of(self.colour)]
+        idle += [f"{name} (out)" for name in self.out]
         return f"live is {self.live} on " + (f"all hosts but {', '.join(idle)}" if idle else "all hosts")
+
+
+def gathered(stage: Stage, answered: tuple[HostFacts, ...]) -> FleetFacts:
+    """The facts of the hosts that answered, with those that are out set apart."""
+    out = FleetFacts(stage, answered).out
+    balancers = {host.name for host in stage.loadbalancers}
+    members = tuple(host for host in answered if host.name in balancers or host.name not in out)
+    return FleetFacts(stage, members, tuple(host for host in answered if host not in members))

@@ -103,6 +103,10 @@ class HostFacts:
     Attributes:
         name: Inventory name.
         live: What this host's nginx sends requests to; None where it has no route for the app.
+        sizes: Instances that this host's nginx sends requests to on each app host, by pool; as far as it was told.
+        out: App hosts that this host's nginx sends nothing to, with who took them out, when, and whether dead.
+        provisioned_instances: Size of a pool that the host was provisioned with (count); 0 where it does not say.
+        instances_max: Largest size of a pool that the host was provisioned for (count); 0 where it does not say.
         lock: Who holds the app's lock; None where nobody does.
         last: Last line of the host's history; empty where there is none.
         provisioned: Whether the host knows the app.
@@ -129,6 +133,10 @@ class HostFacts:
     maintenance: Maintenance | None = None
     migrations: tuple[MigrationFacts, ...] = ()
     jobs: JobsFacts = jobs_facts.NONE
+    sizes: dict[Colour, int] = field(default_factory=dict)
+    out: dict[str, Json] = field(default_factory=dict)
+    provisioned_instances: int = 0
+    instances_max: int = 0
 
     def release_of(self, colour: Colour | None) -> str:
         """The release that a pool has on record; empty where it has none."""
@@ -169,6 +177,10 @@ def _parse(name: str, app: str, answer: Json) -> HostFacts:
         maintenance=maintenance(answer.get("maintenance")),
         migrations=tuple(_migration(one) for one in answer.get("migrations", ())),
         jobs=jobs_facts.parse(answer.get("jobs")),
+        sizes={Colour(name): int(size) for name, size in (answer.get("sizes") or {}).items()},
+        out=dict(answer.get("out") or {}),
+        provisioned_instances=_count(answer, app, "instances"),
+        instances_max=_count(answer, app, "instances_max"),
     )
 
 
@@ -178,6 +190,10 @@ def maintenance(raw: Json | None) -> Maintenance | None:
         return None
     allow, seconds = tuple(raw["allow"]), int(raw["retry_after_seconds"])
     return Maintenance(str(raw["message"]), allow, seconds, str(raw["since"]), str(raw["by"]))
+
+
+def _count(answer: Json, app: str, name: str) -> int:
+    return int((answer["apps"].get(app) or {}).get(name) or 0)
 
 
 def _colour(value: str | None) -> Colour | None:

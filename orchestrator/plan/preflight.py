@@ -9,6 +9,7 @@ from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.bundle import Manifest
 from orchestrator.model.fleet import Stage
+from orchestrator.plan import size
 
 _SPARE_BYTES = 64 << 20
 """What must stay free on a host's disk beside the release: logs, history, the journal (our choice)."""
@@ -21,8 +22,6 @@ _ARCHITECTURES = {
 }
 """Machine names of uname(2) and Debian, and Node's name for the same."""
 
-_UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
-
 
 def check_hosts(facts: FleetFacts, agent_version: str) -> None:
     """Every host is provisioned for the app and has our agent.
@@ -30,14 +29,18 @@ def check_hosts(facts: FleetFacts, agent_version: str) -> None:
     Raises: HostNotReady: the first host that is not.
     """
     for host in facts.hosts:
-        _check_provisioned(host, facts)
-        if host.version != agent_version:
-            raise _not_ready(
-                facts,
-                host,
-                "the agent is of another version",
-                f"host has {host.version}, we are {agent_version}",
-            )
+        check_host(facts, host, agent_version)
+
+
+def check_host(facts: FleetFacts, host: HostFacts, agent_version: str) -> None:
+    """One host is provisioned for the app and has our agent.
+
+    Raises: HostNotReady
+    """
+    _check_provisioned(host, facts)
+    if host.version != agent_version:
+        why = f"host has {host.version}, we are {agent_version}"
+        raise _not_ready(facts, host, "the agent is of another version", why)
 
 
 def _check_provisioned(host: HostFacts, facts: FleetFacts) -> None:
@@ -106,7 +109,7 @@ def check_entries(config: AppConfig, manifest: Manifest) -> None:
 
 def memory_hints(config: AppConfig, facts: FleetFacts) -> tuple[str, ...]:
     """Hosts whose memory may be short while both pools run, one sentence each."""
-    both = 2 * config.instances * _bytes(config.limits.memory)
+    both = (size.of_release(config, facts) + size.running(facts)) * size.bytes_of(config.limits.memory)
     return tuple(
         f"{host.name}: two pools may use {_mib(both)} of {_mib(host.memory_bytes)} memory; "
         "lower limits.memory, or set release.surge: 1"
@@ -122,11 +125,6 @@ def _not_ready(
         what, host=f"{host.name} ({facts.stage.name})", why=why, state=f"nothing was changed; {facts.state()}",
         next=advice if " host" not in advice else f"{advice} {host.name}",
     )  # fmt: skip
-
-
-def _bytes(memory: str) -> int:
-    unit = memory[-1] if memory[-1] in _UNITS else ""
-    return int(memory.removesuffix(unit)) * _UNITS.get(unit, 1)
 
 
 def _mib(count: int) -> str:

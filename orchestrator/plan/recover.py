@@ -7,6 +7,8 @@ ran out, or that is new and has confirmed nothing yet, follows those that have.
 
 from __future__ import annotations
 
+from typing import Any
+
 from orchestrator.errors import HostNotReady
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
@@ -24,6 +26,8 @@ def steps(facts: FleetFacts, drain_seconds: int) -> tuple[Step, ...]:
     live = resolve(facts)
     return (
         *_settle(facts, live),
+        *_resize(facts, live),
+        *_leave(facts),
         *_confirm_apps(facts, live),
         *_jobs(facts, live),
         *_drain(facts, live, drain_seconds),
@@ -37,8 +41,15 @@ def resolve(facts: FleetFacts) -> Colour | None:
     if pending:
         return pending.target if _is_decided(facts, pending.target, settled) else pending.source
     if len(settled) == 1:
-        return settled.pop()
+        return _of_new(facts) or settled.pop()
     return _by_current(facts)
+
+
+def _of_new(facts: FleetFacts) -> Colour | None:
+    """Where no load balancer has ever been told anything, the app hosts know what is live: all of them are new."""
+    if any(host.last for host in facts.loadbalancers):
+        return None
+    return next((colour for colour in Colour if _is_current(facts, colour)), None)
 
 
 def _is_decided(facts: FleetFacts, target: Colour, settled: set[Colour | None]) -> bool:
@@ -81,9 +92,43 @@ def _settle(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:
     if live is None or not (on or differ):
         return undo
     release = next((release for host in facts.apps if (release := host.release_of(live))), "")
-    flip = Step(f"flip to {live}", "flip", differ, {"colour": live.value, "confirm_seconds": CONFIRM_SECONDS})
+    flip = Step(f"flip to {live}", "flip", differ, _flip_to(facts, live))
     confirm = {"colour": live.value, "release": release, "route_only": True}  # `current`: _confirm_apps
     return (*undo, *((flip,) if differ else ()), Step("confirm a flip", "confirm", (*on, *differ), confirm))
+
+
+def _flip_to(facts: FleetFacts, live: Colour) -> dict[str, Any]:
+    size = _size(facts, live)
+    return {
+        "colour": live.value, "confirm_seconds": CONFIRM_SECONDS, **({"instances": size} if size else {}),
+    }  # fmt: skip
+
+
+def _size(facts: FleetFacts, colour: Colour) -> int:
+    return max((len(pool.ports) for host in facts.apps if (pool := host.pools[colour])), default=0)
+
+
+def _resize(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:
+    """Load balancers that route to the live pool and know another size of it: one that was added."""
+    size = _size(facts, live) if live else 0
+    wrong = tuple(
+        host.name for host in facts.loadbalancers
+        if live and size and host.live == live and (host.sizes.get(live) or host.provisioned_instances or size) != size
+    )  # fmt: skip
+    return (
+        (Step(f"tell the size of the {live} pool", "flip", wrong, _flip_to(facts, live)),)
+        if live and wrong
+        else ()
+    )
+
+
+def _leave(facts: FleetFacts) -> tuple[Step, ...]:
+    """An app host that is out of some load balancers is taken out of all: nobody promised that it can serve."""
+    return tuple(
+        Step(f"take {name} out of all load balancers", "leave", lacking, {"host": name, "dead": bool(mark.get("dead"))})
+        for name, mark in facts.out.items()
+        if (lacking := tuple(host.name for host in facts.loadbalancers if name not in host.out))
+    )  # fmt: skip
 
 
 def _confirm_apps(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:

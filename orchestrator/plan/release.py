@@ -24,12 +24,19 @@ class Target:
         colour: The pool that it starts in.
         settings: The release's settings.
         manifest: The bundle's manifest as JSON; None where the release is on the hosts already (a rollback).
+        instances: On each app host (count); 0 for what the settings say.
     """
 
     release: str
     colour: Colour
     settings: dict[str, Any]
     manifest: dict[str, Any] | None = None
+    instances: int = 0
+
+    @property
+    def size(self) -> int:
+        """Instances of the pool on each app host (count)."""
+        return self.instances or int(self.settings["instances"])
 
 
 def idle_colour(facts: FleetFacts) -> Colour:
@@ -92,7 +99,7 @@ def _migrate(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
 
 def _boot(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, ...]:
     """Start and gate: at once, or with `surge: 1` one instance more at a time, each healthy before the next boots."""
-    total = int(target.settings["instances"])
+    total = target.size
     counts = range(1, total + 1) if config.release.surge == 1 else (total,)
     return tuple(step for count in counts for step in _boot_to(facts, target, count, total))
 
@@ -101,6 +108,7 @@ def _boot_to(facts: FleetFacts, target: Target, count: int, total: int) -> tuple
     pool = {"colour": target.colour.value}
     part = "" if count == total else f" up to instance {count} of {total}"
     only = {} if count == total else {"instances": count}
+    only |= {} if total == target.settings["instances"] else {"size": total}
     start = {**pool, "release": target.release, **only}
     return (
         Step(f"start the {target.colour} pool{part}", "start", _names(facts), start),
@@ -117,7 +125,9 @@ def _change_over(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[
     balancers = tuple(host.name for host in facts.loadbalancers)
     only_apps = tuple(host.name for host in facts.apps if host.name not in balancers)
     confirm = {"colour": target.colour.value, "release": target.release}
-    flip = {"colour": target.colour.value, "confirm_seconds": confirm_seconds(config)}
+    flip = {
+        "colour": target.colour.value, "confirm_seconds": confirm_seconds(config), "instances": target.size,
+    }  # fmt: skip
     if target.manifest is not None:
         flip |= migration.across(target.release, target.settings)
     on_apps = (Step("confirm on the app hosts", "confirm", only_apps, confirm),) if only_apps else ()

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrator.model.change import Changed, Proof
-from orchestrator.model.step import Step
+from orchestrator.model.step import Step, StepResult
 
 
 def text(changed: Changed) -> str:
@@ -36,13 +36,18 @@ def fields(changed: Changed) -> dict[str, Any]:
         "url": changed.url,
         "seconds": round(changed.seconds, 3),
         "boot_seconds": round(changed.boot_seconds, 3),
-        "steps": [
-            {**_step(result.step), "seconds": round(result.seconds, 3), "hosts": list(result.step.hosts)}
-            for result in changed.steps
-        ],
+        "steps": step_fields(changed.steps),
         "proof": asdict(changed.proof) if changed.proof else None,
         "warnings": list(changed.warnings),
     }
+
+
+def step_fields(results: Iterable[StepResult]) -> list[dict[str, Any]]:
+    """What was done, for programs."""
+    return [
+        {**_step(one.step), "seconds": round(one.seconds, 3), "hosts": list(one.step.hosts)}
+        for one in results
+    ]
 
 
 def plan_text(steps: Iterable[Step]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from orchestrator.facts import migrations
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
-from orchestrator.report import jobs, lock, maintenance, table
+from orchestrator.report import jobs, lock, maintenance, membership, table
 
 _HEAD = ("host", "instance", "pool", "release", "state", "memory", "uptime", "restarts")
 
@@ -20,10 +20,12 @@ def text(app: str, url: str, facts: FleetFacts) -> str:
     about = f"  {live.revision[:12]} {live.subject}".rstrip() if live else ""
     lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}", *_locks(facts)]
     lines += [*maintenance.banner(facts.maintenance), *migrations.crossed(facts, facts.live), ""]
-    rows = [row for host in facts.apps for row in _rows(host)]
+    rows = [row for host in (*facts.apps, *facts.away) for row in _rows(host)]
     lines.append(table.render(_HEAD, rows) if rows else "no instance runs")
     last = [line for host in facts.hosts if (line := _last(host))]
-    return "\n".join([*_troubles(facts), *lines, *_jobs(facts), *(["", *last] if last else [])])
+    out = membership.out_lines(facts)
+    about_hosts = (["", *out] if out else []) + (["", *last] if last else [])
+    return "\n".join([*_troubles(facts), *lines, *_jobs(facts), *about_hosts])
 
 
 def _troubles(facts: FleetFacts) -> list[str]:
@@ -42,7 +44,8 @@ def fields(app: str, url: str, facts: FleetFacts) -> dict[str, Any]:
     return {
         "app": app, "stage": facts.stage.name, "url": url, "live": facts.live or None,
         "settled": facts.settled, "warnings": migrations.crossed(facts, facts.live),
-        "hosts": [_host(facts, host) for host in facts.hosts],
+        "hosts": [_host(facts, host) for host in (*facts.hosts, *facts.away)],
+        "out": membership.out_fields(facts),
     }  # fmt: skip
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 Answer = dict[str, Any]
@@ -35,6 +35,12 @@ class Fleet(Protocol):
             on_event: Told about progress events.
         Returns: The result's fields.
         Raises: VpsdeployError: the agent's error in our class, or HostUnreachable.
+        """
+
+    def read(self, host: str, verb: str, request: Answer) -> Iterator[bytes]:
+        """Carry out a verb whose answer is a stream of bytes.
+
+        Raises: VpsdeployError: also at the end, where the verb failed midway.
         """
 
     def open(self, host: str) -> None:

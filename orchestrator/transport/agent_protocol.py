@@ -17,7 +17,7 @@ from orchestrator.errors import (
 
 PROTOCOL = 1
 PROGRAM = "/usr/local/bin/vpsdeploy-agent"
-STREAMED = ("receive", "exec", "cron-run", "logs")
+STREAMED = ("receive", "copy", "exec", "cron-run", "logs")
 """Verbs that read or write a stream of their own; all others go through a session."""
 
 _KINDS = {kind.__name__: kind for kind in (HostNotReady, ReleaseFailed, LockHeld, UsageError, InternalError)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -64,6 +64,18 @@ class SshFleet:
                 stream.end()
                 return _answer(host, verb, stream, on_event)
         return self._ask(host, verb, request, on_event)
+
+    def read(self, host: str, verb: str, request: Answer) -> Iterator[bytes]:
+        """A verb whose answer is bytes (see Fleet.read)."""
+        with closing(self.begin(host, verb, request)) as stream:
+            stream.end()
+            block = b""
+            for block in stream.blocks():
+                yield block
+            if code := stream.exit_code():
+                if said := agent_protocol.parse_line(block):
+                    raise agent_protocol.error_from(host, said)
+                raise agent_protocol.no_answer(host, verb, code, stream.stderr_tail())
 
     def _ask(self, host: str, verb: str, request: Answer, on_event: OnEvent | None) -> Answer:
         """In a session of the agent: a free one, or a new one. One that broke off midway is never used again."""

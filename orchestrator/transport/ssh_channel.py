@@ -49,11 +49,16 @@ class Session:
     def lines(self) -> Iterator[bytes]:
         """Standard output line by line, as it comes; the last one perhaps without its newline."""
         rest = b""
-        while block := self._receive():
+        for block in self.blocks():
             *whole, rest = (rest + block).split(b"\n")
             yield from whole
         if rest:
             yield rest
+
+    def blocks(self) -> Iterator[bytes]:
+        """Standard output as it comes."""
+        while block := self._receive():
+            yield block
 
     def exit_code(self) -> int:
         """Wait for the end. Raises: HostUnreachable: the host closed without a code."""

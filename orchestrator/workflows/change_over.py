@@ -10,12 +10,12 @@ from orchestrator.facts import migrations
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.change import Changed, Proof
 from orchestrator.model.step import Step
-from orchestrator.plan import migration, recover
+from orchestrator.plan import migration
 from orchestrator.plan.release import Target, confirm_seconds
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import http
-from orchestrator.workflows import heartbeat, story
+from orchestrator.workflows import heartbeat, repair, story
 from orchestrator.workflows.fleet import Context, url
 from orchestrator.workflows.hooks import Hooks
 from orchestrator.workflows.transaction import Stream, Transaction
@@ -81,34 +81,10 @@ class ChangeOver:
 
     def _change(self) -> None:
         self._transaction.run(self.steps[0], 1, len(self.steps))
-        self._facts = self._repaired()
+        self._facts = repair.put_in_order(self._context, self._reporter)
         self._target = self._decide(self._facts)
         self._context.story.release, self._context.story.previous = self._target.release, self._facts.live
         self._run(tidy=False)
-
-    def _repaired(self) -> FleetFacts:
-        """What is so now that nobody else changes it; what a command that died left behind is put right first."""
-        facts, repairs = self._context.facts(), Transaction(self._context, self._reporter, "")
-        self._tell_returns(facts)
-        steps = recover.steps(facts, self._context.config.release.drain_seconds)
-        for step in steps:
-            self._reporter.note(
-                f"repairing what an interrupted command left: {step.title} on {', '.join(step.hosts)}"
-            )
-            repairs.run(step)
-        return self._context.facts() if steps else facts
-
-    def _tell_returns(self, facts: FleetFacts) -> None:
-        """Flips that a host took back while no command was there to tell of it."""
-        for host in facts.loadbalancers:
-            if host.last.get("verb") == "return" and str(host.last.get("by")).startswith(
-                ("timer of", "boot")
-            ):
-                text = (
-                    f"{host.name} took an unconfirmed flip back ({host.last['by']}, {host.last.get('time')})"
-                )
-                self._reporter.note(text)
-                self._context.story.returns += (text,)
 
     def _run(self, *, tidy: bool) -> None:
         """The steps behind the lock up to the change, or those after it."""

@@ -65,6 +65,11 @@ def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iter
         yield error(facts.name, "not provisioned for the app", advice)
     if is_app:
         yield _node(facts, advice)
+    for name, mark in facts.out.items():
+        yield warning(
+            facts.name, f"sends nothing to {name}: taken out by {mark.get('by')} at {mark.get('since')}",
+            f"vpsdeploy host join {name} --stage {stage.name}",
+        )  # fmt: skip
     yield _disk(facts)
     if facts.maintenance:
         since = f"since {facts.maintenance.since}, by {facts.maintenance.by}"

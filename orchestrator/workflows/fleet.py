@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.config import AppConfig
 from orchestrator.errors import LockHeld, VpsdeployError
+from orchestrator.facts import fleet as fleet_facts
 from orchestrator.facts import host as host_facts
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.fleet import Stage
 from orchestrator.transport import local
 from orchestrator.transport.agent import Fleet
 from orchestrator.transport.agent_ssh import SshFleet
+from orchestrator.workflows import advice
 from orchestrator.workflows.parallel import each
 from orchestrator.workflows.story import Story
 
 Opener = Callable[[Stage, AppConfig, local.Owner], Fleet]
 
 _ADVISED = re.compile(
-    r"vpsdeploy (?:provision host(?: [\w.-]+)*|status|releases?\b|rollback|logs|history|(?:un)?lock)"
+    r"vpsdeploy (?:provision host(?: [\w.-]+)*|host (?:drain|join) [\w.-]+|status|releases?\b|rollback|logs"
+    r"|history|(?:un)?lock)"
 )
 _LEASE_SECONDS = 120
 """How long a lock outlives its last renewal, beside the longest step, the gate (our choice)."""
@@ -68,15 +71,35 @@ class Context:
         token = {"token": self.tokens[host]} if host in self.tokens else {}
         return self.fleet.call(host, verb, {**request, **token, "change": self.story.change}, **more)
 
-    def facts(self) -> FleetFacts:
+    def facts(self, *, also: Collection[str] = (), lost: str = "") -> FleetFacts:
         """Ask every host.
 
-        Raises: VpsdeployError: a host is unreachable or not ready.
+        Args:
+            also: Hosts to wait for even if they are out: a dead one takes its time not to answer.
+            lost: A host that may be silent, and is not waited for either.
+        Raises: VpsdeployError: a host that takes part is unreachable or not ready.
         """
         names = [host.name for host in self.stage.hosts]
-        answers = each(names, lambda name: self.call(name, "facts", {})).or_raise()
-        parsed = (host_facts.parse(name, self.config.app, answers[name]) for name in names)
-        return FleetFacts(self.stage, tuple(parsed))
+        outcome = each(
+            names,
+            lambda name: self.call(name, "facts", {}),
+            lambda answers: (self._out(answers) | {lost}) - set(also),
+        )
+        out = self._out(outcome.answers) | {lost}
+        outcome.errors = {
+            name: advice.without(error, self.stage, name)
+            for name, error in outcome.errors.items()
+            if name not in out
+        }
+        answers = outcome.or_raise()
+        parsed = (host_facts.parse(name, self.config.app, answers[name]) for name in names if name in answers)
+        return fleet_facts.gathered(self.stage, tuple(parsed))
+
+    def _out(self, answers: dict[str, dict[str, Any]]) -> set[str]:
+        """Hosts that a load balancer has done without so far, and that are no load balancers themselves."""
+        balancers = {host.name for host in self.stage.loadbalancers}
+        named = {name for host in balancers & answers.keys() for name in answers[host].get("out") or {}}
+        return named - balancers
 
 
 def url(context: Context) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -33,10 +33,19 @@ class Outcome(Generic[Got]):
         raise first
 
 
-def each(hosts: Iterable[str], act: Callable[[str], Got]) -> Outcome[Got]:
+def each(
+    hosts: Iterable[str],
+    act: Callable[[str], Got],
+    spared: Callable[[dict[str, Got]], Collection[str]] = lambda _: (),
+) -> Outcome[Got]:
     """Act on every host, one thread each, and wait for all.
 
     The threads are daemons and the wait is a queue's: Ctrl-C is seen at once, though a host may still be busy.
+
+    Args:
+        hosts: Their names.
+        act: What to do on one.
+        spared: Hosts that need not be waited for, judged by the answers so far.
     """
     done: queue.SimpleQueue[tuple[str, Got | VpsdeployError]] = queue.SimpleQueue()
     names = list(dict.fromkeys(hosts))
@@ -45,12 +54,15 @@ def each(hosts: Iterable[str], act: Callable[[str], Got]) -> Outcome[Got]:
             target=lambda host: done.put((host, _caught(act, host))), args=(name,), daemon=True
         ).start()
     outcome: Outcome[Got] = Outcome()
-    for _ in names:
+    waiting = set(names)
+    while waiting:
         name, result = done.get()
+        waiting.discard(name)
         if isinstance(result, VpsdeployError):
             outcome.errors[name] = result
         else:
             outcome.answers[name] = result
+        waiting -= set(spared(outcome.answers))
     return outcome
 
 

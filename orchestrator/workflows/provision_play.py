@@ -58,6 +58,7 @@ def variables(
         "vpsdeploy_app": config.app,
         "vpsdeploy_port": config.port,
         "vpsdeploy_instances": config.instances,
+        "vpsdeploy_instances_max": config.most_instances,
         "vpsdeploy_domains": list(config.domains),
         "vpsdeploy_node": node_request(config),
         "vpsdeploy_shared": list(config.shared),

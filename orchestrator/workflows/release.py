@@ -16,7 +16,7 @@ from orchestrator.model.change import Changed
 from orchestrator.model.fleet import Stage
 from orchestrator.model.step import Step
 from orchestrator.plan import hooks as plan_hooks
-from orchestrator.plan import migration, node, preflight, settings
+from orchestrator.plan import migration, node, preflight, settings, size
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.project import archive
@@ -74,7 +74,7 @@ def run(
         bundle = obtain(config, wish.bundle, reporter, around)
         preflight.check_entries(config, bundle.manifest)
         release = release_id(datetime.now(UTC), bundle.manifest.digest)
-        for hint in (*config.warnings, *preflight.memory_hints(config, facts)):
+        for hint in (*config.warnings, *preflight.memory_hints(config, facts), *size.notes(config, facts)):
             reporter.note(f"hint: {hint}")
         audience.started(release, facts)
         return ChangeOver(
@@ -131,4 +131,6 @@ def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle, release: str, 
     if migrate and not wish.skip_migrate:
         migration.check_command(migrate["command"], {file.path for file in bundle.manifest.files})
         wanted["migrate"] = migrate
-    return Target(release, idle_colour(facts), wanted, asdict(bundle.manifest))
+    return Target(
+        release, idle_colour(facts), wanted, asdict(bundle.manifest), size.of_release(config, facts)
+    )

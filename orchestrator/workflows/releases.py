@@ -20,9 +20,9 @@ class Seen:
 
 
 def run(config: AppConfig, stage: Stage, opener: Opener = open_over_ssh) -> Seen:
-    """Ask every host.
+    """Ask every host, also those that are out.
 
     Raises: VpsdeployError: a host is unreachable or not provisioned.
     """
     with opened(config, stage, opener) as context:
-        return Seen(config.app, url(context), context.facts())
+        return Seen(config.app, url(context), context.facts(also=[host.name for host in stage.hosts]))

@@ -9,7 +9,7 @@ from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import ReleaseFacts
 from orchestrator.model.change import Changed
 from orchestrator.model.fleet import Stage
-from orchestrator.plan import choose, migration, preflight, settings
+from orchestrator.plan import choose, migration, preflight, settings, size
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz
@@ -67,7 +67,8 @@ def _target(config: AppConfig, facts: FleetFacts, release: str, wish: Wish) -> T
     """Named, not "the previous one": asked again under the lock, that could be another."""
     chosen = choose.named(facts, release)
     migration.guard(facts, chosen.id, allowed=wish.across_irreversible)
-    return Target(chosen.id, idle_colour(facts), settings.kept(config, chosen))
+    kept = settings.kept(config, chosen)
+    return Target(chosen.id, idle_colour(facts), kept, instances=size.of_kept(facts, kept["instances"]))
 
 
 def _previous(context: Context, facts: FleetFacts) -> ReleaseFacts:

@@ -88,10 +88,18 @@ def test_site_playbook_is_short_and_says_how_it_rolls() -> None:
 def test_ports_of_the_roles_are_the_model_s() -> None:
     """The agent, nginx and the closed ports count from the same base by the same steps."""
     site = roles.render(
-        "nginx", "etc/nginx/sites-enabled/app.conf.j2", nginx_app_port=4000, nginx_app_instances=2
+        "nginx",
+        "etc/nginx/sites-enabled/app.conf.j2",
+        nginx_app_port=4000,
+        nginx_app_instances=2,
+        nginx_app_instances_max=2,
+        nginx_upstreams=["127.0.0.1"],
+        nginx_upstream_names=["web-1"],
     )
     closed = roles.render("app", "etc/vpsdeploy/ports/app.nft.j2", app_port=4000)
     preflight = Path(roles.ROLES.parent / "playbooks/module_utils/vpsdeploy/preflight.py").read_text()
-    assert re.findall(r"127\.0\.0\.1:(\d+)", site) == ["4001", "4002", "4101", "4102"]
+    two = site.partition("upstream my-shop_blue_2 ")[2].partition("}")[0]
+    assert re.findall(r"127\.0\.0\.1:(\d+)", two) == ["4001", "4002"]
+    assert re.findall(r"127\.0\.0\.1:(41\d\d)", site)[-2:] == ["4101", "4102"]
     assert f"4000-{4000 + PORT_SPAN - 1} accept" in closed
     assert f"PORT_SPAN = {PORT_SPAN}\n" in preflight

@@ -5,7 +5,7 @@ What it holds to is docs/internals.md; tests/e2e hold the real agent to the same
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,12 +57,15 @@ class FakeHost:
         self.maintenance: Json | None = None
         self.migrations: dict[str, Json] = {}
         self.migrated: list[str] = []
+        self.sizes: dict[str, int] = {}
+        self.out: dict[str, Json] = {}
 
     def facts(self, _: Json) -> Json:
         """Everything, as the agent says it."""
         return {
             "version": VERSION, "arch": "x86_64", "memory_bytes": 1 << 32, "disk_free_bytes": 1 << 34,
-            "inodes_free": 1 << 20, "node_versions": ["24.21.0"], "apps": {APP: {}}, "live": self.live,
+            "inodes_free": 1 << 20, "node_versions": ["24.21.0"], "apps": {APP: {"instances_max": 4}},
+            "live": self.live, "sizes": self.sizes, "out": self.out,
             "pools": self.pools, "pending": self.pending, "lock": self.lock, "current": self.current or None,
             "releases": [self._release(one) for one in self.releases], "jobs": self._jobs(), "instances": [],
             "last": self.history[-1] if self.history else None, "maintenance": self.maintenance,
@@ -72,7 +75,7 @@ class FakeHost:
     def _release(self, identifier: str) -> Json:
         settings = self.settings.get(identifier, {})
         jobs = {kind: settings[kind] for kind in ("workers", "cron") if settings.get(kind)}
-        return {"id": identifier, "node": "24.21.0", "jobs": jobs}
+        return {"id": identifier, "node": "24.21.0", "instances": settings.get("instances", 0), "jobs": jobs}
 
     def _jobs(self) -> Json | None:
         if not self.jobs:
@@ -171,8 +174,12 @@ class FakeHost:
 
     def start(self, request: Json) -> Json:
         """Put the pool on record."""
-        self.pools[request["colour"]] = {"release": request["release"], "ports": [4101], "state": "running"}
-        return {"ports": [4101]}
+        first = 4001 if request["colour"] == "blue" else 4101
+        wish = self.settings.get(request["release"], {}).get("instances", 1)
+        count = request.get("instances", request.get("size", wish))
+        ports = list(range(first, first + count))
+        self.pools[request["colour"]] = {"release": request["release"], "ports": ports, "state": "running"}
+        return {"ports": ports}
 
     def gate(self, _: Json) -> Json:
         """Healthy at once."""
@@ -180,6 +187,8 @@ class FakeHost:
 
     def flip(self, request: Json) -> Json:
         """Route to the pool until the timer says otherwise."""
+        if "instances" in request:
+            self.sizes[request["colour"]] = request["instances"]
         if self.live != request["colour"]:
             self.pending = {"from": self.live, "to": request["colour"]}
             self.live = request["colour"]
@@ -188,7 +197,7 @@ class FakeHost:
     def confirm(self, request: Json) -> Json:
         """Stay; remember the release."""
         self.pending = None
-        if self.host.is_app and not request.get("route_only"):
+        if self.host.is_app and not request.get("route_only") and self.host.name not in self.out:
             self.current = request["release"]
         self.history.append({"verb": "confirm", "to": request["release"], "change": request.get("change")})
         return {}
@@ -217,6 +226,30 @@ class FakeHost:
         if request["command"] == "false":
             raise ReleaseFailed("a hook failed", host=self.host.name, why="false: it ended with exit code 1")
         return {"release": request.get("release", self.current), "seconds": 0.0}
+
+    def leave(self, request: Json) -> Json:
+        """Do without an app host; one at a time."""
+        if self.out.keys() - {request["host"]}:
+            raise ReleaseFailed("another is out already", host=self.host.name)
+        self.out.setdefault(
+            request["host"], {"by": "test@here", "since": "now", "dead": request.get("dead", False)}
+        )
+        return {"out": self.out}
+
+    def join(self, request: Json) -> Json:
+        """Take it back."""
+        self.out.pop(request["host"], None)
+        return {"out": self.out}
+
+    def retire(self, _: Json) -> Json:
+        """In memory nobody is connected: every pool ends at once."""
+        self.pools = {"blue": None, "green": None}
+        return {"cut_connections": 0}
+
+    def describe(self, request: Json) -> Json:
+        """What another host needs to assemble a release."""
+        manifest = {"digest": "d" * 64, "files": [{"digest": "f1"}]}
+        return {"manifest": manifest, "settings": self.settings[request["release"]]}
 
     def prune(self, _: Json) -> Json:
         """Keep everything."""
@@ -263,10 +296,16 @@ class FakeFleet:
             return {"stored": request["count"], "bytes": len(self.sent)}
         return self.hosts[host].answer(verb, request)
 
+    def read(self, host: str, verb: str, request: Json) -> Iterator[bytes]:
+        """The names themselves stand for the files."""
+        self.calls.append((host, verb))
+        yield from (name.encode() for name in request["names"])
+
     def summary(self) -> set[tuple[str | None, str]]:
-        """(live colour, the release of that colour's pool) over load balancers and app hosts: one pair when whole."""
+        """(live colour, its pool's release) over load balancers and app hosts that are in: one pair when whole."""
+        out = {name for host in self.hosts.values() for name in host.out}
         lives = {host.live for host in self.hosts.values() if host.host.is_loadbalancer}
-        apps = [host for host in self.hosts.values() if host.host.is_app]
+        apps = [host for name, host in self.hosts.items() if host.host.is_app and name not in out]
         return {
             (live, (host.pools[live or "blue"] or {}).get("release", "")) for live in lives for host in apps
         }

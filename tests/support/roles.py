@@ -22,7 +22,9 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "nginx": {
         "nginx_app": "my-shop",
         "nginx_upstreams": ["127.0.0.1", "2001:db8::11"],
+        "nginx_upstream_names": ["web-1", "web-2"],
         "nginx_app_instances": 2,
+        "nginx_app_instances_max": 4,
         "nginx_health_path": "/health",
     },
 }

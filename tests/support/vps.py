@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestrator.sandbox.hosts import SandboxHost
+from orchestrator.sandbox.lifecycle import Lifecycle
+from orchestrator.sandbox.machine import Machine
 from orchestrator.sandbox.spec import SandboxSpec
 from orchestrator.workflows import sandbox
 
@@ -41,6 +44,10 @@ class Project:
         assert done.returncode == 0, done.stdout + done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
 
+    def host(self, name: str) -> SandboxHost:
+        """A host's machine, for what happens to machines."""
+        return Lifecycle(Machine()).host(self.name, name)
+
     def on(self, host: str, *argv: str) -> str:
         """Run a program on a host as root, past SSH; its standard output."""
         return sandbox.run(self.name, host, argv, timeout_seconds=TIMEOUT_SECONDS).stdout
@@ -48,13 +55,19 @@ class Project:
 
 @contextmanager
 def project_on_sandbox(
-    path: Path, name: str, *, hosts: int = 1, debian: int = DEBIAN, config: Sequence[str] = ("app: shop",)
+    path: Path,
+    name: str,
+    *,
+    hosts: int = 1,
+    loadbalancers: int = 0,
+    debian: int = DEBIAN,
+    config: Sequence[str] = ("app: shop",),
 ) -> Iterator[Project]:
     """Boot hosts, write vpsdeploy.yml; the hosts are removed at the end."""
     path.mkdir(parents=True, exist_ok=True)
     (path / "vpsdeploy.yml").write_text("\n".join([*config, ""]))
     try:
-        sandbox.up(SandboxSpec(name=name, hosts=hosts, loadbalancers=0, debian=debian), path)
+        sandbox.up(SandboxSpec(name=name, hosts=hosts, loadbalancers=loadbalancers, debian=debian), path)
         yield Project(path, name)
     finally:
         sandbox.down(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,15 @@ UNITS = [(role, name) for role, name in ALL if name.startswith("etc/systemd/syst
 
 NGINX_CASES: dict[str, dict[str, Any]] = {
     "without an app": {"nginx_app": "", "nginx_upstreams": []},
-    "one host": {"nginx_upstreams": ["127.0.0.1"]},
-    "several hosts": {"nginx_upstreams": ["10.0.0.11", "10.0.0.12", "2001:db8::11"]},
+    "one host": {"nginx_upstreams": ["127.0.0.1"], "nginx_upstream_names": ["web-1"]},
+    "several hosts": {
+        "nginx_upstreams": ["10.0.0.11", "10.0.0.12", "2001:db8::11"],
+        "nginx_upstream_names": ["a", "b.c", "D-1"],
+    },
+    "twenty hosts": {
+        "nginx_upstreams": [f"10.0.0.{n}" for n in range(1, 21)],
+        "nginx_upstream_names": [f"web-{n}" for n in range(1, 21)],
+    },
     "with names": {"nginx_domains": ["shop.example.com", "www.shop.example.com"]},
     "no health path": {"nginx_health_path": ""},
     "health path is the root": {"nginx_health_path": "/"},
@@ -110,12 +118,36 @@ def nginx_tree(root: Path, values: dict[str, Any]) -> None:
 
 def test_the_only_host_is_never_counted_out() -> None:
     """Marking the only host as failed would turn a hiccup into an outage; with several it keeps the rest fast."""
-    one = roles.render("nginx", "etc/nginx/sites-enabled/app.conf.j2", nginx_upstreams=["127.0.0.1"])
-    two = roles.render(
-        "nginx", "etc/nginx/sites-enabled/app.conf.j2", nginx_upstreams=["10.0.0.11", "10.0.0.12"]
-    )
-    assert "max_fails=0" in one
-    assert "max_fails=0" not in two
+    one = upstreams(nginx_upstreams=["127.0.0.1"], nginx_upstream_names=["web-1"])
+    two = upstreams(nginx_upstreams=["10.0.0.11", "10.0.0.12"], nginx_upstream_names=["web-1", "web-2"])
+    assert {flag for servers in one.values() for flag in servers.values()} == {"max_fails=0"}
+    assert two["my-shop_blue_1"] == {
+        "10.0.0.11:3001 max_fails=1": "fail_timeout=5s", "10.0.0.12:3001 max_fails=1": "fail_timeout=5s",
+        "10.0.0.11:3001 max_fails=0": "backup", "10.0.0.12:3001 max_fails=0": "backup",
+    }  # fmt: skip
+    assert two["my-shop_green_1_without_web-1"] == {"10.0.0.12:3101": "max_fails=0"}
+
+
+def test_every_choice_of_the_files_has_its_upstream() -> None:
+    """Whatever markers lie there, the name that nginx puts together of them exists."""
+    found = upstreams()
+    names = {
+        f"my-shop_{colour}_{size}{out}"
+        for colour in ("blue", "green")
+        for size in range(1, 5)
+        for out in ("", "_without_web-1", "_without_web-2")
+    }
+    assert set(found) == names
+
+
+def upstreams(**values: Any) -> dict[str, dict[str, str]]:
+    """Servers of each upstream with the last of their flags."""
+    text = roles.render("nginx", "etc/nginx/sites-enabled/app.conf.j2", **values)
+    blocks = re.findall(r"^upstream (\S+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    return {
+        name: dict(line.rsplit(" ", 1) for line in re.findall(r"^  server (.*);$", block, re.MULTILINE))
+        for name, block in blocks
+    }
 
 
 def test_host_facts_are_json() -> None:

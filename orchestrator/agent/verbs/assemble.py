@@ -39,10 +39,11 @@ def assemble(call: Call) -> dict[str, Any]:
 
 def _check_host(call: Call, settings: Settings) -> None:
     facts = call.app_facts()
-    if facts["port"] != settings.port or settings.instances > facts["instances"]:
+    room = facts.get("instances_max") or facts["instances"]
+    if facts["port"] != settings.port or settings.instances > room:
         why = (
             f"the release wants {settings.instances} instances from port {settings.port} on, "
-            f"the host has room for {facts['instances']} from port {facts['port']} on"
+            f"the host has room for {room} from port {facts['port']} on"
         )
         raise HostNotReady(
             "the host is provisioned for other ports", why=why, next="vpsdeploy provision host"

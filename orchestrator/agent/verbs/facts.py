@@ -6,7 +6,7 @@ import os
 import sys
 from typing import Any
 
-from orchestrator.agent import closing, durable, history, lease, migrations, pools, releases, space
+from orchestrator.agent import closing, durable, history, lease, migrations, pools, releases, routes, space
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.layout import AppLayout, Layout
 from orchestrator.agent.systemd import number, uptime_seconds
@@ -56,7 +56,7 @@ def _nodes(layout: Layout) -> list[str]:
 def _apps(layout: Layout) -> dict[str, Any]:
     read = {name: durable.read_json(layout.app(name).facts_file) for name in layout.app_names()}
     return {
-        name: {key: fields.get(key) for key in ("port", "instances", "roles")}
+        name: {key: fields.get(key) for key in ("port", "instances", "instances_max", "roles")}
         for name, fields in read.items()
     }
 
@@ -65,6 +65,7 @@ def _app(call: Call, app: AppLayout) -> dict[str, Any]:
     recorded = pools.read(app)
     return {
         "live": pools.live(app), "pending": durable.read_json(app.pending_file), "lock": lease.describe(app.lock_file),
+        "sizes": routes.sizes(app), "out": routes.out(app),
         "pools": {colour: pool and pool._asdict() for colour, pool in recorded.items()},
         "releases": [releases.summary(app, identifier) for identifier in releases.identifiers(app)],
         "current": pools.current(app), "instances": _instances(call, recorded),

@@ -6,7 +6,7 @@ import json
 import time
 from typing import Any
 
-from orchestrator.agent import durable, pools
+from orchestrator.agent import durable, pools, routes
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady, ReleaseFailed
 from orchestrator.agent.layout import AGENT
@@ -14,11 +14,13 @@ from orchestrator.agent.version import PROTOCOL
 
 
 def flip(call: Call) -> dict[str, Any]:
-    """Make a pool live. Unless it is confirmed in time, a timer of this host takes it back."""
+    """Make a pool live, with as many instances as it has. Unless it is confirmed in time, a timer takes it back."""
     app, colour = call.app, call.request.colour
     live = pools.live(app)
     if live is None:
         raise HostNotReady("the host has no route for the app", why=f"{app.routes} does not exist")
+    if instances := call.request.count("instances", 0, most=99):
+        routes.set_size(app, colour, instances)
     if live == colour:
         return {"from": colour, "to": colour, "changed": False}
     pending = durable.read_json(app.pending_file)
@@ -40,9 +42,9 @@ def confirm(call: Call) -> dict[str, Any]:
     """Keep a flip: no timer any more (load balancer), `current` names the release (app host)."""
     app, colour = call.app, call.request.colour
     begun_by = ""
-    runs = "app" in call.app_facts().get("roles", []) and not call.request.flag("route_only")
+    runs = _runs_here(call) and not call.request.flag("route_only")
     release = _check_pool(call, colour) if runs else None
-    if app.routes.is_dir():
+    if pools.live(app) is not None:
         _check_live(call, colour)
         begun_by = _change_of(durable.read_json(app.pending_file))
         durable.remove(app.pending_file)
@@ -54,6 +56,12 @@ def confirm(call: Call) -> dict[str, Any]:
         "confirm", old=old, new=call.request.release, result="confirmed", change=begun_by, colour=colour
     )
     return {"live": pools.live(app), "current": pools.current(app)}
+
+
+def _runs_here(call: Call) -> bool:
+    """Whether instances of the release have to run on this host: not on one that is out."""
+    facts = call.app_facts()
+    return "app" in facts.get("roles", []) and facts.get("name") not in routes.out(call.app)
 
 
 def return_(call: Call) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.agent import draining, pools, releases, slots
+from orchestrator.agent import connections, draining, pools, releases, slots
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady, ReleaseFailed
 from orchestrator.agent.pools import Pool
@@ -18,8 +18,8 @@ def start(call: Call) -> dict[str, Any]:
     """
     colour, identifier = call.request.colour, call.request.release
     settings = releases.settings_of(call.app, identifier)
-    ports = _ports(call, settings, colour)
-    old = pools.read(call.app)[colour]
+    ports, whole = _ports(call, settings, colour)
+    old = _trimmed(call, colour, whole)
     if old and old.release == identifier and set(ports) <= set(old.ports) and _all_active(call, old.ports):
         return _keep(call, colour, old)
     if old and not (old.release == identifier and set(old.ports) <= set(ports)):
@@ -35,8 +35,11 @@ def start(call: Call) -> dict[str, Any]:
     return {"ports": list(ports), "warm": False}
 
 
-def _ports(call: Call, settings: Settings, colour: str) -> tuple[int, ...]:
-    """An older release may want more instances than nginx knows today: it gets as many as there are."""
+def _ports(call: Call, settings: Settings, colour: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Ports to start now, and all that the pool is to have: as asked for, or as the release wants.
+
+    An older release may want more than nginx knows today: it gets as many as there are.
+    """
     facts = call.app_facts()
     if facts["port"] != settings.port:
         why = f"the release listens from port {settings.port} on, the host is provisioned for {facts['port']}"
@@ -45,8 +48,25 @@ def _ports(call: Call, settings: Settings, colour: str) -> tuple[int, ...]:
         )
     if not call.layout.node(settings.node).exists():
         raise HostNotReady(f"Node {settings.node} is not installed", next="vpsdeploy provision host")
-    wanted = call.request.count("instances", settings.instances)
-    return pools.ports_of(settings.port, colour, min(wanted, settings.instances, facts["instances"]))
+    size = call.request.count("size", settings.instances)
+    now = call.request.count("instances", size)
+    counts = (min(count, facts.get("instances_max") or facts["instances"]) for count in (now, max(now, size)))
+    started, whole = (pools.ports_of(settings.port, colour, count) for count in counts)
+    return started, whole
+
+
+def _trimmed(call: Call, colour: str, whole: tuple[int, ...]) -> Pool | None:
+    """The pool as it is. What it has beyond its size ends, after its open requests: it was larger when it drained."""
+    old = pools.read(call.app)[colour]
+    if not old or old.release != call.request.release or pools.is_served(call.app, colour):
+        return old
+    extra = [port for port in old.ports if port not in whole]
+    if extra:
+        connections.wait_for_none(call.layout.proc, extra, old.deadline)
+        call.systemd.stop([call.app.unit(port) for port in extra])
+        old = old._replace(ports=tuple(port for port in old.ports if port in whole))
+        pools.write(call.app, colour, old)
+    return old
 
 
 def _all_active(call: Call, ports: tuple[int, ...]) -> bool:

@@ -26,6 +26,7 @@ class FakeSession:
         self.command, self.answers = command, answers
         self.sent: list[bytes] = []
         self.closed = False
+        self.code = 0 if answers and answers[-1] != FAILED else 1
 
     def send(self, blocks: Iterable[bytes]) -> None:
         """Keep what was sent."""
@@ -39,9 +40,13 @@ class FakeSession:
         while self.answers:
             yield self.answers.pop(0)
 
+    def blocks(self) -> Iterator[bytes]:
+        """The same, as bytes."""
+        return self.lines()
+
     def exit_code(self) -> int:
-        """Ended."""
-        return 1
+        """Ended: well, unless the last answer was an error."""
+        return self.code
 
     def stderr_tail(self) -> str:
         """Nothing."""
@@ -103,6 +108,24 @@ def test_a_stream_has_a_channel_of_its_own(world: World) -> None:
     assert [session.command.split()[-1] for session in world.sessions] == ["session", "receive"]
     assert world.sessions[1].sent[-1] == b"bytes"
     assert world.sessions[1].closed
+
+
+def test_bytes_of_a_verb_are_handed_on_as_they_come(world: World) -> None:
+    """Its request stands alone, and its channel is closed."""
+    world.answers = [[b"one", b"two"]]
+    assert list(fleet().read("web-1", "copy", {"names": []})) == [b"one", b"two"]
+    assert json.loads(world.sessions[0].sent[0])["names"] == []
+    assert world.sessions[0].closed
+
+
+@pytest.mark.parametrize(("answers", "error"), [([b"one", FAILED], ReleaseFailed), ([], InternalError)])
+def test_bytes_that_broke_off_are_an_error(
+    world: World, answers: list[bytes], error: type[Exception]
+) -> None:
+    """The agent's own, where it could say what went wrong."""
+    world.answers = [answers]
+    with pytest.raises(error):
+        list(fleet().read("web-1", "copy", {}))
 
 
 def test_a_session_that_broke_off_is_not_used_again(world: World) -> None:

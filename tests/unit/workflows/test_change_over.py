@@ -14,7 +14,7 @@ from orchestrator.errors import HostUnreachable, Interrupted, LockHeld, ReleaseF
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.change import Changed
 from orchestrator.model.fleet import Stage
-from orchestrator.plan import settings
+from orchestrator.plan import settings, size
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.transport import http, local
 from orchestrator.workflows import heartbeat
@@ -84,7 +84,8 @@ def change(context: Context, name: str = NEW) -> ChangeOver:
     """A release that has asked the hosts once and not begun."""
 
     def decide(facts: FleetFacts) -> Target:
-        return Target(name, idle_colour(facts), settings.of(CONFIG, "dist/main.js", "24.21.0"), MANIFEST)
+        wanted = settings.of(CONFIG, "dist/main.js", "24.21.0")
+        return Target(name, idle_colour(facts), wanted, MANIFEST, size.of_release(CONFIG, facts))
 
     return ChangeOver(context, Silent(), context.facts(), decide, f"release {name}", lambda names: [b"x"])
 

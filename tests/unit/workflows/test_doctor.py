@@ -43,6 +43,10 @@ def test_a_sound_host_has_no_findings() -> None:
         (replace(_FACTS, provisioned=False), "not provisioned for the app"),
         (replace(_FACTS, node_versions=()), "no Node.js"),
         (replace(_FACTS, disk_free_bytes=1 << 29), "0.5 GiB free for releases"),
+        (
+            replace(_FACTS, out={"web-2": {"by": "ann", "since": "today"}}),
+            "sends nothing to web-2: taken out by ann at today",
+        ),
         (replace(_FACTS, maintenance=_CLOSED), "maintenance is on since today, by ann: users get 503"),
     ],
 )

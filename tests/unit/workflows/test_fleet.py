@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import suppress
 from typing import Any
 
@@ -64,6 +65,23 @@ def test_a_lock_of_another_machine_is_respected() -> None:
         with pytest.raises(LockHeld):
             fleet.lock(context, "web-1", "mine")
     assert hosts.hosts["web-1"].lock == {"owner": other, "message": "release"}
+
+
+def test_a_host_that_is_out_is_not_waited_for() -> None:
+    """A dead one takes seconds not to answer; a release has no use for its answer."""
+    hosts, answered = FakeFleet(STAGE), threading.Event()
+    hosts.hosts["web-1"].out = {"web-2": {"by": "ann@laptop", "since": "now", "dead": True}}
+
+    def slow(host: str, verb: str) -> None:
+        if host == "web-2":
+            answered.wait(60)
+
+    hosts.fail = slow
+    with fleet.opened(CONFIG, STAGE, lambda *_: hosts) as context:
+        facts = context.facts()
+        assert ([one.name for one in facts.hosts], facts.away) == (["web-1"], ())
+        answered.set()
+        assert [one.name for one in context.facts(also=["web-2"]).away] == ["web-2"]
 
 
 def test_every_unreachable_host_is_named() -> None:

@@ -131,6 +131,7 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
     assert len(str(written.pop("vpsdeploy_fingerprint"))) == 64
     assert written == {
         "vpsdeploy_stage": "production", "vpsdeploy_app": "shop", "vpsdeploy_port": 4000, "vpsdeploy_instances": 2,
+        "vpsdeploy_instances_max": 4,
         "vpsdeploy_domains": ["shop.example"], "vpsdeploy_node": "lts", "vpsdeploy_shared": [],
         "vpsdeploy_limits": {"memory": "512M", "cpu": "100%"}, "vpsdeploy_deploy_keys": ["ssh-ed25519 AAAA"],
         "vpsdeploy_health_path": "/health", "vpsdeploy_npm_registry": "https://npm.example/",

@@ -1,0 +1,109 @@
+"""vpsdeploy host drain | join | list: which app hosts serve users."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from orchestrator.cli.options import HERE, JsonOption, ProjectOption, StageOption, VerboseOption, WaitOption
+
+_group = typer.Typer(no_args_is_help=True, help="Take hosts out of service and bring them back.")
+
+HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="Inventory name.")]
+DeadOption = Annotated[
+    bool, typer.Option("--dead", help="The host is lost: go on without it, and do not ask it anything.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add `host`."""
+    app.add_typer(_group, name="host")
+
+
+@_group.callback()
+def _host() -> None:
+    """Take hosts out of service and bring them back."""
+
+
+@_group.command("drain")
+def drain(
+    host: HostArgument,
+    dead: DeadOption = False,
+    wait: WaitOption = 0,
+    stage: StageOption = None,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Take an app host out of all load balancers, wait for its open requests, and stop its instances.
+
+    It stays out until it joins again, also over reboots; releases go on without it. One host at a time.
+
+    \b
+    Examples:
+      vpsdeploy host drain web-2             before it is patched, rebooted or looked at
+      vpsdeploy host drain web-2 --dead      it does not answer any more
+    """
+    from orchestrator.config import load
+    from orchestrator.config.inventory import load_stage
+    from orchestrator.report import envelope, reporter
+    from orchestrator.report import membership as report
+    from orchestrator.workflows import membership as workflow
+
+    told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
+    wish = workflow.Wish(host, dead, wait)
+    moved = workflow.drain(load(project), load_stage(project, stage), wish, told)
+    typer.echo(envelope.result_line("host_drain", report.fields(moved)) if as_json else report.text(moved))
+
+
+@_group.command("join")
+def join(
+    host: HostArgument,
+    wait: WaitOption = 0,
+    stage: StageOption = None,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Bring a host in: it gets the live release from another host, starts it, and serves once it is healthy.
+
+    A load balancer is told what the others route to.
+
+    \b
+    Examples:
+      vpsdeploy host join web-2
+      vpsdeploy host join web-4 --stage production      a new host, once it is provisioned
+    """
+    from orchestrator.config import load
+    from orchestrator.config.inventory import load_stage
+    from orchestrator.report import envelope, reporter
+    from orchestrator.report import membership as report
+    from orchestrator.workflows import membership as workflow
+
+    told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
+    moved = workflow.join(
+        load(project), load_stage(project, stage), workflow.Wish(host, wait_seconds=wait), told
+    )
+    typer.echo(envelope.result_line("host_join", report.fields(moved)) if as_json else report.text(moved))
+
+
+@_group.command("list")
+def list_(stage: StageOption = None, project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
+    """List the hosts: which are in, which are out, what they run.
+
+    \b
+    Examples:
+      vpsdeploy host list
+      vpsdeploy host list --json
+    """
+    from orchestrator.config import load
+    from orchestrator.config.inventory import load_stage
+    from orchestrator.report import envelope
+    from orchestrator.report import membership as report
+    from orchestrator.workflows import releases as workflow
+
+    facts = workflow.run(load(project), load_stage(project, stage)).facts
+    typer.echo(
+        envelope.result_line("hosts", report.list_fields(facts)) if as_json else report.list_text(facts)
+    )
