@@ -24,7 +24,11 @@ CONFIG = (
     "release: {drain_seconds: 10}",
 )  # fmt: skip
 CLIENTS = 20
-SILENCE = "table inet dead { chain i { type filter hook input priority -300; policy drop; } }"
+SILENCE = """table inet dead {
+  chain i {
+    type filter hook input priority -300; policy drop;
+  }
+}"""
 """Rules of a host that answers nobody any more, as a machine without power or behind a broken switch."""
 EXAMPLES = shapes.examples()
 
@@ -143,7 +147,7 @@ def test_a_size_that_cannot_be_is_refused(shop: Project, number: str) -> None:
 def test_a_host_that_dies_costs_no_more_than_what_it_was_answering(shop: Project) -> None:
     """One request of each client at most; then the others serve, releases go on without it, and it comes back."""
     with load(shop) as tallies:
-        shop.on("web-3", "/usr/sbin/nft", SILENCE)
+        shop.on("web-3", "sh", "-c", f"echo '{SILENCE}' | /usr/sbin/nft --file -")
         time.sleep(22)  # longer than a client waits for what the host was answering
     assert len(failures(tallies)) <= 2 * CLIENTS
     with load(shop) as after:
@@ -159,7 +163,7 @@ def test_a_host_that_dies_costs_no_more_than_what_it_was_answering(shop: Project
         shop.on("web-3", "/usr/sbin/nft", "delete", "table", "inet", "dead")
         shop.json("host", "join", "web-3")
     assert failures(drained) == []
-    assert set(running(shop).values()) == {(done["release"], 2)}
+    assert {release for release, _ in running(shop).values()} == {done["release"]}
 
 
 def test_killed_instances_cost_posts_in_flight_and_nothing_else(shop: Project) -> None:
@@ -177,23 +181,23 @@ def test_killed_instances_cost_posts_in_flight_and_nothing_else(shop: Project) -
 
 def test_a_dead_load_balancer_stops_a_release_before_anything_is_touched(shop: Project) -> None:
     """All of them are flipped or none. Back on, it is told what the others route to."""
-    before = running(shop)
+    before = {release for release, _ in running(shop).values()}
     file = str(bundle(shop.path, "one-balancer"))
     shop.host("lb-2").cut_power()
     refused = shop.vpsdeploy("release", "--bundle", file)
-    assert refused.returncode == 5
+    assert (refused.returncode, "nothing was changed" in refused.stderr) == (5, True)
     assert "take lb-2 out of DNS" in refused.stderr
     inventory = next(shop.path.glob("inventories/*/hosts.yml"))
     whole = inventory.read_text()
     inventory.write_text(_without(whole, "lb-2"))
     done = shop.json("release", "--bundle", file)[-1]
-    assert {release for release, _ in running(shop).values()} == {done["release"]} != set(before)
+    assert {release for release, _ in running(shop).values()} == {done["release"]}
     inventory.write_text(whole)
     shop.host("lb-2").start()
     shop.host("lb-2").wait_until_booted(fresh=False)
     shop.json("host", "join", "lb-2")
     with load(shop) as tallies:
-        assert set(running(shop).values()) == {(done["release"], 2)}
+        assert {release for release, _ in running(shop).values()} == {done["release"]} != before
     assert failures(tallies) == []
 
 

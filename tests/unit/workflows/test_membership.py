@@ -16,6 +16,7 @@ from orchestrator.workflows import membership, scale
 from orchestrator.workflows.fleet import opened
 from orchestrator.workflows.membership import Wish
 from tests.support.fleet import VERSION, FakeFleet, stage
+from tests.unit.workflows import test_release_jobs as release_jobs
 from tests.unit.workflows.test_change_over import (
     CONFIG,
     NEW,
@@ -263,6 +264,28 @@ def test_status_says_who_is_out() -> None:
     assert report.out_lines(facts) == [expected]
     assert facts.state() == f"live is {OLD} on all hosts but web-3 (out)"
     assert "web-3" in report.list_text(facts)
+
+
+def test_jobs_of_a_host_that_leaves_go_to_another_and_come_back() -> None:
+    """What may run once runs once: it ends here before it starts there, and follows the host that joins."""
+    fleet, config = FakeFleet(release_jobs.TWO), release_jobs.config()
+    release_jobs.release(fleet, OLD)
+    membership.drain(config, release_jobs.TWO, Wish("web-1"), Silent(), lambda *_: fleet)
+    assert release_jobs.running(fleet)["web-2"] == (OLD, {"single": 1, "many": 2}, ["nightly"])
+    assert release_jobs.running(fleet).get("web-1", ("", {}, [])) == ("", {}, [])
+    release_jobs.release(fleet, NEW)
+    membership.join(config, release_jobs.TWO, Wish("web-1"), Silent(), lambda *_: fleet)
+    assert release_jobs.running(fleet) == release_jobs.whole(NEW)
+
+
+def test_jobs_stay_where_they_were_when_a_drain_is_undone() -> None:
+    """They had moved already."""
+    fleet, config = FakeFleet(release_jobs.TWO), release_jobs.config()
+    release_jobs.release(fleet, OLD)
+    fleet.fail = fail_at("leave", ReleaseFailed("it broke"))
+    with pytest.raises(ReleaseFailed):
+        membership.drain(config, release_jobs.TWO, Wish("web-1"), Silent(), lambda *_: fleet)
+    assert release_jobs.running(fleet) == release_jobs.whole(OLD)
 
 
 def scaled(fleet: FakeFleet, instances: int, of: Stage = THREE) -> Any:
