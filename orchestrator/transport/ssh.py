@@ -29,6 +29,13 @@ CONNECT_TIMEOUT_SECONDS = 10
 KEEPALIVE_SECONDS = 15
 """Pause after which an idle connection is probed, so that a lost host is noticed and a NAT entry stays open."""
 
+LOST_SECONDS = 20
+"""How long what was sent may stay unacknowledged until the host counts as lost; Linux would wait for 15 minutes.
+
+A third of the time in which a load balancer wants a flip confirmed: the others can still be told before it is over.
+Source: tcp(7), TCP_USER_TIMEOUT, tcp_retries2.
+"""
+
 
 class Connection:
     """One open SSH connection; close it with `close` or as a context manager."""
@@ -118,12 +125,13 @@ def _strict_policy(host: Host, stage: Stage, name: str) -> paramiko.MissingHostK
 
 
 def _transport_factory(stage: Stage, name: str) -> Any:
-    """Transports without Nagle's delay that ask the host for a type of key that we know."""
+    """Transports without Nagle's delay that notice a lost host and ask it for a type of key that we know."""
     import paramiko
 
     def make(sock: Any, **kwargs: Any) -> paramiko.Transport:
         with suppress(OSError, AttributeError):  # behind a ProxyJump it is no socket
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_SECONDS * 1000)
         transport = paramiko.Transport(sock, **kwargs)
         wanted = _signature_types({key.get_name() for key in ssh_hostkeys.known_keys(stage, name)})
         options = transport.get_security_options()

@@ -17,8 +17,12 @@ SLOW_SECONDS = 15
 _SERVER = """
 const http = require('node:http');
 const health = (res) => { HEALTH };
+let served = 0;
+const trouble = (req, res) => { TROUBLE };
 const server = http.createServer((req, res) => {
   if (req.url === '/health') return health(res);
+  served += 1;
+  if (trouble(req, res)) return;
   if (req.url === '/slow') return setTimeout(() => res.end('slow'), SLOW_SECONDS * 1000);
   let body = '';
   req.on('data', (chunk) => { body += chunk; });
@@ -37,6 +41,29 @@ BEHAVIOURS = {
     "never listens": ("res.end('ok')", "setInterval(() => undefined, 1000);"),
     "crashes at boot": ("res.end('ok')", "throw new Error('no database: TEXT');"),
 }
+"""How an instance answers its health path, and how it listens. All but "good" fail the gate, on every host."""
+
+_EATEN = "const eaten = []; const eat = () => eaten.push(Array.from({ length: 1 << 20 }, Math.random));"
+_LIMIT = "require('node:v8').setFlagsFromString('--max-old-space-size=48');"
+PECULIAR = {
+    "boots slowly": (f"setTimeout(() => {{ {_LISTEN} }}, 3000);", ""),
+    "crashes at boot on web-2": (
+        f"if (require('node:os').hostname() === 'web-2') throw new Error('no database: TEXT'); {_LISTEN}",
+        "",
+    ),
+    "runs out of memory at boot": (f"{_LIMIT} {_EATEN} for (;;) eat();", ""),
+    "runs out of memory under traffic": (f"{_LIMIT} {_EATEN} {_LISTEN}", "if (served > 10) eat();"),
+    "crashes under traffic": (_LISTEN, "if (served > 20) throw new Error('cannot go on: TEXT');"),
+    "answers 500 under traffic": (
+        _LISTEN,
+        "if (served > 5) { req.resume(); res.statusCode = 500; res.end('broken'); return true; }",
+    ),
+    "ignores SIGTERM": (
+        f"{_LISTEN} process.removeAllListeners('SIGTERM'); process.on('SIGTERM', () => undefined);",
+        "",
+    ),
+}
+"""Healthy where they come to listen at all: how they listen, and what they do before they answer a request."""
 
 
 def bundle(
@@ -48,13 +75,15 @@ def bundle(
     Args:
         directory: Where to.
         text: What the app answers on /.
-        behaviour: A key of BEHAVIOURS.
+        behaviour: A key of BEHAVIOURS or of PECULIAR.
         ballast_bytes: Size of a further file that does not compress.
         app: The app's name.
         more: Further files by their paths.
     """
-    health, listen = BEHAVIOURS[behaviour]
-    source = _SERVER.replace("HEALTH", health).replace("LISTEN", listen).replace("TEXT", text)
+    listen, trouble = PECULIAR.get(behaviour) or (BEHAVIOURS[behaviour][1], "")
+    health, _ = BEHAVIOURS.get(behaviour, BEHAVIOURS["good"])
+    source = _SERVER.replace("HEALTH", health).replace("LISTEN", listen).replace("TROUBLE", trouble)
+    source = source.replace("TEXT", text)
     source = source.replace("SLOW_SECONDS", str(SLOW_SECONDS))
     tree = directory / f"tree-{text}"
     contents = {"dist/main.js": source.encode(), "package.json": b"{}"}

@@ -1,0 +1,91 @@
+"""One drill, from a good fleet through the fault to a good fleet again."""
+
+from __future__ import annotations
+
+import time
+
+from tests.drills import judge
+from tests.drills.command import Command
+from tests.drills.fault import Ends, Fault
+from tests.drills.fleet import BALANCERS, Fleet
+from tests.drills.load import Load
+
+_TAIL_SECONDS = 1.0
+"""How long users go on after everything is over."""
+_CONTROL_SECONDS = 8.0
+"""How long a fault lasts on a fleet that nobody releases to: about as long as in a release."""
+_BACK_SECONDS = 30.0
+
+
+def carry_out(fleet: Fleet, fault: Fault) -> None:
+    """Strike, and assert the three things.
+
+    Raises: AssertionError: one of them does not hold.
+    """
+    old = fleet.assert_good()
+    ports = range(4001, 4003) if fleet.routes() == {"green"} else range(4101, 4103)
+    with Load(fleet.balancers) as load:
+        strike = judge.Strike(fault.harm, time.monotonic(), bad_ports=tuple(ports) if fault.app != "good" else ())
+        command = _strike_in_release(fleet, fault, strike) if fault.step or fault.app != "good" else None
+        if command is None:
+            fault.harm.strike(fleet, Command(fleet.project.path, ("status",)))
+            time.sleep(_CONTROL_SECONDS)
+        if fault.harm.lost and command:
+            _assert_status_names_the_lost(fleet, fault)
+        fault.harm.heal(fleet)
+        _wait_until_back(load, fault)
+        fleet.wait_until_settled()
+        _assert_ends(fleet, fault, command, old)
+        _go_on(fleet, fault)
+        time.sleep(_TAIL_SECONDS)
+    assert judge.unexcused(fleet, load, strike) == []
+    assert len(load.answered) > 0
+    print(f"{fault.title}: {len(load.answered)} answered, {len(load.failures)} lost to the fault itself")
+    fleet.assert_good()
+
+
+def _strike_in_release(fleet: Fleet, fault: Fault, strike: judge.Strike) -> Command:
+    at = (fault.step, fault.moment) if fault.step else None
+    words = ("release", "--bundle", str(fleet.bundle(fault.app)))
+    command = Command(fleet.project.path, words, at, fault.harm.env)
+    if at:
+        command.wait_until_held()
+        strike.began = time.monotonic()
+        fault.harm.strike(fleet, command)
+        command.go_on()
+    code = command.wait()
+    assert code == fault.code, f"exit code {code}, expected {fault.code}: {command.describe()}"
+    if code > 0:
+        judge.assert_explained(command)
+    return command
+
+
+def _assert_status_names_the_lost(fleet: Fleet, fault: Fault) -> None:
+    """While a host is away, `status` shows the others."""
+
+
+def _wait_until_back(load: Load, fault: Fault) -> None:
+    """A load balancer that has its power again serves again."""
+    for host in set(fault.harm.lost) & set(BALANCERS):
+        healed, deadline = time.monotonic(), time.monotonic() + _BACK_SECONDS
+        while not load.served_since(healed, host):
+            assert time.monotonic() < deadline, f"{host} is back, but does not serve"
+            time.sleep(0.1)
+
+
+def _assert_ends(fleet: Fleet, fault: Fault, command: Command | None, old: str) -> None:
+    if fault.ends is Ends.SPLIT:
+        assert not fleet.status()["settled"]
+    elif fault.ends is Ends.NEW:
+        assert command is not None
+        live = str(fleet.status()["live"])
+        assert live != old, f"the old release {old} is live: {command.describe()}"
+        judge.assert_one_release(fleet, live)
+    else:
+        judge.assert_one_release(fleet, old)
+
+
+def _go_on(fleet: Fleet, fault: Fault) -> None:
+    """The next command, without any other help."""
+    words = [str(fleet.bundle()) if word == "{bundle}" else word for word in fault.then]
+    judge.next_command(fleet, *words)

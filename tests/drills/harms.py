@@ -1,0 +1,309 @@
+"""What goes wrong, and how it is put right again. A harm knows its hosts; when it strikes is the drill's to say."""
+
+from __future__ import annotations
+
+import signal
+import time
+from dataclasses import dataclass
+
+from tests.drills.command import Command
+from tests.drills.fleet import APPS, BALANCERS, STATE, Fleet
+
+STORE = "/srv/shop/store"
+_AGENT = "[v]psdeploy/agent.pyz"
+
+
+@dataclass(frozen=True)
+class Harm:
+    """Nothing goes wrong: what is released is harm enough."""
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Further variables of the command."""
+        return {}
+
+    @property
+    def name(self) -> str:
+        """For the table and for the test's title."""
+        return "nothing"
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Hosts that stop serving."""
+        return ()
+
+    @property
+    def lost_ports(self) -> tuple[int, ...]:
+        """Ports of the lost app hosts that stop serving; empty where all do."""
+        return ()
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Do it."""
+
+    def heal(self, fleet: Fleet) -> None:
+        """Put the cause right, as its owner would; never what vpsdeploy left."""
+
+
+@dataclass(frozen=True)
+class Killed(Harm):
+    """The controller gets a signal."""
+
+    number: signal.Signals = signal.SIGKILL
+
+    @property
+    def name(self) -> str:
+        """With the signal's name, but for the usual one."""
+        return "kill -9 of the controller" if self.number is signal.SIGKILL else f"{self.number.name} to the controller"
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Send it."""
+        command.send(self.number)
+
+
+@dataclass(frozen=True)
+class Cut(Harm):
+    """The controller's packets to hosts are dropped, silently, and theirs to it."""
+
+    hosts: tuple[str, ...] = (*BALANCERS, *APPS)
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Which, and for how long."""
+        where = "the controller's network" if len(self.hosts) > 1 else f"the controller's way to {self.hosts[0]}"
+        return f"{where} cut" + (f" for {self.seconds:g} s" if self.seconds else "")
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Cut; a short one mends by itself."""
+        fleet.cut(self.hosts)
+        if self.seconds:
+            command.go_on()
+            time.sleep(self.seconds)
+            fleet.mend(self.hosts)
+
+    def heal(self, fleet: Fleet) -> None:
+        """Mend."""
+        fleet.mend(self.hosts)
+
+
+@dataclass(frozen=True)
+class AgentKilled(Harm):
+    """kill -9 of the agent on one host: of its session, and of the verb that runs."""
+
+    host: str
+
+    @property
+    def name(self) -> str:
+        """Where."""
+        return f"agent killed on {self.host}"
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Kill what runs."""
+        fleet.on(self.host, f"pkill -KILL -f '{_AGENT}'")
+
+
+@dataclass(frozen=True)
+class PowerCut(Harm):
+    """A host loses its power and comes back later."""
+
+    host: str
+
+    @property
+    def name(self) -> str:
+        """Where."""
+        return f"{'load balancer' if self.host in BALANCERS else 'app host'} {self.host} powered off"
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """This host."""
+        return (self.host,)
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Cut it."""
+        fleet.cut_power(self.host)
+
+    def heal(self, fleet: Fleet) -> None:
+        """Give it back."""
+        fleet.power_on(self.host)
+
+
+@dataclass(frozen=True)
+class Rebooted(PowerCut):
+    """A host loses its power and gets it back at once, while the command runs on."""
+
+    @property
+    def name(self) -> str:
+        """Where."""
+        return f"{self.host} rebooted"
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Off and on."""
+        fleet.cut_power(self.host)
+        fleet.power_on(self.host)
+
+    def heal(self, fleet: Fleet) -> None:
+        """It is back."""
+
+
+@dataclass(frozen=True)
+class Stopped(Harm):
+    """A service of a host is stopped."""
+
+    host: str
+    unit: str
+
+    @property
+    def name(self) -> str:
+        """Which and where."""
+        return f"{'sshd' if self.unit == 'ssh' else self.unit} stopped on {self.host}"
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """Without nginx a load balancer serves nobody."""
+        return (self.host,) if self.unit == "nginx" else ()
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Stop it."""
+        fleet.on(self.host, f"systemctl stop {self.unit}")
+
+    def heal(self, fleet: Fleet) -> None:
+        """Start it."""
+        fleet.on(self.host, f"systemctl start {self.unit}")
+
+
+@dataclass(frozen=True)
+class Full(Harm):
+    """The file system of a directory is full.
+
+    The sandbox's hosts share the machine's disk, which nobody wants to fill: the directory gets a small file system of
+    its own, in memory, with all that is in it; the errors are the kernel's own (ENOSPC). Healing copies what it has
+    become back to the disk.
+    """
+
+    host: str
+    path: str
+    title: str
+
+    @property
+    def name(self) -> str:
+        """What and where."""
+        return f"disk full on {self.host}: {self.title}"
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Put the small file system in place, with 4 KiB left."""
+        size = f"$(( $(du -sk {self.path} | cut -f1) + 512 ))k"
+        mount = f"mount -t tmpfs -o size={size},mode=0755 full /run/full; cp -a {self.path}/. /run/full/"
+        fill = f"dd if=/dev/zero of={self.path}/filler bs=1k 2>/dev/null || truncate -s -4k {self.path}/filler"
+        place = f"mount --bind /run/full {self.path}; umount /run/full"
+        fleet.on(self.host, f"mkdir -p /run/full; {mount}; {place}; {fill}")
+
+    def heal(self, fleet: Fleet) -> None:
+        """Make room, and bring everything back to the disk."""
+        take = f"mkdir -p /run/full; mount --bind {self.path} /run/full; umount -l {self.path}"
+        gone = 'while read -r f; do [ -e "/run/full/$f" ] || [ -L "/run/full/$f" ] || rm -rf "$f"; done'
+        put = f"cp -a /run/full/. {self.path}/; cd {self.path}; find . -mindepth 1 | {gone}"
+        fleet.on(self.host, f"rm {self.path}/filler; {take}; {put}; umount -l /run/full")
+
+
+@dataclass(frozen=True)
+class Corrupted(Harm):
+    """A file of the store has other content than its name says, and the same length."""
+
+    host: str
+
+    @property
+    def name(self) -> str:
+        """Where."""
+        return f"a corrupted store file on {self.host}"
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Turn the bytes of what every release of the drills shares: its package.json, which is "{}"."""
+        digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+        file = f"{STORE}/{digest[:2]}/{digest[2:]}"
+        fleet.on(self.host, f"test $(stat -c %s {file}) = 2; printf '[]' > {file}")
+
+
+@dataclass(frozen=True)
+class Blinded(Harm):
+    """No host resolves a name any more."""
+
+    @property
+    def name(self) -> str:
+        """For all hosts."""
+        return "DNS gone on every host"
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """A name server that does not exist (an address for documentation, RFC 5737)."""
+        for host in fleet.addresses:
+            fleet.on(host, "cp /etc/resolv.conf /run/resolv; echo nameserver 192.0.2.1 > /etc/resolv.conf")
+
+    def heal(self, fleet: Fleet) -> None:
+        """As it was."""
+        for host in fleet.addresses:
+            fleet.on(host, "cat /run/resolv > /etc/resolv.conf")
+
+
+@dataclass(frozen=True)
+class InstanceKilled(Harm):
+    """kill -9 of one instance, as the kernel does it where memory runs out.
+
+    The machines of CI have no memory controller (MemoryMax is not enforced there), so the kernel's part is played.
+    """
+
+    host: str
+    new: bool
+
+    @property
+    def name(self) -> str:
+        """Which."""
+        return f"{'a new' if self.new else 'a live'} instance on {self.host} killed, as for memory"
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Of the pool that is live by its marker, or of the other."""
+        green = "green" in fleet.routes()
+        port = 4101 if green != self.new else 4001
+        fleet.on(self.host, f"systemctl kill --signal=KILL shop@{port}.service")
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """A live instance serves; a new one not yet."""
+        return () if self.new else (self.host,)
+
+    @property
+    def lost_ports(self) -> tuple[int, ...]:
+        """Its own: of either colour."""
+        return (4001, 4101)
+
+
+@dataclass(frozen=True)
+class Rival(Harm):
+    """A second controller releases at the same time."""
+
+    @property
+    def name(self) -> str:
+        """What it does."""
+        return "a second controller releases"
+
+    def strike(self, fleet: Fleet, command: Command) -> None:
+        """Its release is refused, and told why and what to do."""
+        rival = Command(fleet.project.path, ("release", "--bundle", str(fleet.bundle())))
+        assert rival.wait() == 9, rival.describe()
+        assert "another release is running" in rival.error["what"]
+        assert rival.error["next"], rival.describe()
+
+
+@dataclass(frozen=True)
+class Skewed(Harm):
+    """The controller's clock is wrong, so the hosts' are to it. Theirs is the machine's: containers share it."""
+
+    seconds: int
+
+    @property
+    def name(self) -> str:
+        """By how much."""
+        return f"the controller's clock {abs(self.seconds) // 3600} h {'fast' if self.seconds > 0 else 'slow'}"
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Read by tests/drills/held.py."""
+        return {"SKEW_SECONDS": str(self.seconds)}
