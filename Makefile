@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps venv venv-dev demo test test-all test-static test-unit test-roles test-e2e test-e2e-all bench bench-release clean
+.PHONY: help deps venv venv-dev demo test test-all test-static test-unit test-roles test-e2e test-e2e-all drills bench bench-release clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -77,10 +77,13 @@ test-roles: venv-dev ## Molecule: every role on Debian 13, the site on Debian 12
 	@$(BIN)/python molecule/run.py
 
 test-e2e: venv-dev ## end to end on sandbox hosts
-	@$(BIN)/pytest -q -n 2 --dist loadfile tests/e2e
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'not drill' tests/e2e tests/drills
 
 test-e2e-all: venv-dev
 	@for debian in 12 13; do VPSDEPLOY_TEST_DEBIAN=$$debian $(BIN)/pytest -q -n 2 --dist loadfile tests/e2e; done
+
+drills: deps venv-dev ## every fault of docs/drills.md, on a fleet of two load balancers and three app hosts (an hour)
+	@$(BIN)/pytest -q tests/drills
 
 bench: deps venv-dev ## the figures of docs/benchmarks.md
 	@$(BIN)/python -m benchmarks

@@ -21,7 +21,7 @@ def count(proc: Path, ports: Collection[int]) -> int:
 
 
 def wait_for_none(proc: Path, ports: Collection[int], deadline: float) -> int:
-    """Wait until nobody is connected any more.
+    """Wait until nobody is connected any more; once begun, a clock that is set meanwhile changes nothing.
 
     Args:
         proc: The directory /proc.
@@ -30,12 +30,13 @@ def wait_for_none(proc: Path, ports: Collection[int], deadline: float) -> int:
     Returns: Connections still open at the deadline (count).
     """
     quiet_since: float | None = None
+    until = time.monotonic() + deadline - time.time()
     while True:
-        now, still_open = time.time(), count(proc, ports)
-        quiet_since = None if still_open else (quiet_since or now)
-        if quiet_since and now - quiet_since >= _QUIET_SECONDS:
+        now, still_open = time.monotonic(), count(proc, ports)
+        quiet_since = None if still_open else (now if quiet_since is None else quiet_since)
+        if quiet_since is not None and now - quiet_since >= _QUIET_SECONDS:
             return 0
-        if now >= deadline:
+        if now >= until:
             return still_open
         time.sleep(_POLL_SECONDS)
 

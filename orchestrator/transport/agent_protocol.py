@@ -21,6 +21,8 @@ STREAMED = ("receive", "copy", "exec", "cron-run", "logs")
 """Verbs that read or write a stream of their own; all others go through a session."""
 
 _KINDS = {kind.__name__: kind for kind in (HostNotReady, ReleaseFailed, LockHeld, UsageError, InternalError)}
+_KILLED = (128 + 9, 128 + 15)
+"""Exit codes of what SIGKILL or SIGTERM ended. Source: sudo(8), Exit value; bash(1), Exit status."""
 _SUDO_REFUSED = ("a password is required", "may not run", "not allowed to execute", "not in the sudoers")
 
 
@@ -53,6 +55,11 @@ def error_from(host: str, answer: dict[str, Any]) -> VpsdeployError:
     return kind(str(answer.get("what") or "the agent failed"), host=host, **texts)
 
 
+def was_killed(exit_code: int) -> bool:
+    """Whether the agent's process was ended by somebody, the kernel included."""
+    return exit_code in _KILLED
+
+
 def no_answer(host: str, verb: str, exit_code: int, stderr: str) -> VpsdeployError:
     """The agent ended without an answer: not installed, not allowed, or broken."""
     provision = f"vpsdeploy provision host {host}"
@@ -65,6 +72,11 @@ def no_answer(host: str, verb: str, exit_code: int, stderr: str) -> VpsdeployErr
         return HostNotReady(
             "the host is not provisioned", host=host, why=stderr, state="nothing was changed", next=provision
         )
+    if was_killed(exit_code):
+        return HostNotReady(
+            "the agent was killed, twice", host=host, why=f"{verb} ended with exit code {exit_code}: {stderr}",
+            next=f"find out by whom (out of memory? `journalctl --dmesg` on {host}), then run the command again",
+        )  # fmt: skip
     return InternalError(
         "the agent gave no answer", host=host, why=f"{verb} ended with exit code {exit_code}: {stderr or 'no output'}",
         next=f"{provision}, then run the command again",

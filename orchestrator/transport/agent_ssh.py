@@ -78,7 +78,17 @@ class SshFleet:
                 raise agent_protocol.no_answer(host, verb, code, stream.stderr_tail())
 
     def _ask(self, host: str, verb: str, request: Answer, on_event: OnEvent | None) -> Answer:
-        """In a session of the agent: a free one, or a new one. One that broke off midway is never used again."""
+        """In a session of the agent. Where it is killed (memory ran out, an administrator), once more in a new one.
+
+        That is safe: verbs are idempotent, and one that was killed midway is carried to its end by the next.
+        """
+        answer, session = self._say(host, verb, request, on_event)
+        if not answer and agent_protocol.was_killed(session.exit_code()):
+            answer, session = self._say(host, verb, request, on_event)
+        return _judge(host, verb, session, answer)
+
+    def _say(self, host: str, verb: str, request: Answer, on_event: OnEvent | None) -> tuple[Answer, Session]:
+        """In a free session, or a new one. One that broke off midway is never used again."""
         session = self._idle.pop(host, None) or self._new_session(host)
         try:
             session.send([agent_protocol.request_line(self._app, self._by, {**request, "verb": verb})])
@@ -88,7 +98,7 @@ class SshFleet:
             raise
         if answer:
             self._idle[host] = session
-        return _judge(host, verb, session, answer)
+        return answer, session
 
     def begin(self, host: str, verb: str, request: Answer) -> Session:
         """Run a verb and send its request line; the caller sends and reads what follows."""

@@ -1,1 +1,1 @@
-"""Faults on a fleet of two load balancers and three app hosts, each struck at an exact step of a release (docs/drills.md)."""
+"""Faults on a fleet of two load balancers and three app hosts, each at an exact step of a release (docs/drills.md)."""

@@ -50,7 +50,10 @@ def _cut() -> list[Fault]:
     everywhere = [
         Fault(Cut(), step, ends=_ends(step), code=0 if step in _STAYS else _UNREACHABLE) for step in Step
     ]
-    blips = [Fault(Cut(seconds=5), step, ends=Ends.NEW, ci=step is Step.FLIP) for step in (Step.SEND, Step.FLIP, Step.CONFIRM)]
+    blips = [
+        Fault(Cut(seconds=5), step, ends=Ends.NEW, ci=step is Step.FLIP)
+        for step in (Step.SEND, Step.FLIP, Step.CONFIRM)
+    ]
     to_one = [
         Fault(Cut(("lb-2",)), Step.FLIP, Moment.START, code=_UNREACHABLE),
         Fault(Cut(("lb-2",)), Step.CONFIRM, Moment.START, code=_UNREACHABLE),

@@ -1,4 +1,4 @@
-"""A command under test: the product's command line as a process of its own, held at the moment when the fault strikes."""
+"""A command under test: the product's command line as a process of its own, held when the fault strikes."""
 
 from __future__ import annotations
 
@@ -88,7 +88,9 @@ class Command:
     def describe(self) -> str:
         """What it said, for an assertion's message."""
         said = "\n".join(json.dumps(line) for line in self.lines[-6:])
-        return f"vpsdeploy {' '.join(self.arguments)}\n{said}\n{self._stderr.decode(errors='replace')[-2000:]}"
+        return (
+            f"vpsdeploy {' '.join(self.arguments)}\n{said}\n{self._stderr.decode(errors='replace')[-2000:]}"
+        )
 
     def _read(self) -> None:
         assert self._process.stdout is not None

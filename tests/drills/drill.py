@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 from tests.drills import judge
 from tests.drills.command import Command
@@ -17,7 +18,14 @@ _CONTROL_SECONDS = 8.0
 _BACK_SECONDS = 30.0
 
 
-def carry_out(fleet: Fleet, fault: Fault) -> None:
+class Tally(NamedTuple):
+    """Requests of one drill: those that got a good answer, and those that the fault itself cost (counts)."""
+
+    answered: int
+    lost: int
+
+
+def carry_out(fleet: Fleet, fault: Fault) -> Tally:
     """Strike, and assert the three things.
 
     Raises: AssertionError: one of them does not hold.
@@ -25,7 +33,9 @@ def carry_out(fleet: Fleet, fault: Fault) -> None:
     old = fleet.assert_good()
     ports = range(4001, 4003) if fleet.routes() == {"green"} else range(4101, 4103)
     with Load(fleet.balancers) as load:
-        strike = judge.Strike(fault.harm, time.monotonic(), bad_ports=tuple(ports) if fault.app != "good" else ())
+        strike = judge.Strike(
+            fault.harm, time.monotonic(), bad_ports=tuple(ports) if fault.app != "good" else ()
+        )
         command = _strike_in_release(fleet, fault, strike) if fault.step or fault.app != "good" else None
         if command is None:
             fault.harm.strike(fleet, Command(fleet.project.path, ("status",)))
@@ -40,8 +50,8 @@ def carry_out(fleet: Fleet, fault: Fault) -> None:
         time.sleep(_TAIL_SECONDS)
     assert judge.unexcused(fleet, load, strike) == []
     assert len(load.answered) > 0
-    print(f"{fault.title}: {len(load.answered)} answered, {len(load.failures)} lost to the fault itself")
     fleet.assert_good()
+    return Tally(len(load.answered), len(load.failures))
 
 
 def _strike_in_release(fleet: Fleet, fault: Fault, strike: judge.Strike) -> Command:

@@ -27,7 +27,6 @@ class Fault:
         code: Exit code of the release; negative: the signal that killed it.
         app: What is released (a behaviour of tests/support/node_apps.py).
         then: The next command; {bundle} stands for a new good one.
-        type: What its user types, for the table; empty: nothing.
         ci: Whether `make test` runs it too.
     """
 
@@ -38,19 +37,21 @@ class Fault:
     code: int = 0
     app: str = "good"
     then: tuple[str, ...] = ("release", "--bundle", "{bundle}")
-    type: str = ""
     ci: bool = False
-    note: str = ""
+
+    @property
+    def what(self) -> str:
+        """What goes wrong."""
+        return self.harm.name if self.app == "good" else f"a new release that {self.app}"
 
     @property
     def title(self) -> str:
         """The test's: what, at which step, when."""
-        what = self.harm.name if self.app == "good" else f"new release {self.app}"
-        return f"{what}, {self.place}"
+        return f"{self.what}, {self.place}"
 
     @property
     def place(self) -> str:
         """Step and moment."""
         if self.step is None:
-            return "no release"
+            return "no release" if self.app == "good" else "any"
         return f"{self.step.name.lower().replace('_', ' ')} {'midway' if self.moment is Moment.MIDWAY else ''}".strip()

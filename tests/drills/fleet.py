@@ -1,4 +1,4 @@
-"""The fleet that the drills run on: two load balancers, three app hosts, booted once; each drill leaves it as it found it."""
+"""The fleet that the drills run on: two load balancers, three app hosts; each drill leaves it as it found it."""
 
 from __future__ import annotations
 

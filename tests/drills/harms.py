@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 
 from tests.drills.command import Command
-from tests.drills.fleet import APPS, BALANCERS, STATE, Fleet
+from tests.drills.fleet import APPS, BALANCERS, Fleet
 
 STORE = "/srv/shop/store"
 _AGENT = "[v]psdeploy/agent.pyz"
@@ -26,6 +26,11 @@ class Harm:
     def name(self) -> str:
         """For the table and for the test's title."""
         return "nothing"
+
+    @property
+    def cure(self) -> str:
+        """What its owner has to put right before a command can work; empty where nothing."""
+        return ""
 
     @property
     def lost(self) -> tuple[str, ...]:
@@ -53,7 +58,11 @@ class Killed(Harm):
     @property
     def name(self) -> str:
         """With the signal's name, but for the usual one."""
-        return "kill -9 of the controller" if self.number is signal.SIGKILL else f"{self.number.name} to the controller"
+        return (
+            "kill -9 of the controller"
+            if self.number is signal.SIGKILL
+            else f"{self.number.name} to the controller"
+        )
 
     def strike(self, fleet: Fleet, command: Command) -> None:
         """Send it."""
@@ -70,8 +79,15 @@ class Cut(Harm):
     @property
     def name(self) -> str:
         """Which, and for how long."""
-        where = "the controller's network" if len(self.hosts) > 1 else f"the controller's way to {self.hosts[0]}"
+        where = (
+            "the controller's network" if len(self.hosts) > 1 else f"the controller's way to {self.hosts[0]}"
+        )
         return f"{where} cut" + (f" for {self.seconds:g} s" if self.seconds else "")
+
+    @property
+    def cure(self) -> str:
+        """In words."""
+        return "the network is back"
 
     def strike(self, fleet: Fleet, command: Command) -> None:
         """Cut; a short one mends by itself."""
@@ -115,8 +131,13 @@ class PowerCut(Harm):
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """This host."""
+        """The host itself."""
         return (self.host,)
+
+    @property
+    def cure(self) -> str:
+        """In words."""
+        return "the host is up again"
 
     def strike(self, fleet: Fleet, command: Command) -> None:
         """Cut it."""
@@ -189,11 +210,18 @@ class Full(Harm):
         """What and where."""
         return f"disk full on {self.host}: {self.title}"
 
+    @property
+    def cure(self) -> str:
+        """In words."""
+        return "making room"
+
     def strike(self, fleet: Fleet, command: Command) -> None:
         """Put the small file system in place, with 4 KiB left."""
         size = f"$(( $(du -sk {self.path} | cut -f1) + 512 ))k"
         mount = f"mount -t tmpfs -o size={size},mode=0755 full /run/full; cp -a {self.path}/. /run/full/"
-        fill = f"dd if=/dev/zero of={self.path}/filler bs=1k 2>/dev/null || truncate -s -4k {self.path}/filler"
+        fill = (
+            f"dd if=/dev/zero of={self.path}/filler bs=1k 2>/dev/null || truncate -s -4k {self.path}/filler"
+        )
         place = f"mount --bind /run/full {self.path}; umount /run/full"
         fleet.on(self.host, f"mkdir -p /run/full; {mount}; {place}; {fill}")
 
@@ -301,7 +329,9 @@ class Skewed(Harm):
     @property
     def name(self) -> str:
         """By how much."""
-        return f"the controller's clock {abs(self.seconds) // 3600} h {'fast' if self.seconds > 0 else 'slow'}"
+        return (
+            f"the controller's clock {abs(self.seconds) // 3600} h {'fast' if self.seconds > 0 else 'slow'}"
+        )
 
     @property
     def env(self) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The command line, held at one moment of one step until it is told to go on: so a fault strikes exactly there.
 
-It is the product's own `vpsdeploy`; wrapped are only the lines of progress that it prints and the calls of the agent that
-it makes: they wait. `python -m tests.drills.held STEP MOMENT release --json …`; says `{"kind": "held"}` on standard output
-and goes on when it reads a line from standard input. With SKEW_SECONDS in its environment, its clock is wrong by that.
+It is the product's own `vpsdeploy`; wrapped are only the lines of progress that it prints and the calls of the agent
+that it makes: they wait. `python -m tests.drills.held STEP MOMENT release --json …`; says `{"kind": "held"}` on
+standard output and goes on when it reads a line from standard input. With SKEW_SECONDS in its environment, its clock is
+wrong by that.
 """
 
 from __future__ import annotations

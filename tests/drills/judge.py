@@ -1,13 +1,12 @@
-"""What every drill asserts: no request lost that an unreleased fleet would have served, one release, a next command that works.
+"""What every drill asserts: no request lost for the release, one release on the fleet, a next command that works.
 
 The yardstick. A fault that takes a host away costs requests also where nobody releases. A failed request is put down to
 the fault, and not to the release, by this rule and by no other:
 
 1. It was sent to a load balancer that the fault had taken away and that had not come back: it began before the load
    balancer answered again, and ended after the strike.
-2. nginx had handed it to the app host (or the very instance) that the fault took away, and it began before the strike or
-   less than UPSTREAM_IDLE_SECONDS after it: for so long nginx may hold an idle connection to a host that is gone. A
-   request on a new connection is never excused: nobody has processed it, so nginx has to try another host.
+2. nginx had handed it to the app host (or the very instance) that the fault took away, and it began before the strike
+   or less than UPSTREAM_IDLE_SECONDS after it: for so long nginx may hold an idle connection to a host that is gone.
 3. The released app itself is bad, passed the gate, and nginx had handed the request to its pool: that is what the fault
    is. Such drills assert that nothing else failed, and that the fleet has left the bad pool.
 
@@ -73,9 +72,7 @@ def _was_back(load: Load, one: Failure, strike: Strike) -> bool:
 
     What was answered within the first moment may have been on its way when the fault struck.
     """
-    return any(
-        strike.began + 1 < ended < one.began and name == one.balancer for ended, name in load.answered
-    )
+    return any(strike.began + 1 < ended < one.began and name == one.balancer for ended, name in load.answered)
 
 
 def _upstreams(fleet: Fleet, failures: Iterable[Failure]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import InternalError, ReleaseFailed
+from orchestrator.errors import HostNotReady, InternalError, ReleaseFailed
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.transport import ssh
 from orchestrator.transport.agent_ssh import SshFleet
@@ -22,11 +22,12 @@ STAGE = Stage("live", Path("hosts.yml"), Path("known_hosts"), (Host("web-1", "10
 class FakeSession:
     """A command on the host with answers made up beforehand."""
 
-    def __init__(self, command: str, answers: list[bytes]) -> None:
+    def __init__(self, command: str, answers: list[bytes], code: int | None = None) -> None:
         self.command, self.answers = command, answers
         self.sent: list[bytes] = []
         self.closed = False
-        self.code = 0 if answers and answers[-1] != FAILED else 1
+        well = bool(answers) and answers[-1] != FAILED
+        self.code = (0 if well else 1) if code is None else code
 
     def send(self, blocks: Iterable[bytes]) -> None:
         """Keep what was sent."""
@@ -63,11 +64,15 @@ class World:
     def __init__(self) -> None:
         self.sessions: list[FakeSession] = []
         self.answers: list[list[bytes]] = []
+        self.exit_codes: list[int] = []
 
     def run(self, command: str) -> FakeSession:
         """Start a command."""
-        self.sessions.append(FakeSession(command, self.answers.pop(0)))
+        self.sessions.append(FakeSession(command, self.answers.pop(0), self._code()))
         return self.sessions[-1]
+
+    def _code(self) -> int | None:
+        return self.exit_codes.pop(0) if self.exit_codes else None
 
     def close(self) -> None:
         """Close."""
@@ -151,3 +156,22 @@ def test_an_interrupted_wait_gives_the_session_up(world: World) -> None:
     one.call("web-1", "stop", {})
     assert world.sessions[0].closed
     assert len(world.sessions) == 2
+
+
+def test_a_killed_agent_is_asked_again(world: World) -> None:
+    """Verbs are idempotent: one that the kernel killed is begun anew, and its caller notices nothing."""
+    world.answers = [[], [RESULT]]
+    world.exit_codes = [137]
+    one = fleet()
+    assert one.call("web-1", "start", {"colour": "green"}) == {"live": "blue"}
+    asked = [json.loads(line)["verb"] for session in world.sessions for line in session.sent]
+    assert asked == ["start", "start"]
+
+
+def test_an_agent_that_is_killed_again_and_again_is_given_up(world: World) -> None:
+    """Not our mistake, and no reason to provision: somebody kills it, and the message says where to look."""
+    world.answers = [[], []]
+    world.exit_codes = [137, 137]
+    with pytest.raises(HostNotReady, match="killed, twice") as caught:
+        fleet().call("web-1", "start", {"colour": "green"})
+    assert "out of memory" in caught.value.next
