@@ -50,8 +50,9 @@ def releases(
     from orchestrator.report import releases as report
     from orchestrator.workflows import releases as workflow
 
-    facts = workflow.run(config, hosts, opener).facts
-    typer.echo(envelope.result_line("releases", report.fields(facts)) if as_json else report.text(facts))
+    seen = workflow.run(config, hosts, opener)
+    shown = (seen.facts, seen.silent)
+    typer.echo(envelope.result_line("releases", report.fields(*shown)) if as_json else report.text(*shown))
 
 
 @_group.command()

@@ -13,7 +13,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(stage: StageOption = None, project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
-    """Show what is live, each instance with its memory and uptime, and who changed it last.
+    """Show what is live, each instance with its memory and uptime, who changed it last, and which host does not answer.
 
     \b
     Examples:
@@ -31,5 +31,5 @@ def status(stage: StageOption = None, project: ProjectOption = HERE, as_json: Js
     from orchestrator.workflows import status as workflow
 
     seen = workflow.run(config, hosts, opener)
-    shown = (seen.app, seen.url, seen.facts)
+    shown = (seen.app, seen.url, seen.facts, seen.silent)
     typer.echo(envelope.result_line("status", report.fields(*shown)) if as_json else report.text(*shown))

@@ -7,24 +7,28 @@ from typing import Any
 
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import ReleaseFacts
+from orchestrator.report import silent as missing
 from orchestrator.report import table
+from orchestrator.report.silent import Silent
 
 _HEAD = ("release", "revision", "node", "by", "when", "hosts", "", "subject")
 
 
-def text(facts: FleetFacts) -> str:
-    """A table, newest first."""
+def text(facts: FleetFacts, silent: Silent | None = None) -> str:
+    """A table, newest first, and the hosts that could not be asked."""
     rows = [_row(facts, one) for one in _all(facts)]
-    return table.render(_HEAD, rows) if rows else "no release is kept yet"
+    shown = table.render(_HEAD, rows) if rows else "no release is kept yet"
+    return "\n".join([shown, *missing.lines(silent or {})])
 
 
-def fields(facts: FleetFacts) -> dict[str, Any]:
+def fields(facts: FleetFacts, silent: Silent | None = None) -> dict[str, Any]:
     """For programs (kind "releases")."""
     return {
         "live": facts.live or None,
         "releases": [
             {**asdict(one), "live": one.id == facts.live, "hosts": _hosts(facts, one)} for one in _all(facts)
         ],
+        "unreachable": missing.fields(silent or {}),
     }
 
 

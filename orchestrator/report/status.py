@@ -9,16 +9,19 @@ from orchestrator.facts import migrations
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
 from orchestrator.report import jobs, lock, maintenance, membership, table
+from orchestrator.report import silent as missing
+from orchestrator.report.silent import Silent
 
 _HEAD = ("host", "instance", "pool", "release", "state", "memory", "uptime", "restarts")
 
 
-def text(app: str, url: str, facts: FleetFacts) -> str:
-    """For people: one paragraph on what is live, one line for each instance, one for each host's last change."""
-    shown = facts.live or ("none" if facts.settled else "the load balancers disagree")
+def text(app: str, url: str, facts: FleetFacts, silent: Silent | None = None) -> str:
+    """For people: what is live, which hosts do not answer, one line for each instance and each host's last change."""
+    shown = facts.live or _no_live(facts)
     live = next((one for host in facts.apps for one in host.releases if one.id == facts.live), None)
     about = f"  {live.revision[:12]} {live.subject}".rstrip() if live else ""
-    lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}", *_locks(facts)]
+    lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}"]
+    lines += [*missing.lines(silent or {}), *_locks(facts)]
     lines += [*maintenance.banner(facts.maintenance), *migrations.crossed(facts, facts.live), ""]
     rows = [row for host in (*facts.apps, *facts.away) for row in _rows(host)]
     lines.append(table.render(_HEAD, rows) if rows else "no instance runs")
@@ -39,13 +42,20 @@ def _jobs(facts: FleetFacts) -> list[str]:
     return workers + (["", jobs.cron_table(facts)] if any(host.jobs.entries for host in facts.apps) else [])
 
 
-def fields(app: str, url: str, facts: FleetFacts) -> dict[str, Any]:
+def _no_live(facts: FleetFacts) -> str:
+    if not facts.loadbalancers:
+        return "unknown: no load balancer answers"
+    return "none" if facts.settled else "the load balancers disagree"
+
+
+def fields(app: str, url: str, facts: FleetFacts, silent: Silent | None = None) -> dict[str, Any]:
     """For programs (kind "status")."""
     return {
         "app": app, "stage": facts.stage.name, "url": url, "live": facts.live or None,
         "settled": facts.settled, "warnings": migrations.crossed(facts, facts.live),
         "hosts": [_host(facts, host) for host in (*facts.hosts, *facts.away)],
         "out": membership.out_fields(facts),
+        "unreachable": missing.fields(silent or {}),
     }  # fmt: skip
 
 

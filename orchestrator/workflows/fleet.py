@@ -18,7 +18,7 @@ from orchestrator.transport import local
 from orchestrator.transport.agent import Fleet
 from orchestrator.transport.agent_ssh import SshFleet
 from orchestrator.workflows import advice
-from orchestrator.workflows.parallel import each
+from orchestrator.workflows.parallel import Outcome, each
 from orchestrator.workflows.story import Story
 
 Opener = Callable[[Stage, AppConfig, local.Owner], Fleet]
@@ -79,20 +79,38 @@ class Context:
             lost: A host that may be silent, and is not waited for either.
         Raises: VpsdeployError: a host that takes part is unreachable or not ready.
         """
+        outcome = self._asked(lambda answers: (self._out(answers) | {lost}) - set(also))
+        for name in self._out(outcome.answers) | {lost}:
+            outcome.errors.pop(name, None)
+        return self._gathered(outcome.or_raise())
+
+    def facts_of_answering(self) -> tuple[FleetFacts, dict[str, VpsdeployError]]:
+        """Ask every host, and do without those that do not answer.
+
+        Returns: The facts, and why hosts are missing that are not out.
+        Raises: VpsdeployError: none answers.
+        """
+        outcome = self._asked(lambda _: ())
+        if not outcome.answers:
+            outcome.or_raise()
+        out = self._out(outcome.answers)
+        silent = {name: error for name, error in outcome.errors.items() if name not in out}
+        return self._gathered(outcome.answers), silent
+
+    def _asked(
+        self, spared: Callable[[dict[str, dict[str, Any]]], Collection[str]]
+    ) -> Outcome[dict[str, Any]]:
+        """Every host's answer; an error says how to do without the host."""
         names = [host.name for host in self.stage.hosts]
-        outcome = each(
-            names,
-            lambda name: self.call(name, "facts", {}),
-            lambda answers: (self._out(answers) | {lost}) - set(also),
-        )
-        out = self._out(outcome.answers) | {lost}
+        outcome = each(names, lambda name: self.call(name, "facts", {}), spared)
         outcome.errors = {
-            name: advice.without(error, self.stage, name)
-            for name, error in outcome.errors.items()
-            if name not in out
+            name: advice.without(error, self.stage, name) for name, error in outcome.errors.items()
         }
-        answers = outcome.or_raise()
-        parsed = (host_facts.parse(name, self.config.app, answers[name]) for name in names if name in answers)
+        return outcome
+
+    def _gathered(self, answers: dict[str, dict[str, Any]]) -> FleetFacts:
+        names = [host.name for host in self.stage.hosts if host.name in answers]
+        parsed = (host_facts.parse(name, self.config.app, answers[name]) for name in names)
         return fleet_facts.gathered(self.stage, tuple(parsed))
 
     def _out(self, answers: dict[str, dict[str, Any]]) -> set[str]:

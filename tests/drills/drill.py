@@ -40,8 +40,7 @@ def carry_out(fleet: Fleet, fault: Fault) -> Tally:
         if command is None:
             fault.harm.strike(fleet, Command(fleet.project.path, ("status",)))
             time.sleep(_CONTROL_SECONDS)
-        if fault.harm.lost and command:
-            _assert_status_names_the_lost(fleet, fault)
+        _assert_status_tells(fleet, fault)
         fault.harm.heal(fleet)
         _wait_until_back(load, fault)
         fleet.wait_until_settled()
@@ -70,8 +69,13 @@ def _strike_in_release(fleet: Fleet, fault: Fault, strike: judge.Strike) -> Comm
     return command
 
 
-def _assert_status_names_the_lost(fleet: Fleet, fault: Fault) -> None:
-    """While a host is away, `status` shows the others."""
+def _assert_status_tells(fleet: Fleet, fault: Fault) -> None:
+    """While a host is away, `status` shows the others and says which one it is."""
+    away = fault.harm.unreachable
+    if away and len(away) < len(fleet.addresses):
+        found = fleet.status()
+        assert [one["host"] for one in found["unreachable"]] == list(away)
+        assert {host["name"] for host in found["hosts"]} == set(fleet.addresses) - set(away)
 
 
 def _wait_until_back(load: Load, fault: Fault) -> None:

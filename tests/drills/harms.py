@@ -33,6 +33,11 @@ class Harm:
         return ""
 
     @property
+    def unreachable(self) -> tuple[str, ...]:
+        """Hosts that commands cannot reach until it is healed."""
+        return ()
+
+    @property
     def lost(self) -> tuple[str, ...]:
         """Hosts that stop serving."""
         return ()
@@ -89,6 +94,11 @@ class Cut(Harm):
         """In words."""
         return "the network is back"
 
+    @property
+    def unreachable(self) -> tuple[str, ...]:
+        """A short one is over before the command ends."""
+        return () if self.seconds else self.hosts
+
     def strike(self, fleet: Fleet, command: Command) -> None:
         """Cut; a short one mends by itself."""
         fleet.cut(self.hosts)
@@ -135,6 +145,11 @@ class PowerCut(Harm):
         return (self.host,)
 
     @property
+    def unreachable(self) -> tuple[str, ...]:
+        """Until it is up again."""
+        return (self.host,)
+
+    @property
     def cure(self) -> str:
         """In words."""
         return "the host is up again"
@@ -151,6 +166,11 @@ class PowerCut(Harm):
 @dataclass(frozen=True)
 class Rebooted(PowerCut):
     """A host loses its power and gets it back at once, while the command runs on."""
+
+    @property
+    def unreachable(self) -> tuple[str, ...]:
+        """It is back before the command ends."""
+        return ()
 
     @property
     def name(self) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from orchestrator.config.app import AppConfig
 from orchestrator.errors import HostUnreachable, LockHeld
-from orchestrator.workflows import fleet
+from orchestrator.report import status
+from orchestrator.workflows import fleet, releases
 from tests.support.fleet import APP, FakeFleet, stage
 
 STAGE = stage("web-1", "web-2")
@@ -97,3 +98,34 @@ def test_every_unreachable_host_is_named() -> None:
         context.facts()
     assert caught.value.host == "web-1"
     assert caught.value.why == "also on web-2: no SSH connection"
+
+
+def test_status_shows_the_others_where_one_host_is_down() -> None:
+    """Which host, why and what to do; not a word less about the rest."""
+    hosts = FakeFleet(STAGE)
+
+    def fail(host: str, _: str) -> None:
+        if host == "web-2":
+            raise HostUnreachable(
+                "no SSH connection", host=host, why="timed out", next="look whether it is up"
+            )
+
+    hosts.fail = fail
+    seen = releases.run(CONFIG, STAGE, lambda *_: hosts)
+    assert [host.name for host in seen.facts.hosts] == ["web-1"]
+    shown = status.text(seen.app, seen.url, seen.facts, seen.silent)
+    assert "no answer from web-2: no SSH connection: timed out\n  next: look whether it is up\n" in shown
+    assert "vpsdeploy host drain web-2 --dead --stage production" in shown
+    assert status.fields(seen.app, seen.url, seen.facts, seen.silent)["unreachable"][0]["host"] == "web-2"
+
+
+def test_status_fails_where_no_host_answers() -> None:
+    """There is nothing to show."""
+    hosts = FakeFleet(STAGE)
+
+    def fail(host: str, _: str) -> None:
+        raise HostUnreachable("no SSH connection", host=host)
+
+    hosts.fail = fail
+    with pytest.raises(HostUnreachable, match="no SSH connection"):
+        releases.run(CONFIG, STAGE, lambda *_: hosts)
