@@ -236,11 +236,11 @@ class Full(Harm):
         return "making room"
 
     def strike(self, fleet: Fleet, command: Command) -> None:
-        """Put the small file system in place, with 4 KiB left."""
+        """Put the small file system in place, with nothing left."""
         size = f"$(( $(du -sk {self.path} | cut -f1) + 512 ))k"
         mount = f"mount -t tmpfs -o size={size},mode=0755 full /run/full; cp -a {self.path}/. /run/full/"
         fill = (
-            f"dd if=/dev/zero of={self.path}/filler bs=1k 2>/dev/null || truncate -s -4k {self.path}/filler"
+            f"dd if=/dev/zero of={self.path}/filler bs=1k 2>/dev/null || true"
         )
         place = f"mount --bind /run/full {self.path}; umount /run/full"
         fleet.on(self.host, f"mkdir -p /run/full; {mount}; {place}; {fill}")
