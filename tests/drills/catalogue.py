@@ -46,7 +46,7 @@ def _killed() -> list[Fault]:
 
 
 def _cut() -> list[Fault]:
-    """The controller's network: gone at every step; gone for a moment; gone to one host only."""
+    """The controller's network: gone at every step; gone for a moment; gone to one host only; gone one way."""
     everywhere = [
         Fault(Cut(), step, ends=_ends(step), code=0 if step in _STAYS else _UNREACHABLE) for step in Step
     ]
@@ -60,7 +60,13 @@ def _cut() -> list[Fault]:
         Fault(Cut(("web-2",)), Step.GATE, code=_UNREACHABLE),
         Fault(Cut(("web-2",)), Step.CONFIRM_APPS, code=_UNREACHABLE),
     ]
-    return [*everywhere, *blips, *to_one]
+    unheard = [
+        Fault(Cut(("lb-2",), answers_only=True), Step.FLIP, code=_UNREACHABLE),
+        Fault(Cut(("lb-2",), answers_only=True), Step.CONFIRM, ends=Ends.SPLIT, code=_UNREACHABLE),
+        Fault(Cut(("web-2",), answers_only=True), Step.START, code=_UNREACHABLE),
+        Fault(Cut(("web-2",), answers_only=True), Step.CONFIRM_APPS, code=_UNREACHABLE),
+    ]
+    return [*everywhere, *blips, *to_one, *unheard]
 
 
 def _interrupted() -> list[Fault]:

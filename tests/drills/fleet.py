@@ -68,12 +68,14 @@ class Fleet:
         assert done.ok, f"{host}: {script}: {done.tail()}"
         return done.stdout
 
-    def cut(self, hosts: Iterable[str], *, everything: bool = False) -> None:
-        """Drop what the controller and a host send each other by SSH; or all that the host sends and gets."""
+    def cut(self, hosts: Iterable[str], *, answers_only: bool = False, everything: bool = False) -> None:
+        """Drop what the controller and a host send each other by SSH, or the host's part only; or all that it sends."""
         for host in hosts:
             text = _CUT.format(
                 policy="drop" if everything else "accept",
-                rule_in="" if everything else f"ip saddr {self.controller} tcp dport 22 drop;",
+                rule_in=""
+                if everything or answers_only
+                else f"ip saddr {self.controller} tcp dport 22 drop;",
                 rule_out="" if everything else f"ip daddr {self.controller} tcp sport 22 drop;",
             )
             self._in_network(host, "nft", "-f", "-", text=text)

@@ -76,10 +76,11 @@ class Killed(Harm):
 
 @dataclass(frozen=True)
 class Cut(Harm):
-    """The controller's packets to hosts are dropped, silently, and theirs to it."""
+    """Packets between the controller and hosts are dropped, silently; or those of the hosts only: they hear, and do it."""
 
     hosts: tuple[str, ...] = (*BALANCERS, *APPS)
     seconds: float = 0.0
+    answers_only: bool = False
 
     @property
     def name(self) -> str:
@@ -101,7 +102,7 @@ class Cut(Harm):
 
     def strike(self, fleet: Fleet, command: Command) -> None:
         """Cut; a short one mends by itself."""
-        fleet.cut(self.hosts)
+        fleet.cut(self.hosts, answers_only=self.answers_only)
         if self.seconds:
             command.go_on()
             time.sleep(self.seconds)
@@ -239,9 +240,7 @@ class Full(Harm):
         """Put the small file system in place, with nothing left."""
         size = f"$(( $(du -sk {self.path} | cut -f1) + 512 ))k"
         mount = f"mount -t tmpfs -o size={size},mode=0755 full /run/full; cp -a {self.path}/. /run/full/"
-        fill = (
-            f"dd if=/dev/zero of={self.path}/filler bs=1k 2>/dev/null || true"
-        )
+        fill = f"dd if=/dev/zero of={self.path}/filler bs=1k 2>/dev/null || true"
         place = f"mount --bind /run/full {self.path}; umount /run/full"
         fleet.on(self.host, f"mkdir -p /run/full; {mount}; {place}; {fill}")
 
