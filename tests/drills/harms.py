@@ -76,7 +76,7 @@ class Killed(Harm):
 
 @dataclass(frozen=True)
 class Cut(Harm):
-    """Packets between the controller and hosts are dropped, silently; or those of the hosts only: they hear, and do it."""
+    """Packets between the controller and hosts are dropped, silently; or those of the hosts only: they hear."""
 
     hosts: tuple[str, ...] = (*BALANCERS, *APPS)
     seconds: float = 0.0
@@ -85,6 +85,8 @@ class Cut(Harm):
     @property
     def name(self) -> str:
         """Which, and for how long."""
+        if self.answers_only:
+            return f"the answers of {self.hosts[0]} lost"
         where = (
             "the controller's network" if len(self.hosts) > 1 else f"the controller's way to {self.hosts[0]}"
         )
