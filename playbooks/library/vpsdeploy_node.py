@@ -19,6 +19,10 @@ description:
     does with what is installed where the source cannot be reached.
 options:
   packages: {description: Debian packages that Node needs., type: list, elements: str, default: []}
+  packages_wait_seconds:
+    description: Longest wait for somebody else to install them, before this call does.
+    type: int
+    default: 0
   request: {description: "C(lts), C(24), C(24.21) or C(24.21.0).", type: str, required: true}
   source: {description: Kind of source., type: str, choices: [npm, dist, nodesource, system], default: npm}
   registry: {description: npm registry; empty for the one of /etc/npmrc., type: str, default: ''}
@@ -57,6 +61,7 @@ author: vpsdeploy
 
 ARGUMENTS = {
     "packages": {"type": "list", "elements": "str", "default": []},
+    "packages_wait_seconds": {"type": "int", "default": 0},
     "request": {"type": "str", "required": True},
     "source": {"type": "str", "choices": ["npm", "dist", "nodesource", "system"], "default": "npm"},
     "registry": {"type": "str", "default": ""},

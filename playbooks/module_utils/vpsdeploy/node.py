@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,18 +30,33 @@ def converge(params: dict[str, Any], host: Host) -> str:
     Returns: Empty only in check mode, where the distribution's version is not known before apt has lists.
     Raises: NodeError, HostError: it cannot be had.
     """
-    packages.apply(host, params["packages"], PACKAGE_LISTS_MAX_AGE_SECONDS)
+    first = _needs_packages_first(params)
+    if first:
+        _apply_packages(params, host)
     today = datetime.datetime.now(datetime.UTC).date()
     prefix = node_versions.wanted(params["request"], params["schedule"], today)
     version = (
         _system(params, host, prefix) if params["source"] == "system" else _offered(params, host, prefix)
     )
+    if not first:
+        _apply_packages(params, host)
     if not version:
         return ""
     ended = node_versions.ended(version[0], params["schedule"], today)
     if ended:
         host.warnings.append(f"Node {version[0]} had its end of life on {ended}: nodejs.org mends it no more")
     return node_versions.text(version)
+
+
+def _needs_packages_first(params: dict[str, Any]) -> bool:
+    """Whether what verifies the download is in them; else they are needed when Node first runs, and not before."""
+    return params["source"] in ("nodesource", "system") or bool(params["keyring"])
+
+
+def _apply_packages(params: dict[str, Any], host: Host) -> None:
+    if not host.check_mode:
+        packages.awaited(host, params["packages"], params["packages_wait_seconds"])
+    packages.apply(host, params["packages"], PACKAGE_LISTS_MAX_AGE_SECONDS)
 
 
 def _offered(params: dict[str, Any], host: Host, prefix: tuple[int, ...]) -> Version:
@@ -65,7 +81,8 @@ def _offered(params: dict[str, Any], host: Host, prefix: tuple[int, ...]) -> Ver
                 f"node: {params['request']!r} is not offered by {params['source']}: ask for another in vpsdeploy.yml"
             )
         if node_versions.text(best) not in present:
-            _install(host, root, source, best, offered[node_versions.text(best)])
+            integrity = offered[node_versions.text(best)]
+            _install(host, root, source, best, integrity, ready=lambda: _apply_packages(params, host))
         return best
 
 
@@ -105,14 +122,15 @@ def _renew(host: Host, root: Path, source: SystemSource, version: Version, debia
 
 
 def _install(
-    host: Host, root: Path, source: Source, version: Version, integrity: str, before: str = ""
-) -> None:
+    host: Host, root: Path, source: Source, version: Version, integrity: str, before: str = "",
+    ready: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
     name = f"v{node_versions.text(version)}"
     header = {"before_header": f"{root}/{name}", "after_header": f"{root}/{name}"}
     texts = {"before": f"{before}\n" if before else "", "after": f"{integrity or name}\n"}
     host.changed(f"{root}/{name}", {**header, **texts})
     if not host.check_mode:
-        node_install.install(root, source, version, integrity)
+        node_install.install(root, source, version, integrity, ready)
 
 
 def _source(params: dict[str, Any], host: Host, line: int, scratch: Path) -> Source:

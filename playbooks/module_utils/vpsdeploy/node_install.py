@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -43,8 +44,17 @@ def package(root: Path, version: Version) -> str:
         return ""
 
 
-def install(root: Path, source: Source, version: Version, integrity: str) -> None:
+def install(
+    root: Path, source: Source, version: Version, integrity: str, ready: Callable[[], None] = lambda: None
+) -> None:
     """Have it delivered beside, try it, put it into place.
+
+    Args:
+        root: Where the versions are.
+        source: Delivers it.
+        version: Which one.
+        integrity: What the source verifies it by.
+        ready: Called before it is run for the first time: sees to the libraries that it needs.
 
     Raises: NodeError: what was delivered was refused, or does not run here.
     """
@@ -56,6 +66,7 @@ def install(root: Path, source: Source, version: Version, integrity: str) -> Non
         tree = work / "tree"
         source.deliver(version, integrity, work, tree)
         node_archive.close(tree)
+        ready()
         _try(tree, version)
         # The file system of the tree, and no other: a sync of the whole machine waits for everybody's writes.
         subprocess.run(["sync", "-f", str(tree)], check=True)

@@ -16,6 +16,7 @@ _LISTS = Path("/var/lib/apt/lists")
 _INTERRUPTED = Path("/var/lib/dpkg/updates")
 _LOCK_WAIT_SECONDS = 300
 _LOCK_PAUSE_SECONDS = 5
+_AWAIT_PAUSE_SECONDS = 0.5
 
 
 def apply(host: Host, names: list[str], lists_max_age_seconds: int) -> None:
@@ -35,6 +36,19 @@ def apply(host: Host, names: list[str], lists_max_age_seconds: int) -> None:
     if refreshed:
         _refresh(host)
     _install(host, missing, may_refresh=not refreshed)
+
+
+def awaited(host: Host, names: list[str], seconds: float) -> None:
+    """Wait until packages are there that somebody else is installing, so that one transaction brings them all.
+
+    Args:
+        host: Asked again and again.
+        names: Of the packages.
+        seconds: Longest wait; whoever calls installs then what is still missing.
+    """
+    deadline = time.monotonic() + seconds
+    while absent(host, names) and time.monotonic() < deadline:
+        time.sleep(_AWAIT_PAUSE_SECONDS)
 
 
 def absent(host: Host, names: list[str]) -> list[str]:
