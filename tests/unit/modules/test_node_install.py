@@ -191,3 +191,16 @@ def test_broken_installation_is_replaced(site: Site, tmp_path: Path) -> None:
     assert node_install.installed(tmp_path / "node") == []
     node_install.install(tmp_path / "node", source, VERSION, "")
     assert node_install.installed(tmp_path / "node") == ["24.21.0"]
+
+
+def test_libraries_are_seen_to_before_node_runs_for_the_first_time(site: Site, tmp_path: Path) -> None:
+    """And after the download, which needs none of them; where they cannot be had nothing is put into place."""
+    source, _ = dist(site)
+
+    def fails() -> None:
+        assert list((tmp_path / "node").glob(".partial-*/tree/bin/node"))
+        raise NodeError("no libraries")
+
+    with pytest.raises(NodeError, match="no libraries"):
+        node_install.install(tmp_path / "node", source, VERSION, "", fails)
+    assert list((tmp_path / "node").iterdir()) == []
