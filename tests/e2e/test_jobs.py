@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from orchestrator.workflows import sandbox
+from tests.support import shapes
 from tests.support.node_apps import bundle
-from tests.support.vps import VPSDEPLOY, Project, project_on_sandbox
+from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -28,6 +30,7 @@ cron:
   tick: {schedule: "*/5 * * * * *", entry: dist/tick.js}
   fails: {schedule: "@yearly", command: [sh, -c, 'echo "$GREETING from ${0}" %i; exit 3', "a$$b"]}
   quick: {schedule: "@yearly", command: ["true"]}
+  made-up-for: {schedule: "@yearly", command: ["true"], catch_up: true}
 """
 BUCKET_SECONDS = 5
 WORKER = """
@@ -36,8 +39,8 @@ const say = (...words) => fs.appendFileSync(`work/${process.argv[2] || 'single'}
   [Date.now(), process.pid, 'TEXT', ...words].join(' ') + '\\n');
 let stopping = false;
 process.on('SIGTERM', () => { stopping = true; });
-say('start');
 CRASH
+say('start');
 const job = () => {
   say('begin');
   setTimeout(() => {
@@ -164,6 +167,19 @@ def test_each_job_runs_where_it_belongs(shop: Project) -> None:
     assert "Overall exposure level" in score
 
 
+def test_what_is_printed_for_programs_is_documented(shop: Project) -> None:
+    """Fields and types of docs/json.md."""
+    examples = shapes.examples()
+    eventually(lambda: entry(shop, "tick")["last"] is not None)
+    for kind, arguments in (
+        ("workers", ["workers"]), ("cron", ["cron", "list"]), ("cron_run", ["cron", "run", "quick"]),
+        ("status", ["status"]),
+    ):  # fmt: skip
+        result = shop.json(*arguments)[-1]
+        assert result["kind"] == kind
+        assert shapes.differences(examples[kind], result) == []
+
+
 def test_a_release_waits_for_the_job_in_hand_and_loses_no_tick(shop: Project) -> None:
     """The old worker ends its job before the new one starts; the cron entry comes once a tick, with either release."""
     eventually(lambda: bool(buckets(shop)))
@@ -178,3 +194,137 @@ def test_a_release_waits_for_the_job_in_hand_and_loses_no_tick(shop: Project) ->
     assert log(shop, "tick")[-1][2] == changed["release"]
     assert {one["release"] for one in processes(shop, "many") if one["wanted"]} == {changed["release"]}
     eventually(lambda: len(processes(shop, "many")) == 4)
+
+
+def test_run_now_passes_output_and_exit_code(shop: Project) -> None:
+    """With the app's environment and words as they were typed; a failure is shown by status until a run is good."""
+    done = shop.vpsdeploy("cron", "run", "fails", "--follow")
+    assert done.returncode == 3, done.stderr
+    assert done.stdout.splitlines() == ["hello from a$$b %i"]
+    assert "fails on web-1 failed (exit-code, exit status 3)" in done.stderr
+    eventually(lambda: entry(shop, "fails")["last"] is not None)
+    assert "warning: cron entry fails failed (exit-code, exit status 3)" in shop.vpsdeploy("status").stdout
+    assert shop.vpsdeploy("doctor").returncode == 6
+    assert "hello from" in shop.vpsdeploy("logs", "--cron", "fails").stdout
+    unknown = shop.vpsdeploy("cron", "run", "fail")
+    assert unknown.returncode == 2
+    assert "the live release has fails, made-up-for, quick, tick" in unknown.stderr
+
+
+def test_an_entry_does_not_run_twice_at_a_time(shop: Project) -> None:
+    """A second run-now is refused while the first goes on."""
+    configure(shop, "exit 3", "sleep 6")
+    release(shop, "slow-entry")
+    with subprocess.Popen(
+        [VPSDEPLOY, "cron", "run", "fails"], cwd=shop.path, stderr=subprocess.PIPE
+    ) as first:
+        eventually(lambda: entry(shop, "fails")["running"])
+        second = shop.vpsdeploy("cron", "run", "fails")
+        assert second.returncode == 8, second.stderr
+        assert "cron entry fails is running" in second.stderr
+        assert first.wait(TIMEOUT_SECONDS) == 0
+    configure(shop)
+
+
+def test_a_rollback_brings_the_old_schedule_back(shop: Project) -> None:
+    """Workers and timers belong to the release."""
+    release(shop, "before-schedule")
+    first = buckets(shop)[-1]
+    configure(shop, "*/5 * * * * *", "0 0 4 * * *")
+    configure_and_release = release(shop, "other-schedule")
+    assert entry(shop, "tick")["schedule"] == "0 0 4 * * *"
+    assert entry(shop, "tick")["next_at"].endswith("T04:00:00Z")
+    ran = len(buckets(shop))
+    time.sleep(2 * BUCKET_SECONDS)
+    assert len(buckets(shop)) == ran
+    shop.json("rollback")
+    assert entry(shop, "tick")["schedule"] == "*/5 * * * * *"
+    eventually(lambda: len(buckets(shop)) > ran)
+    assert len(set(buckets(shop))) == len(buckets(shop)), "a tick came twice"
+    assert first < buckets(shop)[-1]
+    assert {one["release"] for one in processes(shop, "single")} == {configure_and_release["previous"]}
+    assert_one_at_a_time(shop)
+    configure(shop)
+
+
+def test_an_entry_that_moves_to_another_host_comes_once_a_tick(shop: Project) -> None:
+    """The timer of the old host hands over when it came last."""
+    release(shop, "before-move")
+    eventually(lambda: log(shop, "tick")[-1][1] == "before-move")
+    first = buckets(shop)[-1]
+    configure(shop, "entry: dist/tick.js}", "entry: dist/tick.js, host: web-2}")
+    release(shop, "moved")
+    assert entry(shop, "tick")["host"] == "web-2"
+    eventually(lambda: any(line[1] == "moved" for line in log(shop, "tick", "web-2")))
+    configure(shop)
+    release(shop, "moved-back")
+    eventually(lambda: log(shop, "tick")[-1][1] == "moved-back")
+    assert_each_tick_once(shop, first)
+
+
+def test_a_worker_that_does_not_stay_up_undoes_the_release(shop: Project) -> None:
+    """Users are flipped back, the old workers run again, and the error has what the new one wrote."""
+    before = release(shop, "good")["release"]
+    failed = shop.vpsdeploy(
+        "release", "--bundle", app_bundle(shop, "bad-worker", "throw new Error('no queue');")
+    )
+    assert failed.returncode == 8, failed.stderr
+    assert "a worker does not stay up" in failed.stderr
+    assert "no queue" in failed.stderr
+    status = shop.json("status")[-1]
+    assert status["live"] == before
+    assert {one["release"] for one in processes(shop, "single") if one["wanted"]} == {before}
+    assert {
+        one["release"] for host in status["hosts"] for one in host["jobs"]["processes"] if one["wanted"]
+    } == {before}
+    assert entry(shop, "tick")["armed"]
+
+
+@pytest.mark.parametrize("step", ["flip", "confirm", "change workers", "drain"])
+def test_the_next_release_repairs_a_killed_one(shop: Project, step: str) -> None:
+    """SIGKILL around the change over: at no time two of `single`, and in the end the one of the live release."""
+    process = begin(shop, f"killed-{step.replace(' ', '-')}", step)
+    process.kill()
+    process.communicate(timeout=TIMEOUT_SECONDS)
+    changed = release(shop, f"after-{step.replace(' ', '-')}")
+    assert [(one["host"], one["release"]) for one in processes(shop, "single")] == [
+        ("web-1", changed["release"])
+    ]
+    eventually(lambda: log(shop, "tick")[-1][2] == changed["release"])
+    assert_one_at_a_time(shop)
+
+
+def test_after_a_reboot_workers_and_timers_are_back(shop: Project) -> None:
+    """As recorded, not because they were enabled. What was missed is made up for only where that is asked for."""
+    live = release(shop, "before-reboot")["release"]
+    before = entry(shop, "fails")["last"]
+    stamps = [f"/var/lib/systemd/timers/stamp-shop-cron-{name}.timer" for name in ("made-up-for", "fails")]
+    shop.on(
+        "web-1", "touch", "--date=2 years ago", *stamps
+    )  # as if they had been due while the host was down
+    assert entry(shop, "made-up-for")["last"] is None
+    sandbox.power_off(shop.name, "web-1", hard=True)
+    sandbox.power_on(shop.name, "web-1")
+    eventually(lambda: shop.vpsdeploy("status").returncode == 0)
+    eventually(lambda: [one["state"] for one in processes(shop, "single")] == ["active"])
+    assert {one["release"] for one in processes(shop, "single") + processes(shop, "many")} == {live}
+    ran = len(buckets(shop))
+    eventually(lambda: len(buckets(shop)) > ran)
+    assert entry(shop, "made-up-for")["last"] is not None
+    assert entry(shop, "fails")["last"] == before
+    enabled = shop.on(
+        "web-1", "sh", "-c", "systemctl list-unit-files --state=enabled 'shop-cron*' 'shop-worker*' | head -3"
+    )
+    assert "0 unit files listed" in enabled
+
+
+def test_a_release_without_jobs_takes_them_away(shop: Project) -> None:
+    """What vpsdeploy.yml no longer names does not run any more."""
+    (shop.path / "vpsdeploy.yml").write_text(CONFIG.partition("workers:")[0])
+    release(shop, "without")
+    eventually(lambda: shop.json("workers")[-1]["processes"] == [])
+    assert shop.json("cron", "list")[-1]["entries"] == []
+    assert (
+        shop.on("web-1", "sh", "-c", "ls /etc/systemd/system | grep -c 'shop-cron-.*timer' || true").strip()
+        == "0"
+    )
