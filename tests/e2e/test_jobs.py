@@ -294,6 +294,29 @@ def test_the_next_release_repairs_a_killed_one(shop: Project, step: str) -> None
     assert_one_at_a_time(shop)
 
 
+def test_a_host_that_is_drained_hands_its_jobs_on(shop: Project) -> None:
+    """What may run once ends there before it starts elsewhere, and comes back when the host joins."""
+    live = release(shop, "before-drain")["release"]
+    eventually(lambda: log(shop, "tick")[-1][2] == live)
+    first = buckets(shop)[-1]
+    shop.json("host", "drain", "web-1")
+    assert [(one["host"], one["release"]) for one in processes(shop, "single")] == [("web-2", live)]
+    assert entry(shop, "tick")["host"] == "web-2"
+    eventually(
+        lambda: (
+            not shop.on(
+                "web-1", "systemctl", "list-units", "--no-legend", "shop-worker-*", "shop-cron-*.timer"
+            )
+        )
+    )
+    eventually(lambda: log(shop, "tick", "web-2")[-1][2] == live)
+    shop.json("host", "join", "web-1")
+    assert [(one["host"], one["release"]) for one in processes(shop, "single")] == [("web-1", live)]
+    eventually(lambda: int(log(shop, "tick")[-1][0]) > int(log(shop, "tick", "web-2")[-1][0]))
+    assert_each_tick_once(shop, first)
+    assert_one_at_a_time(shop)
+
+
 def test_after_a_reboot_workers_and_timers_are_back(shop: Project) -> None:
     """As recorded, not because they were enabled. What was missed is made up for only where that is asked for."""
     live = release(shop, "before-reboot")["release"]
