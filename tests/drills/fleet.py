@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.sandbox.hosts import container_name
+from orchestrator.sandbox.lifecycle import Lifecycle
 from orchestrator.sandbox.machine import Machine
 from orchestrator.workflows import sandbox
 from tests.support.node_apps import bundle
@@ -91,8 +92,14 @@ class Fleet:
         sandbox.power_off(self.project.name, host, hard=True)
 
     def power_on(self, host: str) -> None:
-        """Start a host that is off, and wait until it has booted."""
-        sandbox.power_on(self.project.name, host)
+        """Start a host that is off, and wait until it has booted.
+
+        podman starts it in the network that it had, where the packets are still dropped.
+        """
+        one = Lifecycle(Machine()).host(self.project.name, host)
+        one.start()
+        self.mend([host])
+        one.wait_until_booted(fresh=False)
 
     def is_pending(self) -> bool:
         """Whether a load balancer has a flip that nobody has confirmed."""
