@@ -45,7 +45,6 @@ def main() -> None:
     finally:
         if not asked.keep:
             sandbox.down(NAME)
-    (WORK / "figures.json").write_text(json.dumps({"control": controlled, "results": results}, indent=1))
     print(_text(results, controlled))
     wrong = figures.verdict(results, controlled)
     sys.exit("\n".join(wrong) if wrong else 0)
@@ -79,6 +78,7 @@ def _run(wanted: list[str], asked: argparse.Namespace) -> tuple[list[dict[str, A
         if isinstance(contender, Vpsdeploy):
             controlled = control(contender)
         print(_text(results[-1:], controlled), flush=True)
+        (WORK / "figures.json").write_text(json.dumps({"control": controlled, "results": results}, indent=1))
     return results, controlled
 
 

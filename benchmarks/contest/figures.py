@@ -9,6 +9,9 @@ from typing import Any
 OURS = "vpsdeploy"
 """The contender that may drop nothing."""
 
+MUST_DROP = "all instances restarted at once"
+"""The control: a load that sees nothing fail here sees nothing anywhere."""
+
 _UNITS = ((1e6, "MB"), (1e3, "kB"))
 
 
@@ -78,11 +81,8 @@ def size(count: float) -> str:
 
 def verdict(results: Sequence[dict[str, Any]], control: dict[str, int]) -> list[str]:
     """What makes the run fail: a drop of ours, a tool that stays in memory, or a load that cannot see a drop."""
-    found = [
-        f"the control dropped nothing ({title}): the load sees no drop"
-        for title, failed in control.items()
-        if not failed
-    ]
+    blind = control.get(MUST_DROP) == 0
+    found = [f"the control dropped nothing ({MUST_DROP}): the load sees no drop"] if blind else []
     for ours in (result for result in results if result["name"] == OURS):
         if ours["failed"]:
             found.append(f"{OURS} dropped {ours['failed']} of {ours['requests']} requests")

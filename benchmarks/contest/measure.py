@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +13,13 @@ from benchmarks.contest.stages import DRAIN_SECONDS
 from benchmarks.load.driver import Load
 
 WARM_UP, WITHOUT, RELEASE, BETWEEN = "warm-up", "without", "release", "between"
-"""Phases: not looked at for times, before the first release, while a command runs, and after it."""
+"""Phases: the load begins, nothing is released, a command runs, the old version goes (ours drains)."""
 
-WARM_UP_SECONDS, WITHOUT_SECONDS = 5, 20
+WARM_UP_SECONDS, WITHOUT_SECONDS = 5, 5
+"""`WITHOUT` is measured before each release: taken once, it would compare two moods of the machine."""
+
 SETTLE_SECONDS = DRAIN_SECONDS + 3
-"""Between two releases: the old pool's drain, its end, and a margin."""
+"""After a release: the old pool's drain, its end, and a margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,32 +66,25 @@ def _quiet(contender: Contender, n: int) -> dict[str, float]:
 def _under_load(contender: Contender, sizes: Sizes) -> dict[str, Any]:
     with Load(contender.box.address, seconds=sizes.limit_seconds) as load:
         time.sleep(WARM_UP_SECONDS)
-        load.phase(WITHOUT)
-        time.sleep(WITHOUT_SECONDS)
-        load.phase(BETWEEN)
         for n in range(1, sizes.releases + 1):
             contender.prepare(1000 + n)
-            with _during(load):
-                contender.release()
+            load.phase(WITHOUT)
+            time.sleep(WITHOUT_SECONDS)
+            load.phase(RELEASE)
+            contender.release()
+            load.phase(BETWEEN)
             time.sleep(SETTLE_SECONDS)
             while load.requests() < sizes.requests * n / sizes.releases:
                 time.sleep(1)
     return load.phases
 
 
-@contextmanager
-def _during(load: Load) -> Iterator[None]:
-    load.phase(RELEASE)
-    yield
-    load.phase(BETWEEN)
-
-
 def control(contender: Contender) -> dict[str, int]:
-    """What must drop requests: every instance restarted at once, and nginx reloaded. Shows that the load can see it.
+    """Restart every instance at once, which must drop requests: shows that the load can see it. Reload nginx, which may.
 
     Returns: Failures by what was done.
     """
-    acts = {"all instances restarted at once": "systemctl restart 'hello-nest@*'", "nginx reloaded 5 times":
+    acts = {figures.MUST_DROP: "systemctl restart 'hello-nest@*'", "nginx reloaded 5 times":
             "for n in 1 2 3 4 5; do systemctl reload nginx; sleep 1; done"}  # fmt: skip
     with Load(contender.box.address, seconds=120) as load:
         time.sleep(WARM_UP_SECONDS)

@@ -67,13 +67,13 @@ def _ours(**other: Any) -> list[dict[str, Any]]:
 
 def test_a_run_without_drops_of_ours_whose_control_dropped_passes() -> None:
     """What peers drop is theirs."""
-    assert figures.verdict(_ours(failed=0), {"restart": 5}) == []
+    assert figures.verdict(_ours(failed=0), {figures.MUST_DROP: 5, "nginx reloaded": 0}) == []
 
 
 @pytest.mark.parametrize(
     ("results", "control", "said"),
-    [(_ours(failed=0), {"restart": 0}, "the control dropped nothing"), (_ours(), {"restart": 5}, "dropped 3 of"),
-     (_ours(failed=0, idle_bytes=1), {"restart": 5}, "left 1 B of processes")],
+    [(_ours(failed=0), {figures.MUST_DROP: 0, "nginx reloaded": 3}, "the control dropped nothing"), (_ours(), {figures.MUST_DROP: 5, "nginx reloaded": 0}, "dropped 3 of"),
+     (_ours(failed=0, idle_bytes=1), {figures.MUST_DROP: 5, "nginx reloaded": 0}, "left 1 B of processes")],
 )  # fmt: skip
 def test_what_makes_a_run_fail(results: list[dict[str, Any]], control: dict[str, int], said: str) -> None:
     """Above all a load that cannot see a drop: its zero would mean nothing."""
