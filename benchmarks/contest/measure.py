@@ -80,7 +80,7 @@ def _under_load(contender: Contender, sizes: Sizes) -> dict[str, Any]:
 
 
 def control(contender: Contender) -> dict[str, int]:
-    """Restart every instance at once, which must drop requests: shows that the load can see it. Reload nginx, which may.
+    """Restart every instance at once, which must drop requests: the load can see it. Reload nginx, which may.
 
     Returns: Failures by what was done.
     """

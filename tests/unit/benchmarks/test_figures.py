@@ -61,19 +61,23 @@ def test_sizes_for_people(count: float, text: str) -> None:
     assert figures.size(count) == text
 
 
+DROPPED = {figures.MUST_DROP: 5, "nginx reloaded": 0}
+BLIND = {figures.MUST_DROP: 0, "nginx reloaded": 3}
+
+
 def _ours(**other: Any) -> list[dict[str, Any]]:
     return [_result(name=figures.OURS, **other), _result(name="a peer", failed=9, idle_bytes=9)]
 
 
 def test_a_run_without_drops_of_ours_whose_control_dropped_passes() -> None:
     """What peers drop is theirs."""
-    assert figures.verdict(_ours(failed=0), {figures.MUST_DROP: 5, "nginx reloaded": 0}) == []
+    assert figures.verdict(_ours(failed=0), DROPPED) == []
 
 
 @pytest.mark.parametrize(
     ("results", "control", "said"),
-    [(_ours(failed=0), {figures.MUST_DROP: 0, "nginx reloaded": 3}, "the control dropped nothing"), (_ours(), {figures.MUST_DROP: 5, "nginx reloaded": 0}, "dropped 3 of"),
-     (_ours(failed=0, idle_bytes=1), {figures.MUST_DROP: 5, "nginx reloaded": 0}, "left 1 B of processes")],
+    [(_ours(failed=0), BLIND, "the control dropped nothing"), (_ours(), DROPPED, "dropped 3 of"),
+     (_ours(failed=0, idle_bytes=1), DROPPED, "left 1 B of processes")],
 )  # fmt: skip
 def test_what_makes_a_run_fail(results: list[dict[str, Any]], control: dict[str, int], said: str) -> None:
     """Above all a load that cannot see a drop: its zero would mean nothing."""
