@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import signal
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from benchmarks.contest import figures, peers, stages
-from benchmarks.contest.app import EXAMPLE, App
+from benchmarks.contest.app import App
 from benchmarks.contest.box import Box
 from benchmarks.contest.contender import Contender
 from benchmarks.contest.figures import OURS
@@ -24,13 +22,11 @@ from benchmarks.contest.measure import Sizes, control, measure
 from benchmarks.contest.ours import Vpsdeploy
 from orchestrator.sandbox.spec import SandboxSpec
 from orchestrator.workflows import sandbox
-from tests.support.vps import VPSDEPLOY
 
 NAME = "bench-contest"
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "build" / "bench"
 PEERS = ("capistrano", "pm2", "ansible")
-_LEFT_OUT = shutil.ignore_patterns("node_modules", "dist", ".vpsdeploy", "inventories")
 
 
 def main() -> None:
@@ -69,7 +65,7 @@ def _run(wanted: list[str], asked: argparse.Namespace) -> tuple[list[dict[str, A
     status = sandbox.up(SandboxSpec(name=NAME, hosts=len(PEERS) + 2, loadbalancers=0), WORK, print)
     hosts = dict(zip((OURS, *PEERS, "control"), stages.boxes(status, WORK), strict=True))
     results, controlled = [], {}
-    for contender in _contenders(_app(), hosts, wanted):
+    for contender in _contenders(App(WORK), hosts, wanted):
         print(f"setting up {contender.name} on {contender.box.name}", flush=True)
         contender.set_up()
         releases = asked.releases if isinstance(contender, Vpsdeploy) else asked.peer_releases
@@ -80,15 +76,6 @@ def _run(wanted: list[str], asked: argparse.Namespace) -> tuple[list[dict[str, A
         print(_text(results[-1:], controlled), flush=True)
         (WORK / "figures.json").write_text(json.dumps({"control": controlled, "results": results}, indent=1))
     return results, controlled
-
-
-def _app() -> App:
-    """Built once a checkout: what differs from release to release is one line of what was built."""
-    project, bundle = WORK / "source", WORK / "built.bundle"
-    if not bundle.exists():
-        shutil.copytree(EXAMPLE, project, dirs_exist_ok=True, ignore=_LEFT_OUT)
-        subprocess.run([VPSDEPLOY, "build", "--output", bundle, "--project", project], check=True)
-    return App(bundle, WORK)
 
 
 def _contenders(app: App, hosts: dict[str, Box], wanted: list[str]) -> list[Contender]:

@@ -67,7 +67,7 @@ def _under_load(contender: Contender, sizes: Sizes) -> dict[str, Any]:
     with Load(contender.box.address, seconds=sizes.limit_seconds) as load:
         time.sleep(WARM_UP_SECONDS)
         for n in range(1, sizes.releases + 1):
-            contender.prepare(1000 + n)
+            contender.prepare(1 + n % 2)  # two versions in turn
             load.phase(WITHOUT)
             time.sleep(WITHOUT_SECONDS)
             load.phase(RELEASE)

@@ -46,7 +46,7 @@ def set_up_control(control: Box, targets: list[Box], app: App, work: Path) -> No
 
 def commit(control: Box, app: App, n: int) -> None:
     """A one-line change, pushed."""
-    control.run(f"cat > {_WORK}/{CHANGED}", app.source(n).encode())
+    control.run(f"cat > {_WORK}/{CHANGED}", app.built(n).encode())
     control.run(f"cd {_WORK} && git commit -qa --allow-empty -m 'line {n}' && git push -q")
 
 
@@ -122,7 +122,7 @@ class Ansible:
 
     def prepare(self, n: int) -> None:
         """An archive."""
-        (self._work / "archive" / CHANGED).write_text(self._app.source(n))
+        (self._work / "archive" / CHANGED).write_text(self._app.built(n))
         subprocess.run(["tar", "czf", self._archive, "-C", self._work / "archive", "."], check=True)
 
     def release(self) -> tuple[float, float]:
