@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from orchestrator.config import AppConfig
-from orchestrator.errors import LockHeld, UsageError, VpsdeployError
+from orchestrator.errors import HostUnreachable, LockHeld, UsageError, VpsdeployError
 from orchestrator.model.fleet import Stage
 from orchestrator.model.lock import Locked, Unlocked
 from orchestrator.report.reporter import Reporter
@@ -34,24 +34,27 @@ def take(
     config: AppConfig, stage: Stage, message: str, wait_seconds: float, reporter: Reporter,
     opener: Opener = open_over_ssh,
 ) -> Locked:  # fmt: skip
-    """Lock every host, or none: what this command has taken is given back where one host refuses.
+    """Lock every host that takes part, or none: what this command has taken is given back where one host refuses.
 
     Raises: LockHeld: somebody else holds the lock; HostNotReady, HostUnreachable.
     """
-    hosts = tuple(sorted(host.name for host in stage.hosts))
+    hosts = sorted(host.name for host in stage.hosts)
     again: list[str] = []
     with opened(config, stage, opener) as context:
         patience = Patience(context, reporter, wait_seconds)
         try:
-            for host in hosts:
-                if patience.lock(host, message, manual=True).get("again"):
+            for host in tuple(hosts):
+                taken = _taken(context, patience, host, message)
+                if taken is None:
+                    hosts.remove(host)
+                elif taken.get("again"):
                     again.append(host)
                     del context.tokens[host]
         except VpsdeployError as error:
             error.state = error.state or _state(again, stage)
             raise
         context.tokens.clear()  # these locks outlive the command
-        return Locked(config.app, stage.name, context.owner.by, message, hosts, tuple(again))
+        return Locked(config.app, stage.name, context.owner.by, message, tuple(hosts), tuple(again))
 
 
 def end(config: AppConfig, stage: Stage, *, force: bool, opener: Opener = open_over_ssh) -> Unlocked:
@@ -62,6 +65,9 @@ def end(config: AppConfig, stage: Stage, *, force: bool, opener: Opener = open_o
     with opened(config, stage, opener) as context:
         names = [host.name for host in stage.hosts]
         outcome = each(names, lambda host: _end_one(context, host, force=force))
+        gone = _gone(context) if outcome.errors else set()
+        names = [name for name in names if name not in outcome.errors.keys() & gone]
+        outcome.errors = {name: error for name, error in outcome.errors.items() if name not in gone}
         try:
             answers = outcome.or_raise()
         except VpsdeployError as error:
@@ -69,6 +75,24 @@ def end(config: AppConfig, stage: Stage, *, force: bool, opener: Opener = open_o
             error.state = error.state or f"{done} is unlocked; the others are as they were"
             raise
         return Unlocked(config.app, stage.name, {host: answers[host].get("was") for host in names})
+
+
+def _taken(context: Context, patience: Patience, host: str, message: str) -> dict[str, Any] | None:
+    """The answer of one host; None of one that was taken out and does not answer: no release asks it either."""
+    try:
+        return patience.lock(host, message, manual=True)
+    except HostUnreachable:
+        if host in _gone(context):
+            return None
+        raise
+
+
+def _gone(context: Context) -> set[str]:
+    """Hosts that were taken out: one of them that does not answer is nobody's trouble."""
+    try:
+        return set(context.facts().out)
+    except VpsdeployError:
+        return set()
 
 
 def _end_one(context: Context, host: str, *, force: bool) -> dict[str, Any]:

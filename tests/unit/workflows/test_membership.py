@@ -12,7 +12,7 @@ from orchestrator.model.fleet import Stage
 from orchestrator.model.membership import Moved
 from orchestrator.report import membership as report
 from orchestrator.transport import agent_pyz, http
-from orchestrator.workflows import membership, scale
+from orchestrator.workflows import lock, membership, scale
 from orchestrator.workflows.fleet import opened
 from orchestrator.workflows.membership import Wish
 from tests.support.fleet import VERSION, FakeFleet, stage
@@ -131,6 +131,16 @@ def test_a_dead_host_is_taken_out_without_being_asked_and_releases_go_on() -> No
     join(fleet)
     assert fleet.summary() == {("blue", NEW)}
     assert fleet.hosts["web-3"].pools["green"] is None
+
+
+def test_a_dead_host_keeps_nobody_from_locking_and_unlocking() -> None:
+    """Once it was taken out: no release asks it either."""
+    fleet = live_fleet(THREE)
+    fleet.fail = dead("web-3")
+    drain(fleet, dead=True)
+    locked = lock.take(CONFIG, THREE, "freeze", 0, Silent(), lambda *_: fleet)
+    assert locked.hosts == ("lb-1", "lb-2", "web-1", "web-2")
+    assert set(lock.end(CONFIG, THREE, force=True, opener=lambda *_: fleet).was) == set(locked.hosts)
 
 
 def test_a_host_that_answers_is_not_dead() -> None:
