@@ -12,7 +12,7 @@ from orchestrator.model.fleet import Stage
 from orchestrator.model.membership import Moved
 from orchestrator.report import membership as report
 from orchestrator.transport import agent_pyz, http
-from orchestrator.workflows import lock, membership, scale
+from orchestrator.workflows import exec_, lock, membership, scale
 from orchestrator.workflows.fleet import opened
 from orchestrator.workflows.membership import Wish
 from tests.support.fleet import VERSION, FakeFleet, stage
@@ -141,6 +141,16 @@ def test_a_dead_host_keeps_nobody_from_locking_and_unlocking() -> None:
     locked = lock.take(CONFIG, THREE, "freeze", 0, Silent(), lambda *_: fleet)
     assert locked.hosts == ("lb-1", "lb-2", "web-1", "web-2")
     assert set(lock.end(CONFIG, THREE, force=True, opener=lambda *_: fleet).was) == set(locked.hosts)
+
+
+def test_a_command_runs_on_a_host_that_is_in() -> None:
+    """One that is out may have an older release; where no load balancer answers, the first one will do."""
+    fleet = live_fleet(THREE)
+    drain(fleet, host="web-1")
+    assert exec_.serving(fleet, THREE, ["web-1", "web-2"]) == "web-2"
+    assert exec_.serving(fleet, THREE, ["web-1"]) == "web-1"
+    fleet.fail = dead("lb-1")
+    assert exec_.serving(fleet, THREE, ["web-1", "web-2"]) == "web-1"
 
 
 def test_a_host_that_answers_is_not_dead() -> None:
