@@ -50,9 +50,9 @@ def list_text(facts: FleetFacts) -> str:
 
 def list_fields(facts: FleetFacts) -> dict[str, Any]:
     """For programs (kind "hosts")."""
-    rows = (dict(zip(_HEAD, _row(facts, host), strict=True)) for host in facts.stage.hosts)
-    named = ({**row, "name": row.pop("host"), "roles": row["roles"].split("+")} for row in rows)
-    return {"hosts": list(named), "out": out_fields(facts)}
+    keys = ("name", *_HEAD[1:])
+    rows = (dict(zip(keys, _row(facts, host), strict=True)) for host in facts.stage.hosts)
+    return {"hosts": [{**row, "roles": row["roles"].split("+")} for row in rows], "out": out_fields(facts)}
 
 
 def out_fields(facts: FleetFacts) -> list[dict[str, Any]]:

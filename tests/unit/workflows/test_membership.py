@@ -15,6 +15,7 @@ from orchestrator.transport import agent_pyz, http
 from orchestrator.workflows import exec_, lock, membership, scale
 from orchestrator.workflows.fleet import opened
 from orchestrator.workflows.membership import Wish
+from tests.support import shapes
 from tests.support.fleet import VERSION, FakeFleet, stage
 from tests.unit.workflows import test_release_jobs as release_jobs
 from tests.unit.workflows.test_change_over import (
@@ -284,6 +285,9 @@ def test_status_says_who_is_out() -> None:
     assert report.out_lines(facts) == [expected]
     assert facts.state() == f"live is {OLD} on all hosts but web-3 (out)"
     assert "web-3" in report.list_text(facts)
+    example = shapes.examples()["hosts"]
+    listed = {key: example[key] for key in ("schema", "kind", "ok")} | report.list_fields(facts)
+    assert shapes.differences(example, listed) == []
 
 
 def test_jobs_of_a_host_that_leaves_go_to_another_and_come_back() -> None:
