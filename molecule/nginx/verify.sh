@@ -50,7 +50,7 @@ for host in ("127.0.0.1", "127.0.0.2"):
         server = http.server.ThreadingHTTPServer((host, port), Answer)
         threading.Thread(target=server.serve_forever).start()
 PY
-expect "the app starts" timeout 10 sh -c 'until curl -sf -o /dev/null 127.0.0.1:4102; do sleep 0.2; done'
+expect "the app starts" timeout 10 sh -c 'until curl -sf -o /dev/null 127.0.0.2:4103; do sleep 0.2; done'
 has "blue is live without the marker" '"port": 400' ask 127.0.0.1
 touch $green
 has "green is live with it, at once" '"port": 410' ask 127.0.0.1
@@ -82,6 +82,7 @@ answering() {
     python3 -c 'import json, sys; print(*sorted({"{host}:{port}".format(**json.loads(line)) for line in sys.stdin}))'
 }
 routes=/var/lib/vpsdeploy/routes/my-shop
+sleep 6 # until all that did not answer before the app was there are asked again
 mkdir -p $routes/instances $routes/without
 same "both hosts answer, with two instances each" "127.0.0.1:4001 127.0.0.1:4002 127.0.0.2:4001 127.0.0.2:4002" answering
 touch $routes/instances/my-shop_blue_1
