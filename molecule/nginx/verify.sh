@@ -69,6 +69,21 @@ same "a body that is too large is refused" 413 status -H 'Content-Length: 999999
 same "the health path is open to the host itself" 200 status 127.0.0.1/health
 same "but closed to others" 403 status --interface "$(hostname -I | cut -d' ' -f1)" "$(hostname -I | cut -d' ' -f1)/health"
 same "and what only begins like it is open" 200 status --interface "$(hostname -I | cut -d' ' -f1)" "$(hostname -I | cut -d' ' -f1)/healthy"
+closed=/var/lib/vpsdeploy/routes/my-shop/closed
+mkdir -p "${closed%/*}/maintenance/1/77/allow"
+echo "<p>Back at noon</p>" > "${closed%/*}/maintenance/1/77/page.html"
+ln -s maintenance/1/77 $closed
+same "in maintenance: 503, at once" 503 status 127.0.0.1
+has "with the page behind the link" "Back at noon" ask 127.0.0.1
+has "and its seconds" "Retry-After: 77" ask -i 127.0.0.1
+same "to a POST too" 503 status -d x=1 127.0.0.1
+same "and to a stream" 503 status -H 'Accept: text/event-stream' 127.0.0.1
+same "the host itself still sees the app's health" 200 status 127.0.0.1/health
+touch $closed/allow/127.0.0.1
+same "an address with a file reaches the app" 200 status 127.0.0.1
+rm $closed
+rm -r "${closed%/*}/maintenance"
+same "afterwards everybody does" 200 status 127.0.0.1
 has "nginx tells its figures on loopback" "Active connections" curl -s 127.0.0.1:8081/nginx_status
 has "the log is JSON and names the pool" my-shop_blue python3 -c \
   'import json; print([json.loads(line)["pool"] for line in open("/var/log/nginx/my-shop.access.log")][-1])'

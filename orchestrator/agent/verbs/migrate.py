@@ -61,9 +61,8 @@ def _begin(call: Call, settings: Migrate) -> None:
     try:
         call.systemd.run_checked([*command, "--", *oneoff.words(["/bin/sh", "-c", script])])
     finally:
-        variables.unlink(
-            missing_ok=True
-        )  # it is read before the command begins, and systemd-run waits for that
+        # It is read before the command begins, and systemd-run waits for that (Type=exec).
+        variables.unlink(missing_ok=True)
 
 
 def _end(call: Call, settings: Migrate) -> dict[str, Any]:
