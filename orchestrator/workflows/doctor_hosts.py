@@ -9,6 +9,8 @@ from pathlib import Path
 from orchestrator.config import AppConfig
 from orchestrator.errors import VpsdeployError
 from orchestrator.facts import host as host_facts
+from orchestrator.facts import migrations
+from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.diagnosis import Diagnosis, error, from_error, ok, warning
 from orchestrator.model.fleet import Host, Stage
@@ -53,7 +55,7 @@ def _host(config: AppConfig, stage: Stage, host: Host, ssh_config: Path, fleet: 
 
 
 def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iterator[Diagnosis]:
-    """What a host's facts mean: agent, app, Node, disk, maintenance. Pure."""
+    """What a host's facts mean: agent, app, Node, disk, maintenance, migrations. Pure."""
     advice = _provision(stage, facts.name)
     if facts.version == version:
         yield ok(facts.name, f"agent {version}")
@@ -74,6 +76,8 @@ def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iter
     if facts.maintenance:
         since = f"since {facts.maintenance.since}, by {facts.maintenance.by}"
         yield warning(facts.name, f"maintenance is on {since}: users get 503", "vpsdeploy maintenance off")
+    for text in migrations.crossed(FleetFacts(stage, (facts,)), facts.current):
+        yield warning(facts.name, text, "correct the newer release and release it: forward is the way out")
     yield from _jobs(stage, facts)
 
 

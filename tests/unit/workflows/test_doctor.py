@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrator.cli.main import app
-from orchestrator.facts.host import HostFacts
+from orchestrator.facts.host import HostFacts, MigrationFacts
 from orchestrator.model.diagnosis import Diagnosis, Level, error, ok, warning
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.maintenance import Maintenance
@@ -23,6 +23,7 @@ _FACTS = HostFacts(
     current="", instances=(),
 )  # fmt: skip
 _CLOSED = Maintenance("Back soon", (), 60, "today", "ann")
+_MIGRATION = MigrationFacts("20261102000000-bbbbbbbb", "succeeded", irreversible=True, time="noon")
 _STAGE = Stage("production", Path("hosts.yml"), Path("known_hosts"), (Host("web-1", "10.0.0.1"),))
 
 
@@ -48,6 +49,11 @@ def test_a_sound_host_has_no_findings() -> None:
             "sends nothing to web-2: taken out by ann at today",
         ),
         (replace(_FACTS, maintenance=_CLOSED), "maintenance is on since today, by ann: users get 503"),
+        (
+            replace(_FACTS, current="20261101000000-aaaaaaaa", migrations=(_MIGRATION,)),
+            "CAREFUL: 20261101000000-aaaaaaaa runs on a database that the migration of 20261102000000-bbbbbbbb has "
+            "changed (succeeded at noon), which is marked irreversible: it may not be able to live with it",
+        ),
     ],
 )
 def test_each_fault_of_a_host_is_named(facts: HostFacts, text: str) -> None:
