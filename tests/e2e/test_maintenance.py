@@ -270,6 +270,7 @@ def test_a_migration_whose_caller_was_killed_goes_on_and_is_waited_for(shop: Pro
     else:
         shop.on("web-1", "pkill", "-KILL", "-f", "vpsdeploy-agent|agent.pyz|orchestrator.agent")
     process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode not in (0, None)
     release(shop, f"after-killed-{killed}")
     lines = migrations(shop)["web-1"][earlier:]
     assert [line.split()[0] for line in lines] == ["begin", "end", "begin", "end"]
