@@ -17,23 +17,8 @@ _MANAGERS = ("npm", "npx", "pnpm", "pnpx", "yarn", "yarnpkg", "bun", "bunx", "co
 """Programs that are on no host: it runs what the bundle holds."""
 
 _OF_THE_HOST = frozenset(
-    (
-        "node",
-        "sh",
-        "bash",
-        "env",
-        "test",
-        "true",
-        "false",
-        "echo",
-        "cd",
-        "exec",
-        "set",
-        "export",
-        "timeout",
-        "nice",
-    )
-)
+    {"node", "sh", "bash", "env", "test", "true", "false", "echo", "cd", "exec", "set", "export", "timeout", "nice"}
+)  # fmt: skip
 """What a shell and Debian's base bring."""
 
 _PACKAGES = {
@@ -54,9 +39,7 @@ def steps(facts: FleetFacts, release: str, settings: dict[str, Any]) -> tuple[St
     first, *others = (host.name for host in facts.apps)
     request = {"release": release}
     noted = {**request, "irreversible": migrate["irreversible"]}
-    note = (
-        (Step("note the migration on the other hosts", "migrated", tuple(others), noted),) if others else ()
-    )
+    note = [Step("note the migration on the other hosts", "migrated", tuple(others), noted)] if others else []
     return (*note, Step("migrate the database", VERB, (first,), request))
 
 
