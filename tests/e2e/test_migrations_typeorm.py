@@ -73,7 +73,7 @@ def tables(project: Project) -> list[str]:
     """The tables of the app's database."""
     script = (
         "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
-        "print(*[r[0] for r in c.execute(\"SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name\")])"
+        "print(*[r[0] for r in c.execute(\"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name\")])"
     )
     return project.on("web-1", "python3", "-c", script, DATABASE).split()
 
