@@ -71,10 +71,11 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 
 def tables(project: Project) -> list[str]:
     """The tables of the app's database."""
-    script = (
-        "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); "
-        "print(*[r[0] for r in c.execute(\"SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name\")])"
-    )
+    script = """
+import sqlite3, sys
+names = sqlite3.connect(sys.argv[1]).execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+print(*[name for name, in names if not name.startswith("sqlite_")])
+"""
     return project.on("web-1", "python3", "-c", script, DATABASE).split()
 
 
