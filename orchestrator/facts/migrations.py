@@ -12,7 +12,7 @@ _LEAST_KNOWN_FIRST = ("noted", "begun", "failed", "succeeded")
 def known(facts: FleetFacts) -> dict[str, MigrationFacts]:
     """The migration of each release that had one, by the release, as the host has it that knows most."""
     found: dict[str, MigrationFacts] = {}
-    for one in (migration for host in facts.hosts for migration in host.migrations):
+    for one in (migration for host in (*facts.hosts, *facts.away) for migration in host.migrations):
         held = found.get(one.release)
         if held is None or _LEAST_KNOWN_FIRST.index(one.state) > _LEAST_KNOWN_FIRST.index(held.state):
             found[one.release] = one

@@ -108,6 +108,14 @@ def test_one_host_that_knows_is_enough() -> None:
         migration.guard(facts(("web-2", MIDDLE, "noted", True)), OLD, allowed=False)
 
 
+def test_a_host_that_is_out_is_asked_too() -> None:
+    """It may be the one that ran it."""
+    found = facts(("web-1", MIDDLE, "succeeded", True))
+    out = FleetFacts(found.stage, found.hosts[1:], away=found.hosts[:1])
+    with pytest.raises(UsageError, match="irreversible"):
+        migration.guard(out, OLD, allowed=False)
+
+
 def test_a_reversible_migration_can_be_gone_back_behind() -> None:
     """The code before it can live with it."""
     migration.guard(facts(("web-1", MIDDLE, "succeeded", False)), OLD, allowed=False)
