@@ -41,7 +41,7 @@ export class NAME implements MigrationInterface {
 }
 """
 ORDERS = ("CreateOrders1764000000000", "CREATE TABLE orders (id integer PRIMARY KEY, note text NOT NULL)")
-WRONG = ("AddToNothing1764000000001", "ALTER TABLE nothing ADD COLUMN more text")
+WRONG = ("AddToMissing1764000000001", "ALTER TABLE missing ADD COLUMN more text")
 
 
 def write_migrations(project: Path, *migrations: tuple[str, str]) -> None:
@@ -109,7 +109,7 @@ def test_a_wrong_migration_stops_the_release_with_what_the_database_said(shop: P
     write_migrations(shop.path, ORDERS, WRONG)
     failed = shop.vpsdeploy("release")
     assert failed.returncode == 8, failed.stderr
-    assert "no such table: nothing" in failed.stderr
+    assert "no such table: missing" in failed.stderr
     assert f"live is {before} on all hosts; nothing was flipped; the migration of" in failed.stderr
     assert shop.json("status")[-1]["live"] == before
     assert "orders" in tables(shop)

@@ -16,7 +16,7 @@ from orchestrator.agent.settings import Migrate
 _POLL_SECONDS = 0.2
 _SPARE_SECONDS = 60.0
 """Beside a migration's own limit: systemd ends it first."""
-_TAIL_LINES = 30
+_TAIL_LINES = 40
 _SHOWN = ("LoadState", "ActiveState", "SubState", "Result", "ExecMainStatus")
 _UNDER_WAY = ("activating", "deactivating")
 _PARTLY = "what it did until then stays in the database"
