@@ -26,7 +26,7 @@ from tests.support.node_apps import bundle
 from tests.support.vps import VPSDEPLOY, Project, project_on_sandbox
 
 NAME = "bench-release"
-CONFIG = ("app: shop", "limits: {memory: 128M}", "release: {drain_seconds: 5}")
+CONFIG = ("app: shop", "limits: {memory: 128M}", "release: {drain_seconds: 5, watch_seconds: 0}")
 LIMITS = {"release": 2.0, "rollback": 1.0, "rollback, warm": 0.5}
 """Seconds that each may take beside the boot."""
 

@@ -25,6 +25,7 @@ class Layout:
         self.state = root / "var/lib/vpsdeploy"
         self.run = root / "run/vpsdeploy"
         self.stamps = root / "var/lib/systemd/timers"
+        self.nginx_logs = root / "var/log/nginx"
 
     def app(self, name: str) -> AppLayout:
         """Places of one app."""
@@ -70,9 +71,18 @@ class AppLayout:
         self.maintenance = self.routes / "maintenance"
         self.sizes = self.routes / "instances"
         self.without = self.routes / "without"
+        self.access_log = host.nginx_logs / f"{name}.access.log"
         self.unit_file = host.units / f"{name}@.service"
         self.return_unit = f"vpsdeploy-return-{name}"
         self.drain_unit = f"vpsdeploy-drain-{name}"
+
+    def canary(self, colour: str) -> Path:
+        """Where nginx looks whether a request goes to a pool that is not live: a link to a `share`."""
+        return self.routes / f"canary-{colour}"
+
+    def share(self, percent: int) -> Path:
+        """A directory with a file for each hundredth of the requests."""
+        return self.routes / f".share-{percent}"
 
     def release(self, identifier: str) -> Path:
         """A complete release."""

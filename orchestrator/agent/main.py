@@ -58,6 +58,9 @@ VERBS = {
     "start": Verb("start.start", token=True, alone=True),
     "gate": Verb("gate.gate", token=True),
     "flip": Verb("flip.flip", token=True, alone=True),
+    "hold": Verb("flip.hold", token=True, alone=True),
+    "traffic": Verb("traffic.traffic", token=True),
+    "instances": Verb("instances.instances", token=True),
     "confirm": Verb("flip.confirm", token=True, alone=True),
     "return": Verb("flip.return_", token=True, alone=True),
     "drain": Verb("drain.drain", token=True, alone=True),
@@ -83,7 +86,7 @@ STREAMED = ("receive", "copy", "exec", "cron-run", "logs", "boot")
 """What a session cannot carry: verbs that read or write a stream of their own, and the boot unit's."""
 
 UNITS_VERBS = {
-    "return": Verb("flip.return_", alone=True),
+    "return": Verb("expire.expire"),
     "drain": Verb("drain.wait"),
     "ran": Verb("ran.ran"),
     "boot": VERBS["boot"],

@@ -42,6 +42,12 @@ def live(app: AppLayout) -> str | None:
     return "green" if app.green_marker.exists() else "blue"
 
 
+def is_routed(app: AppLayout, colour: str) -> bool:
+    """Whether nginx on this host sends requests to a pool: all of them, or a canary's share."""
+    pending = durable.read_json(app.pending_file) or {}
+    return live(app) == colour or (app.routes.is_dir() and pending.get("to") == colour)
+
+
 def make_live(app: AppLayout, colour: str) -> None:
     """Switch nginx to a pool: there is a marker, or there is none."""
     if colour == "blue":
@@ -71,7 +77,7 @@ def is_served(app: AppLayout, colour: str) -> bool:
     live by default, so before a first confirm that alone says nothing.
     """
     pool, routed = read(app)[colour], live(app)
-    if pool is None or routed not in (colour, None):
+    if pool is None or not (routed is None or is_routed(app, colour)):
         return False
     if routed is None:
         return pool.state == RUNNING and pool.release == current(app)

@@ -97,6 +97,15 @@ class Request:
             raise UsageError("the request is wrong", why=f"{name} is {value!r}, not 0 to {most:g} seconds")
         return float(value)
 
+    def url_path(self, name: str) -> str:
+        """The path of a URL on the app."""
+        path = self.text(name)
+        if not path.startswith("/") or any(
+            ord(character) <= 32 or ord(character) > 126 for character in path
+        ):
+            raise UsageError("the request is wrong", why=f"{name} is {path[:100]!r}")
+        return path
+
     def _matching(self, name: str, pattern: re.Pattern[str]) -> str:
         value = self.text(name)
         if not pattern.fullmatch(value):

@@ -112,6 +112,14 @@ class Systemd:
             return lines, cursor
         return lines[:-1], lines[-1].removeprefix(_CURSOR)
 
+    def ends(self, unit: str, since: float) -> str:
+        """How a unit's process ended last, in systemd's own words; empty where it did not. Out of memory is said so."""
+        wanted = [f"UNIT={unit}", "_PID=1", f"--since=@{int(since)}", "--output=cat", "--no-pager", "--quiet"]
+        lines = self._run(["journalctl", *wanted]).output.splitlines()
+        telling = ("Main process exited", "Failed with result", "killed by the OOM killer")
+        found = [line.removeprefix(f"{unit}: ") for line in lines if any(words in line for words in telling)]
+        return "; ".join(dict.fromkeys(found[-3:]))
+
     def _checked(self, arguments: Sequence[str]) -> Finished:
         done = self._run(arguments)
         if done.code != 0:

@@ -35,6 +35,9 @@ WaitOption = Annotated[
     ),
 ]
 NoHooksOption = Annotated[bool, typer.Option("--no-hooks", help="Leave out the hooks of vpsdeploy.yml.")]
+NoWatchOption = Annotated[
+    bool, typer.Option("--no-watch", help="Confirm the flip at once, without watching it first.")
+]
 
 HERE = Path()
 """Default of --project: the current directory."""

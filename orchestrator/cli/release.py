@@ -11,6 +11,7 @@ from orchestrator.cli.options import (
     HERE,
     JsonOption,
     NoHooksOption,
+    NoWatchOption,
     ProjectOption,
     StageOption,
     VerboseOption,
@@ -28,6 +29,14 @@ SkipMigrateOption = Annotated[
     bool,
     typer.Option("--skip-migrate", help="Leave the database as it is: you have migrated it by other means."),
 ]
+CanaryOption = Annotated[
+    str,
+    typer.Option(
+        "--canary",
+        metavar="SHARES",
+        help="Shares of the requests one after another, each watched: 5,25,100 (percent).",
+    ),
+]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Print the steps; change nothing.")]
 
 
@@ -39,6 +48,8 @@ def register(app: typer.Typer) -> None:
 def release(
     bundle: BundleOption = None,
     dry_run: DryRunOption = False,
+    canary: CanaryOption = "",
+    no_watch: NoWatchOption = False,
     wait_drain: WaitDrainOption = False,
     skip_migrate: SkipMigrateOption = False,
     wait: WaitOption = 0,
@@ -50,20 +61,23 @@ def release(
 ) -> None:
     """Build the project and make it live without dropping a request.
 
-    If anything fails before the flip, users notice nothing; after it, every host is flipped back.
+    If anything fails before the flip, users notice nothing; after it, every host is flipped back: also where the
+    release does worse under its users' requests than the one before (docs/watch.md).
 
     \b
     Examples:
       vpsdeploy release
       vpsdeploy release --dry-run                      print the steps, change nothing
+      vpsdeploy release --canary 5,25,100              a part of the requests first, each part watched
       vpsdeploy release --bundle shop.bundle --stage production
       vpsdeploy release --wait 300                     queue behind a release that is running
     """
-    from orchestrator.config import load
+    from orchestrator.config import load, watching
     from orchestrator.config.inventory import load_stage
     from orchestrator.workflows import fleet
 
-    config, hosts = load(project), load_stage(project, stage)
+    config = watching.asked(load(project), watch=not no_watch, canary=canary)
+    hosts = load_stage(project, stage)
     opener = fleet.ahead(config, hosts)
     from orchestrator.report import envelope, reporter
     from orchestrator.report import release as report

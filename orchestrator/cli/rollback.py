@@ -24,6 +24,13 @@ ReleaseArgument = Annotated[
     ),
 ]
 
+WatchOption = Annotated[
+    bool,
+    typer.Option(
+        "--watch/--no-watch", help="Watch the flip as a release does; else it is confirmed at once."
+    ),
+]
+
 
 AcrossOption = Annotated[
     bool,
@@ -42,6 +49,7 @@ def rollback(
     across_irreversible: AcrossOption = False,
     wait: WaitOption = 0,
     no_hooks: NoHooksOption = False,
+    watch: WatchOption = False,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -49,16 +57,19 @@ def rollback(
 ) -> None:
     """Make a kept release live again, with the settings that it had. The database stays as it is.
 
+    It is not watched unless you ask for it: it has served before, and a watch would compare it with the release that
+    you want to leave.
+
     \b
     Examples:
       vpsdeploy rollback                     the release that was live before
       vpsdeploy rollback 20260821            the only kept release that begins so (vpsdeploy releases)
     """
-    from orchestrator.config import load
+    from orchestrator.config import load, watching
     from orchestrator.config.inventory import load_stage
     from orchestrator.workflows import fleet
 
-    config, hosts = load(project), load_stage(project, stage)
+    config, hosts = watching.asked(load(project), watch=watch), load_stage(project, stage)
     opener = fleet.ahead(config, hosts)
     from orchestrator.report import envelope, reporter
     from orchestrator.report import release as report

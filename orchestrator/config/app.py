@@ -10,6 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 from orchestrator.config.fields import (
     Allowed,
     AppName,
+    CanarySteps,
     Cpu,
     Domains,
     EnvKey,
@@ -72,13 +73,24 @@ class LimitsConfig(_Section):
 
 
 class ReleaseConfig(_Section):
-    """How releases change over."""
+    """How releases change over; a canary without a watch would be a slow flip that nobody looks at."""
 
     keep: int = Field(default=5, ge=2, le=50, description="Releases kept on each host for a rollback (count)")
     drain_seconds: int = Field(
         default=30, ge=5, le=3600, description="Longest wait for open requests of the old pool (seconds)"
     )
     surge: Surge = Field(default="all", description="New instances that boot at the same time")
+    watch_seconds: int = Field(
+        default=10, ge=0, le=3600, description="How long a flip is watched before it is confirmed (seconds)"
+    )
+    canary: CanarySteps = Field(default=(), description="Shares of the requests, each watched")
+
+    @field_validator("canary")
+    @classmethod
+    def _needs_a_watch(cls, steps: tuple[int, ...], info: ValidationInfo) -> tuple[int, ...]:
+        if steps and info.data.get("watch_seconds") == 0:
+            raise ValueError("needs a watch, and watch_seconds is 0: each share is watched before the next")
+        return steps
 
 
 class AppConfig(_Section):

@@ -68,6 +68,18 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _canary(steps: tuple[int, ...]) -> tuple[int, ...]:
+    """The shares of a canary, in percent of the requests."""
+    outside = next((step for step in steps if not 1 <= step <= 100), None)
+    if outside is not None:
+        raise ValueError(f"{outside} is not a share of the requests: from 1 to 100 (percent)")
+    if steps and (list(steps) != sorted(set(steps)) or steps[-1] != 100):
+        raise ValueError(
+            f"{', '.join(map(str, steps))} does not rise to 100; write [5, 25, 100], for example"
+        )
+    return steps
+
+
 def _env_key(key: str) -> str:
     if not re.fullmatch(r"[A-Z_][A-Za-z0-9_]*", key):
         raise ValueError(
@@ -134,4 +146,9 @@ EnvValue = Annotated[
     str, AfterValidator(_env_value), Allowed('text, a number or true/false; "" for an empty value')
 ]
 Switch = Annotated[bool, Allowed("true or false")]
+CanarySteps = Annotated[
+    tuple[int, ...],
+    AfterValidator(_canary),
+    Allowed("a list of percentages that rises to 100, such as [5, 25, 100]"),
+]
 Surge = Annotated[Literal["all", 1], BeforeValidator(refuse_bool), Allowed('"all" or 1')]

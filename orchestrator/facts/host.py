@@ -74,10 +74,15 @@ class ReleaseFacts:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A flip that nobody has confirmed yet; `source` is None where nothing was live before."""
+    """A flip that nobody has confirmed yet; `source` is None where nothing was live before.
+
+    Attributes:
+        share: Of the requests that the target gets, in percent; below 100 a canary.
+    """
 
     source: Colour | None
     target: Colour
+    share: int = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,7 @@ def _parse(name: str, app: str, answer: Json) -> HostFacts:
         provisioned=app in answer["apps"],
         live=_colour(answer["live"]),
         pools={colour: _pool((answer["pools"] or {}).get(colour.value)) for colour in Colour},
-        pending=Pending(_colour(pending["from"]), Colour(pending["to"])) if pending else None,
+        pending=_pending(pending) if pending else None,
         lock=answer["lock"],
         releases=tuple(_release(one) for one in answer["releases"]),
         current=str(answer["current"] or ""),
@@ -198,6 +203,10 @@ def _count(answer: Json, app: str, name: str) -> int:
 
 def _colour(value: str | None) -> Colour | None:
     return Colour(value) if value else None
+
+
+def _pending(raw: Json) -> Pending:
+    return Pending(_colour(raw["from"]), Colour(raw["to"]), int(raw.get("share", 100)))
 
 
 def _pool(raw: Json | None) -> PoolFacts | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from orchestrator.model.step import StepResult
+from orchestrator.model.traffic import Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Changed:
         seconds: The change alone, from the lock to its return.
         proof: None where nothing was measured.
         warnings: One sentence each.
+        watched: What was seen between the flip and its confirmation; None where nobody looked.
     """
 
     release: str
@@ -51,6 +53,7 @@ class Changed:
     seconds: float
     proof: Proof | None
     warnings: tuple[str, ...] = ()
+    watched: Watched | None = None
 
     @property
     def boot_seconds(self) -> float:

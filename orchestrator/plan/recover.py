@@ -2,7 +2,8 @@
 
 Rule: if one load balancer has confirmed a flip, or every app host has been told that the new release is current, the
 whole fleet had passed the gate, and the flip is carried to its end. Otherwise it is undone. A load balancer whose timer
-ran out, or that is new and has confirmed nothing yet, follows those that have.
+ran out, or that is new and has confirmed nothing yet, follows those that have. A canary is a flip of a part of the
+requests: the same rule holds for it.
 """
 
 from __future__ import annotations
@@ -87,14 +88,20 @@ def _by_current(facts: FleetFacts) -> Colour:
 def _settle(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:
     back = tuple(h.name for h in facts.loadbalancers if h.pending and h.pending.target != live)
     on = tuple(h.name for h in facts.loadbalancers if h.pending and h.pending.target == live)
-    differ = tuple(h.name for h in facts.loadbalancers if not h.pending and h.live != live)
+    differ = tuple(h.name for h in facts.loadbalancers if not _is_going_back(h, live) and h.live != live)
     undo = (Step("undo a flip that was not confirmed", "return", back),) if back else ()
     if live is None or not (on or differ):
         return undo
     release = next((release for host in facts.apps if (release := host.release_of(live))), "")
     flip = Step(f"flip to {live}", "flip", differ, _flip_to(facts, live))
     confirm = {"colour": live.value, "release": release, "route_only": True}  # `current`: _confirm_apps
-    return (*undo, *((flip,) if differ else ()), Step("confirm a flip", "confirm", (*on, *differ), confirm))
+    both = tuple(dict.fromkeys((*on, *differ)))
+    return (*undo, *((flip,) if differ else ()), Step("confirm a flip", "confirm", both, confirm))
+
+
+def _is_going_back(host: HostFacts, live: Colour | None) -> bool:
+    """Whether undoing its flip is all that a load balancer needs."""
+    return host.pending is not None and host.pending.target != live
 
 
 def _flip_to(facts: FleetFacts, live: Colour) -> dict[str, Any]:

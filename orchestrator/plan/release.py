@@ -14,6 +14,9 @@ from orchestrator.plan import hooks, jobs, migration
 CONFIRM_SECONDS = 60
 """After this time a load balancer flips back by itself unless the controller has confirmed (our choice)."""
 
+_ALL = 100
+"""Share of a flip: every request (percent)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -125,18 +128,46 @@ def _change_over(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[
     balancers = tuple(host.name for host in facts.loadbalancers)
     only_apps = tuple(host.name for host in facts.apps if host.name not in balancers)
     confirm = {"colour": target.colour.value, "release": target.release}
-    flip = {
-        "colour": target.colour.value, "confirm_seconds": confirm_seconds(config), "instances": target.size,
-    }  # fmt: skip
-    if target.manifest is not None:
-        flip |= migration.across(target.release, target.settings)
     on_apps = (Step("confirm on the app hosts", "confirm", only_apps, confirm),) if only_apps else ()
     return (
-        Step(f"flip to {target.colour}", "flip", balancers, flip),
+        *_flips(config, facts, target, balancers),
         *_hooks(config, facts, target, hooks.FLIP),
         *on_apps,
         Step("confirm", "confirm", balancers, confirm),
     )
+
+
+def _flips(
+    config: AppConfig, facts: FleetFacts, target: Target, balancers: tuple[str, ...]
+) -> tuple[Step, ...]:
+    """The canary's shares and the flip, each with its watch; a first release has nothing to be compared with."""
+    seconds = config.release.watch_seconds if is_watched(config, facts, target) else 0
+    wait = confirm_seconds(config)
+    flip = {"colour": target.colour.value, "confirm_seconds": wait, "instances": target.size}
+    if target.manifest is not None:
+        flip |= migration.across(target.release, target.settings)
+    everyone = tuple(dict.fromkeys(host.name for host in (*facts.loadbalancers, *facts.apps)))
+    watch = {
+        "colour": target.colour.value,
+        "seconds": seconds,
+        "confirm_seconds": wait,
+        "path": target.settings["health"]["path"],
+    }
+    steps = []
+    for share in (*(one for one in config.release.canary if seconds and one < _ALL), _ALL):
+        title, part = f"flip to {target.colour}", {}
+        if share < _ALL:
+            title, part = f"send {share} % of the requests to {target.colour}", {"share": share}
+        steps.append(Step(title, "flip", balancers, {**flip, **part}))
+        if seconds:
+            about = f"watch {share} % of the requests" if config.release.canary else "watch it"
+            steps.append(Step(f"{about} for {seconds} s", "watch", everyone, {**watch, "share": share}))
+    return tuple(steps)
+
+
+def is_watched(config: AppConfig, facts: FleetFacts, target: Target) -> bool:
+    """Whether the flip is watched: there is a release to compare with and to go back to."""
+    return config.release.watch_seconds > 0 and any(host.pools[target.colour.other] for host in facts.apps)
 
 
 def _tidy(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, ...]:

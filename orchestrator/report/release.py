@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.model.change import Changed, Proof
 from orchestrator.model.step import Step, StepResult
+from orchestrator.model.traffic import Tally, Watched
 
 
 def text(changed: Changed) -> str:
@@ -17,6 +18,8 @@ def text(changed: Changed) -> str:
     lines += [f"live: {changed.release}{before}", f"open: {changed.url}"]
     if changed.proof:
         lines.append(proof_line(changed.proof))
+    if changed.watched:
+        lines.append(watch_line(changed.watched))
     return "\n".join(lines)
 
 
@@ -25,6 +28,16 @@ def proof_line(proof: Proof) -> str:
     return (
         f"proof: {proof.requests} requests, {proof.failed} failed, "
         f"p50 {proof.p50_ms:g} ms, p99 {proof.p99_ms:g} ms"
+    )
+
+
+def watch_line(watched: Watched) -> str:
+    """What the watch compared, in one line."""
+    before, after = watched.seen.users.before, watched.seen.users.after
+    return (
+        f"watch: {watched.seconds:.0f} s, {len(watched.seen.looks)} instances, {after.requests} requests of users, "
+        f"{after.failed} failed, p95 {after.quantile_ms(0.95):g} ms "
+        f"(before: {before.requests}, {before.failed} failed, p95 {before.quantile_ms(0.95):g} ms)"
     )
 
 
@@ -38,6 +51,7 @@ def fields(changed: Changed) -> dict[str, Any]:
         "boot_seconds": round(changed.boot_seconds, 3),
         "steps": step_fields(changed.steps),
         "proof": asdict(changed.proof) if changed.proof else None,
+        "watch": _watch(changed.watched) if changed.watched else None,
         "warnings": list(changed.warnings),
     }
 
@@ -48,6 +62,21 @@ def step_fields(results: Iterable[StepResult]) -> list[dict[str, Any]]:
         {**_step(one.step), "seconds": round(one.seconds, 3), "hosts": list(one.step.hosts)}
         for one in results
     ]
+
+
+def _watch(watched: Watched) -> dict[str, Any]:
+    users = watched.seen.users
+    return {
+        "seconds": round(watched.seconds, 3), "shares": list(watched.shares), "instances": len(watched.seen.looks),
+        "before": _tally(users.before), "after": _tally(users.after), "probe": _tally(watched.seen.probe.after),
+    }  # fmt: skip
+
+
+def _tally(tally: Tally) -> dict[str, Any]:
+    return {
+        "requests": tally.requests, "failed": tally.failed, "aborted": tally.aborted,
+        "p50_ms": tally.quantile_ms(0.5), "p95_ms": tally.quantile_ms(0.95), "p99_ms": tally.quantile_ms(0.99),
+    }  # fmt: skip
 
 
 def plan_text(steps: Iterable[Step]) -> str:

@@ -22,7 +22,8 @@ def text(app: str, url: str, facts: FleetFacts, silent: Silent | None = None) ->
     about = f"  {live.revision[:12]} {live.subject}".rstrip() if live else ""
     lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}"]
     lines += [*missing.lines(silent or {}), *_locks(facts)]
-    lines += [*maintenance.banner(facts.maintenance), *migrations.crossed(facts, facts.live), ""]
+    lines += [*maintenance.banner(facts.maintenance), *migrations.crossed(facts, facts.live)]
+    lines += [*(line for host in facts.loadbalancers if (line := _pending(facts, host))), ""]
     rows = [row for host in (*facts.apps, *facts.away) for row in _rows(host)]
     lines.append(table.render(_HEAD, rows) if rows else "no instance runs")
     last = [line for host in facts.hosts if (line := _last(host))]
@@ -66,6 +67,7 @@ def _host(facts: FleetFacts, host: HostFacts) -> dict[str, Any]:
         "address": place.address,
         "roles": sorted(place.groups),
         "live_pool": host.live,
+        "pending": {"to": host.pending.target, "share": host.pending.share} if host.pending else None,
         "current": host.current or None,
         "pools": {colour.value: _pool(host, colour) for colour in host.pools},
         "instances": [asdict(one) for one in host.instances],
@@ -108,6 +110,17 @@ def _pool_note(host: HostFacts, pool: str) -> str:
     draining = any(p and p.draining and colour.value == pool for colour, p in host.pools.items())
     mark = " draining" if draining else (" live" if pool and pool == host.live else "")
     return f"{pool}{mark}"
+
+
+def _pending(facts: FleetFacts, host: HostFacts) -> str:
+    """A change of the route that waits for its confirmation; empty where there is none."""
+    if not host.pending:
+        return ""
+    new = next((r for one in facts.apps if (r := one.release_of(host.pending.target))), "nothing")
+    return (
+        f"not confirmed on {host.name}: {host.pending.share} % of the requests go to {host.pending.target} ({new}); "
+        "it goes back by itself unless a release confirms it"
+    )
 
 
 def _last(host: HostFacts) -> str:

@@ -56,6 +56,7 @@ class Probe:
         self._closed = 0
         self._unreachable: list[str] = []
         self._threads: list[threading.Thread] = []
+        self._well: dict[str, float] = {}
 
     def start(self, *, serving: bool) -> None:
         """Begin.
@@ -67,10 +68,16 @@ class Probe:
             if serving and not reachable(target):
                 self._unreachable.append(target.address)
                 continue
+            self._well[target.address] = time.monotonic()
             for _ in range(CONNECTIONS):
                 thread = threading.Thread(target=self._loop, args=(target,), daemon=True)
                 self._threads.append(thread)
                 thread.start()
+
+    def silent_seconds(self) -> dict[str, float]:
+        """For how long there has been no good answer, by address; only of load balancers that are probed."""
+        now = time.monotonic()
+        return {address: now - last for address, last in self._well.items()}
 
     def stop(self) -> Proof:
         """End, wait for the open requests, and say what was seen."""
@@ -95,6 +102,8 @@ class Probe:
             if failure and failure != HEADER:
                 self._failures.append(failure)
                 connection.close()
+            else:
+                self._well[target.address] = time.monotonic()
             self._over.wait(PAUSE_SECONDS)
         connection.close()
 

@@ -20,6 +20,7 @@ from orchestrator.workflows.fleet import Context, url
 from orchestrator.workflows.hooks import Hooks
 from orchestrator.workflows.transaction import Stream, Transaction
 from orchestrator.workflows.undo import Undo
+from orchestrator.workflows.watch import Watch
 
 _POLL_SECONDS = 0.5
 """Pause between two looks at a drain."""
@@ -50,13 +51,16 @@ class ChangeOver:
         self._facts, self._target = facts, decide(facts)
         self._warnings: list[str] = []
         hooks = Hooks(context.config, reporter, self._warnings.append, context)
-        self._transaction = Transaction(
-            context, reporter, message, stream, acts={"hook": hooks.act}, wait_seconds=wait_seconds
-        )
         self._wait_drain = wait_drain
         config = context.config
         domain = config.domains[0] if config.domains else ""
         self._probe = http.Probe(http.targets(context.stage.loadbalancers, domain))
+        self._is_probing = False
+        self._watch = Watch(context, self._probe)
+        acts = {"hook": hooks.act, "watch": self._watch.run}
+        self._transaction = Transaction(
+            context, reporter, message, stream, acts=acts, wait_seconds=wait_seconds
+        )
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -93,15 +97,22 @@ class ChangeOver:
                 self._run_one(step, n)
 
     def _run_one(self, step: Step, n: int) -> None:
-        if step.verb == "flip" and self._facts.live:
-            self._probe.start(serving=True)
+        is_watched = any(one.verb == "watch" for one in self.steps)
+        if self._facts.live and step.verb in (("gate", "flip") if is_watched else ("flip",)):
+            # With a watch from the gate on, so that there is something to compare with.
+            self._start_probe(serving=True)
         if step.verb == "unlock":
             self._measured()  # the story goes to the hosts with it
         self._transaction.run(step, n, len(self.steps))
-        if step.verb == "flip" and not self._facts.live:
-            self._probe.start(serving=False)
+        if step.verb == "flip":
+            self._start_probe(serving=False)
         if step.verb == "drain" and self._wait_drain:
             self._until_drained()
+
+    def _start_probe(self, *, serving: bool) -> None:
+        if not self._is_probing:
+            self._is_probing = True
+            self._probe.start(serving=serving)
 
     def _guarded(self, act: Callable[[], None]) -> None:
         try:
@@ -135,7 +146,8 @@ class ChangeOver:
         begun = self._transaction.begun
         self._context.story.failed(error, flipped="flip" in begun)
         try:
-            state = Undo(self._context, self._facts, self._target).run(begun)
+            first_line = f"{error.what}: {error.why}".splitlines()[0]
+            state = Undo(self._context, self._facts, self._target).run(begun, first_line)
             return state + self._aftermath(ended=isinstance(error, ReleaseFailed))
         except KeyboardInterrupt:
             return (
@@ -181,7 +193,7 @@ class ChangeOver:
     def _changed(self, seconds: float, proof: Proof | None) -> Changed:
         return Changed(
             self._target.release, self._facts.live, url(self._context), tuple(self._transaction.results),
-            seconds, proof, self._context.story.warnings,
+            seconds, proof, self._context.story.warnings, self._watch.result,
         )  # fmt: skip
 
 

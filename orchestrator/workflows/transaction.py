@@ -133,4 +133,6 @@ def _note(step: Step, answers: Answers) -> str:
     if step.verb == "gate":
         slowest = max((i["seconds"] for a in answers.values() for i in a.get("instances", ())), default=0)
         return f"slowest instance healthy after {slowest:.2f} s"
+    if step.verb == "watch":
+        return str(next(answer["seen"] for answer in answers.values()))
     return ""

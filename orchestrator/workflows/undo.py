@@ -29,10 +29,16 @@ class Undo:
         self._context, self._before, self._target = context, before, target
         self._lost: dict[str, VpsdeployError] = {}
 
-    def run(self, begun: set[str]) -> str:
-        """Undo. Returns: the state that this leaves, for the error."""
+    def run(self, begun: set[str], why: str = "") -> str:
+        """Undo.
+
+        Args:
+            begun: Verbs.
+            why: For the hosts' history.
+        Returns: The state that this leaves, for the error.
+        """
         confirmed, flipped = "confirm" in begun, "flip" in begun
-        astray = self._flip_back(confirmed=confirmed) if flipped else set()
+        astray = self._flip_back(why, confirmed=confirmed) if flipped else set()
         if "jobs" in begun and not astray:
             self._jobs_back()
         if "start" in begun and not astray:
@@ -40,10 +46,10 @@ class Undo:
         self._lost |= fleet.unlock(self._context)
         return self._state(astray, flipped=flipped, confirmed=confirmed)
 
-    def _flip_back(self, *, confirmed: bool) -> set[str]:
+    def _flip_back(self, why: str, *, confirmed: bool) -> set[str]:
         """Returns: load balancers that may go on routing to the new pool."""
         balancers = [host.name for host in self._before.loadbalancers]
-        returned = self._each(balancers, "return", lambda _: {})
+        returned = self._each(balancers, "return", lambda _: {"why": why} if why else {})
         stay = [name for name, answer in returned.answers.items() if not answer.get("returned")]
         return set(returned.errors) | (self._restore(stay) if confirmed else set())
 

@@ -17,7 +17,7 @@ from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
 
-CONFIG = ("app: shop", "limits: {memory: 128M}", "release: {drain_seconds: 40}")
+CONFIG = ("app: shop", "limits: {memory: 128M}", "release: {drain_seconds: 40, watch_seconds: 0}")
 BACK_SECONDS = 60
 OTHER_VERSION = """
 import zipfile

@@ -14,7 +14,7 @@ from tests.support.vps import Project, project_on_sandbox
 pytestmark = pytest.mark.sandbox
 
 EXAMPLES = shapes.examples()
-CONFIG = ("app: shop", "limits: {memory: 128M}", "release: {drain_seconds: 5}")
+CONFIG = ("app: shop", "limits: {memory: 128M}", "release: {drain_seconds: 5, watch_seconds: 0}")
 
 
 @pytest.fixture(scope="module", name="shop")

@@ -21,7 +21,8 @@ from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sa
 pytestmark = pytest.mark.sandbox
 
 CONFIG = (
-    "app: shop", "health: {path: /health, timeout_seconds: 4}", "limits: {memory: 128M}", "release: {drain_seconds: 8}",
+    "app: shop", "health: {path: /health, timeout_seconds: 4}", "limits: {memory: 128M}",
+    "release: {drain_seconds: 8, watch_seconds: 0}",
 )  # fmt: skip
 STEPS = (
     "take the lock", "compare files", "send missing files", "assemble", "start", "wait until", "flip", "confirm",

@@ -23,7 +23,7 @@ APPS = {
 def _config(kind: str) -> tuple[str, ...]:
     return (
         f"app: shop-{kind}", "instances: 1", *APPS[kind], "health: {path: /}", "limits: {memory: 256M}",
-        "release: {drain_seconds: 5}",
+        "release: {drain_seconds: 5, watch_seconds: 0}",
     )  # fmt: skip
 
 

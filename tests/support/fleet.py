@@ -37,6 +37,15 @@ def stage(*names: str, balancers: Iterable[str] = ()) -> Stage:
     return Stage("production", Path("hosts.yml"), Path("known_hosts"), (*apps, *rest))
 
 
+def tally(requests: int = 0, failed: int = 0, **latency: int) -> Json:
+    """A pool's figures as the agent answers them; latency by class: c48=10 is ten requests of 97 ms."""
+    classes = {name.removeprefix("c"): count for name, count in latency.items()}
+    upstreams = {"10.0.0.1:4101": [requests, failed]} if requests else {}
+    shown = [{"method": "GET", "path": "/", "status": 500, "id": "abc"}] if failed else []
+    return {"requests": requests, "failed": failed, "aborted": 0, "latency": classes or {"20": requests},
+            "upstreams": upstreams, "failures": shown}  # fmt: skip
+
+
 class FakeHost:
     """One host: what its disk says."""
 
@@ -59,6 +68,9 @@ class FakeHost:
         self.migrated: list[str] = []
         self.sizes: dict[str, int] = {}
         self.out: dict[str, Json] = {}
+        self.before: Json = tally()
+        self.after: Json = tally()
+        self.looks: Json = {}
 
     def facts(self, _: Json) -> Json:
         """Everything, as the agent says it."""
@@ -186,27 +198,56 @@ class FakeHost:
         return {"instances": [{"port": 4101, "seconds": 0.1, "attempts": 1, "boot_seconds": 0.3}]}
 
     def flip(self, request: Json) -> Json:
-        """Route to the pool until the timer says otherwise."""
+        """Route to the pool, or a share of the requests, until the timer says otherwise."""
         if "instances" in request:
             self.sizes[request["colour"]] = request["instances"]
         if self.live != request["colour"]:
-            self.pending = {"from": self.live, "to": request["colour"]}
-            self.live = request["colour"]
+            share = request.get("share", 100)
+            self.pending = {"from": self.live, "to": request["colour"], "share": share}
+            self.live = request["colour"] if share == 100 else self.live
         return {}
+
+    def hold(self, request: Json) -> Json:
+        """A timer in memory only says whether there is one."""
+        if not self.pending or self.pending["to"] != request["colour"]:
+            raise ReleaseFailed("the flip was taken back", host=self.host.name)
+        return {"held_seconds": request["confirm_seconds"]}
+
+    def traffic(self, request: Json) -> Json:
+        """The same figures at every look, of whichever pool is new."""
+        new = self.pending["to"] if self.pending else ""
+        groups = {colour: {"users": tally(), "probe": tally()} for colour in ("blue", "green")}
+        after = {**groups, **({new: {"users": self.after, "probe": tally()}} if new else {})}
+        old = "blue" if new == "green" else "green"
+        before = {**groups, old: {"users": self.before, "probe": tally()}}
+        told = {"mark": {"inode": 1, "offset": 2}, "pending": new or None, "after": after}
+        return told if request.get("mark") else {**told, "before": before}
+
+    def instances(self, request: Json) -> Json:
+        """One healthy instance, unless a test says otherwise."""
+        healthy = {"unit": f"{APP}@4101.service", "port": 4101, "state": "active", "sub_state": "running",
+                   "restarts": 0, "unhealthy": "", "why": ""}  # fmt: skip
+        pool = self.pools[request["colour"]] or {}
+        return {"release": pool.get("release"), "instances": [{**healthy, **self.looks}]}
 
     def confirm(self, request: Json) -> Json:
         """Stay; remember the release."""
+        if self.host.is_loadbalancer and self.live != request["colour"]:
+            raise ReleaseFailed("the flip cannot be confirmed", host=self.host.name)
         self.pending = None
         if self.host.is_app and not request.get("route_only") and self.host.name not in self.out:
             self.current = request["release"]
         self.history.append({"verb": "confirm", "to": request["release"], "change": request.get("change")})
         return {}
 
-    def return_(self, _: Json) -> Json:
+    def return_(self, request: Json) -> Json:
         """Back to where a flip came from."""
         pending, self.pending = self.pending, None
         if pending:
             self.live = pending["from"]
+            self.history.append(
+                {"verb": "return", "to": pending["from"], "figures": {"why": request.get("why")}}
+            )
         return {"returned": bool(pending)}
 
     def drain(self, request: Json) -> Json:

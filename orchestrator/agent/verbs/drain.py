@@ -17,7 +17,7 @@ def drain(call: Call) -> dict[str, Any]:
     """Schedule the drain of a pool that is not live."""
     app, colour = call.app, call.request.colour
     pool = pools.read(app)[colour]
-    if pools.live(app) == colour:
+    if pools.is_routed(app, colour):
         raise ReleaseFailed(
             f"the {colour} pool is live", why="it cannot be drained", state="nothing was changed"
         )
@@ -44,7 +44,7 @@ def wait(call: Call) -> dict[str, Any]:
     cut = connections.wait_for_none(call.layout.proc, pool.ports, pool.deadline)
     waited = round(time.time() - started, 1)
     with mutex.held(call.app.mutex_file, wait_seconds=3600):
-        if pools.read(call.app)[colour] != pool or pools.live(call.app) == colour:
+        if pools.read(call.app)[colour] != pool or pools.is_routed(call.app, colour):
             return {"stopped": False}
         draining.stop(call, colour, pool, "drain", cut_connections=cut, waited_seconds=waited)
     return {"stopped": True, "cut_connections": cut}

@@ -1,41 +1,53 @@
-"""flip, confirm, return: make a pool live, for good or until a timer takes it back."""
+"""flip, hold, confirm, return: make a pool live, or give it a share; for good or until a timer takes it back."""
 
 from __future__ import annotations
 
-import json
-import time
 from typing import Any
 
-from orchestrator.agent import durable, pools, routes
+from orchestrator.agent import access_log, canary, durable, pending, pools, routes
 from orchestrator.agent.call import Call
-from orchestrator.agent.failures import HostNotReady, ReleaseFailed
-from orchestrator.agent.layout import AGENT
-from orchestrator.agent.version import PROTOCOL
+from orchestrator.agent.failures import HostNotReady, ReleaseFailed, UsageError
+
+_ALL = 100
+_MOST_WHY = 500
 
 
 def flip(call: Call) -> dict[str, Any]:
-    """Make a pool live, with as many instances as it has. Unless it is confirmed in time, a timer takes it back."""
+    """Make a pool live, with as many instances as it has, or give it a share of the requests.
+
+    Unless it is confirmed in time, a timer of this host takes it back.
+    """
     app, colour = call.app, call.request.colour
-    live = pools.live(app)
+    share = call.request.count("share", _ALL, most=_ALL)
+    if share == 0:
+        raise UsageError("the request is wrong", why="share is 0, not 1 to 100")
+    live, found = pools.live(app), pending.read(app)
     if live is None:
         raise HostNotReady("the host has no route for the app", why=f"{app.routes} does not exist")
     if instances := call.request.count("instances", 0, most=99):
         routes.set_size(app, colour, instances)
+    if found and found["from"] == colour:
+        pending.undo(call, "flip")
+        return {"from": live, "to": colour, "changed": True}
     if live == colour:
         return {"from": colour, "to": colour, "changed": False}
-    pending = durable.read_json(app.pending_file)
-    if pending and pending["from"] == colour:
-        _undo(call, "flip")
-        return {"from": live, "to": colour, "changed": True}
-    seconds = call.request.seconds("confirm_seconds")
-    _arm(call, seconds)
-    pending = {"from": live, "to": colour, "deadline": time.time() + seconds, "change": call.request.change}
-    if across := call.request.text("across", ""):
-        pending["across"] = across  # a migration that the pool before may not be able to live with
-    durable.write_json(app.pending_file, pending)
-    pools.make_live(app, colour)
-    call.record("flip", old=live, new=colour, result="live", confirm_seconds=seconds)
+    _route(call, live, found, share)
+    result = "live" if share == _ALL else "canary"
+    call.record("flip", old=live, new=colour, result=result, share=share)
     return {"from": live, "to": colour, "changed": True}
+
+
+def hold(call: Call) -> dict[str, Any]:
+    """Put off the time at which a pending change is taken back: somebody still watches it.
+
+    Raises: ReleaseFailed: it was taken back already.
+    """
+    found = pending.read(call.app)
+    if not found or found["to"] != call.request.colour:
+        raise _taken_back(call)
+    seconds = call.request.seconds("confirm_seconds")
+    pending.write(call.app, found, seconds)
+    return {"held_seconds": seconds}
 
 
 def confirm(call: Call) -> dict[str, Any]:
@@ -45,10 +57,12 @@ def confirm(call: Call) -> dict[str, Any]:
     runs = _runs_here(call) and not call.request.flag("route_only")
     release = _check_pool(call, colour) if runs else None
     if pools.live(app) is not None:
-        _check_live(call, colour)
-        begun_by = _change_of(durable.read_json(app.pending_file))
+        if pools.live(app) != colour:
+            raise _taken_back(call)
+        begun_by = pending.change_of(pending.read(app))
+        canary.end(app)
         durable.remove(app.pending_file)
-        _disarm(call)
+        pending.disarm(call)
     old = pools.current(app)
     if release and release != old:
         durable.link(app.current, f"releases/{release}")
@@ -65,27 +79,31 @@ def _runs_here(call: Call) -> bool:
 
 
 def return_(call: Call) -> dict[str, Any]:
-    """Undo a flip that was not confirmed; nothing to do where there is none."""
-    pending = durable.read_json(call.app.pending_file)
-    if pending:
-        _undo(call, "return")
-    return {"returned": bool(pending), "live": pools.live(call.app)}
+    """Undo a change that was not confirmed; nothing to do where there is none."""
+    found = pending.read(call.app)
+    if found:
+        pending.undo(call, "return", call.request.text("why", "")[:_MOST_WHY])
+    elif call.app.routes.is_dir():
+        canary.end(call.app)
+    return {"returned": bool(found), "live": pools.live(call.app)}
 
 
-def _undo(call: Call, verb: str) -> None:
-    """The marker first: until pending.json is gone, the next call starts over."""
-    pending = durable.read_json(call.app.pending_file)
-    pools.make_live(call.app, pending["from"])
-    durable.remove(call.app.pending_file)
-    _disarm(call)
-    across = {"across_irreversible_migration_of": pending["across"]} if "across" in pending else {}
-    begun_by = _change_of(pending)
-    call.record(verb, old=pending["to"], new=pending["from"], result="returned", change=begun_by, **across)
-
-
-def _change_of(pending: dict[str, Any] | None) -> str:
-    """The change that made a flip: its end is told with it, whoever brings it about."""
-    return str((pending or {}).get("change") or "")
+def _route(call: Call, live: str, found: dict[str, Any] | None, share: int) -> None:
+    """Timer, record, route: in this order. A canary's further steps keep the timer and put its time off."""
+    app, colour = call.app, call.request.colour
+    seconds = call.request.seconds("confirm_seconds")
+    if found is None:
+        pending.arm(call, seconds)
+        mark = access_log.end(app.access_log)
+        found = {"from": live, "to": colour, "mark": mark, "change": call.request.change}
+        if across := call.request.text("across", ""):
+            found["across"] = across  # a migration that the pool before may not be able to live with
+    pending.write(app, {**found, "share": share}, seconds)
+    if share < _ALL:
+        return canary.begin(app, colour, share)
+    pools.make_live(app, colour)
+    canary.end(app)
+    return None
 
 
 def _check_pool(call: Call, colour: str) -> str:
@@ -96,25 +114,7 @@ def _check_pool(call: Call, colour: str) -> str:
     return release
 
 
-def _check_live(call: Call, colour: str) -> None:
-    live = pools.live(call.app)
-    if live != colour:
-        why = f"{live} is live: the flip to {colour} was taken back, because nobody confirmed it in time"
-        raise ReleaseFailed("the flip cannot be confirmed", why=why, state=f"{live} is live on this host")
-
-
-def _arm(call: Call, seconds: float) -> None:
-    """Before the flip: there is no moment in which a flip is pending and nothing would take it back."""
-    call.systemd.stop([f"{call.app.return_unit}.{kind}" for kind in ("timer", "service")])
-    request = {
-        "protocol": PROTOCOL, "app": call.app.name, "by": f"timer of {call.request.by}", "change": call.request.change,
-    }  # fmt: skip
-    command = [AGENT, "return", "--request", json.dumps(request)]
-    options = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
-    call.systemd.run_transient(call.app.return_unit, command, options)
-
-
-def _disarm(call: Call) -> None:
-    """Stop the timer, never its service: that may be us."""
-    call.systemd.stop([f"{call.app.return_unit}.timer"])
-    call.systemd.forget_failures([f"{call.app.return_unit}.service"])
+def _taken_back(call: Call) -> ReleaseFailed:
+    live, colour = pools.live(call.app), call.request.colour
+    why = f"{live} is live: the flip to {colour} was taken back, because nobody confirmed it in time"
+    return ReleaseFailed("the flip cannot be confirmed", why=why, state=f"{live} is live on this host")

@@ -9,7 +9,7 @@ from typing import Any
 
 from orchestrator.agent import pools
 from orchestrator.agent.call import Call
-from orchestrator.agent.failures import ReleaseFailed, UsageError
+from orchestrator.agent.failures import ReleaseFailed
 from orchestrator.agent.systemd import number
 
 _ATTEMPT_SECONDS = 5.0
@@ -27,9 +27,7 @@ def gate(call: Call) -> dict[str, Any]:
     pool = pools.read(call.app)[call.request.colour]
     if pool is None:
         raise ReleaseFailed("health check failed", why=f"no {call.request.colour} pool runs on this host")
-    path = call.request.text("path")
-    if not path.startswith("/") or any(ord(character) <= 32 or ord(character) > 126 for character in path):
-        raise UsageError("the request is wrong", why=f"path is {path[:100]!r}")
+    path = call.request.url_path("path")
     probes = [_Probe(call, port, path) for port in pool.ports]
     for probe in probes:
         probe.start()

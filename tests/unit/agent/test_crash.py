@@ -31,6 +31,21 @@ def flip(host: Host) -> dict[str, Any]:
     return host.call("flip", colour=GREEN, confirm_seconds=60)
 
 
+def canary(host: Host) -> dict[str, Any]:
+    """A part of the requests first."""
+    return host.call("flip", colour=GREEN, confirm_seconds=60, share=3)
+
+
+def widen(host: Host) -> dict[str, Any]:
+    """A larger part."""
+    return host.call("flip", colour=GREEN, confirm_seconds=60, share=5)
+
+
+def overdue(host: Host) -> dict[str, Any]:
+    """The time of whoever had to confirm is up."""
+    return host.call("hold", colour=GREEN, confirm_seconds=0)
+
+
 def confirm(host: Host) -> dict[str, Any]:
     """Keep it."""
     return host.call("confirm", colour=GREEN, release=RELEASES[1])
@@ -41,7 +56,7 @@ def prune(host: Host) -> dict[str, Any]:
     return host.call("prune", keep=1)
 
 
-STEPS: tuple[Action, ...] = (ship, start, flip, confirm, prune)
+STEPS: tuple[Action, ...] = (ship, start, canary, widen, flip, confirm, prune)
 
 
 def killed_at(host: Host, action: Action, point: int) -> bool:
@@ -122,12 +137,14 @@ def lock(host: Host) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("before", "action", "live", "left"),
     [
-        ((ship, start, flip), return_, BLUE, {BLUE, GREEN}),
+        ((ship, start, flip, overdue), return_, BLUE, {BLUE, GREEN}),
         ((ship, start, flip), boot, BLUE, {BLUE, GREEN}),
+        ((ship, start, canary, overdue), return_, BLUE, {BLUE, GREEN}),
+        ((ship, start, canary, widen), boot, BLUE, {BLUE, GREEN}),
         ((ship, start, flip, confirm), drain, GREEN, {GREEN}),
         ((), lock, BLUE, {BLUE}),
     ],
-    ids=["return", "boot", "drain", "lock"],
+    ids=["return", "boot", "return from a canary", "boot in a canary", "drain", "lock"],
 )
 def test_what_units_call_ends_the_same_when_it_is_killed_and_called_again(
     tmp_path: Path, before: tuple[Action, ...], action: Action, live: str, left: set[str]
@@ -145,6 +162,7 @@ def test_what_units_call_ends_the_same_when_it_is_killed_and_called_again(
         assert action(host)["event"] == "result", point
         facts = host.call("facts")
         assert (facts["live"], facts["pending"]) == (live, None), point
+        assert not host.app.canary(GREEN).exists(), point
         assert {colour for colour, pool in facts["pools"].items() if pool} == left, point
         assert host.call("stop", colour=GREEN if live == BLUE else BLUE)["event"] == "result", point
         point += 1

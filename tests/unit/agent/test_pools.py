@@ -64,7 +64,7 @@ def test_a_first_release_that_failed_can_be_stopped(host: Host) -> None:
 def test_a_flip_arms_its_timer_and_goes_back_without_a_confirm(host: Host) -> None:
     """What the timer calls puts blue back and leaves nothing pending."""
     host.live(RELEASES[0], BLUE)
-    assert host.call("flip", colour=GREEN, confirm_seconds=60)["from"] == BLUE
+    assert host.call("flip", colour=GREEN, confirm_seconds=0)["from"] == BLUE
     assert (host.app.green_marker.exists(), "vpsdeploy-return-shop.timer" in host.systemd.running) == (
         True,
         True,

@@ -29,8 +29,8 @@ def plan(
 
 
 def test_one_host_that_is_both() -> None:
-    """Eleven steps, one confirm."""
-    verbs = "lock offer receive assemble start gate flip confirm drain prune unlock"
+    """Twelve steps, one confirm."""
+    verbs = "lock offer receive assemble start gate flip watch confirm drain prune unlock"
     assert plan(stage("web-1"), AppConfig(app=APP), old="old") == [f"{verb} web-1" for verb in verbs.split()]
 
 
@@ -46,7 +46,7 @@ def test_app_hosts_are_confirmed_before_load_balancers() -> None:
 
 def test_a_rollback_sends_nothing_and_removes_nothing() -> None:
     """What is kept stays kept."""
-    verbs = "lock start gate flip confirm drain unlock"
+    verbs = "lock start gate flip watch confirm drain unlock"
     made = plan(stage("web-1"), AppConfig(app=APP), old="old", manifest=None)
     assert made == [f"{verb} web-1" for verb in verbs.split()]
 
@@ -56,6 +56,28 @@ def test_a_small_machine_boots_one_instance_after_the_other() -> None:
     config = AppConfig(app=APP, instances=3, release=ReleaseConfig(surge=1))
     made = plan(stage("web-1"), config)
     assert made[4:10] == ["start web-1", "gate web-1"] * 3
+
+
+def test_a_canary_flips_part_by_part() -> None:
+    """Each share watched, the flip last; without a watch there is no canary, and a first release has neither."""
+    config = AppConfig(app=APP, release=ReleaseConfig(canary=(5, 25, 100)))
+    flow = [step for step in plan(stage("web-1"), config, old="old") if step.startswith(("flip", "watch"))]
+    assert flow == ["flip web-1", "watch web-1"] * 3
+    first = [step for step in plan(stage("web-1"), config) if step.startswith(("flip", "watch"))]
+    assert first == ["flip web-1"]
+
+
+def test_a_watch_looks_at_every_host() -> None:
+    """Load balancers say what was answered, app hosts how their instances are."""
+    made = plan(stage("web-1", "web-2", balancers=["lb-1"]), AppConfig(app=APP), old="old")
+    assert made[made.index("flip lb-1") + 1] == "watch web-1,web-2,lb-1"
+
+
+def test_without_a_watch_the_flip_is_confirmed_at_once() -> None:
+    """watch_seconds: 0."""
+    config = AppConfig(app=APP, release=ReleaseConfig(watch_seconds=0))
+    made = plan(stage("web-1"), config, old="old")
+    assert made[made.index("flip web-1") + 1] == "confirm web-1"
 
 
 def test_the_pool_that_is_not_live_is_used() -> None:

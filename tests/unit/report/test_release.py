@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from orchestrator.model.change import Changed, Proof
 from orchestrator.model.step import Step, StepResult
+from orchestrator.model.traffic import Compared, Look, Seen, Tally, Watched
 from orchestrator.report import release
 
 OLD, NEW = "20261101000000-aaaaaaaa", "20261102000000-bbbbbbbb"
@@ -48,3 +51,29 @@ def test_the_fields_for_programs() -> None:
 def test_a_plan_is_numbered() -> None:
     """And ends with what was done: nothing."""
     assert release.plan_text([FLIP]) == f" 1 of 1  {'flip to green':<42} on lb-1\n\nnothing was changed"
+
+
+def watched() -> Watched:
+    """A canary and the flip, on two instances."""
+    users = Compared(Tally(5200, 3, 0, {30: 5200}), Tally(130, 0, 2, {30: 130}))
+    looks = (Look("web-1", "shop@4101", "active (running)"), Look("web-1", "shop@4102", "active (running)"))
+    return Watched(20.4, (5, 100), Seen(users, Compared(after=Tally(500, 0, 0, {15: 500})), looks))
+
+
+def test_a_watch_says_what_it_compared() -> None:
+    """In one line, below the proof."""
+    shown = release.text(replace(changed(Proof(120, 0, 3.4, 9.0)), watched=watched())).splitlines()
+    assert shown[-1] == (
+        "watch: 20 s, 2 instances, 130 requests of users, 0 failed, p95 17.4 ms (before: 5200, 3 failed, p95 17.4 ms)"
+    )
+
+
+def test_the_fields_of_a_watch() -> None:
+    """All that was measured, users and probe apart; null where nobody looked."""
+    assert release.fields(changed())["watch"] is None
+    assert release.fields(replace(changed(), watched=watched()))["watch"] == {
+        "seconds": 20.4, "shares": [5, 100], "instances": 2,
+        "before": {"requests": 5200, "failed": 3, "aborted": 0, "p50_ms": 17.4, "p95_ms": 17.4, "p99_ms": 17.4},
+        "after": {"requests": 130, "failed": 0, "aborted": 2, "p50_ms": 17.4, "p95_ms": 17.4, "p99_ms": 17.4},
+        "probe": {"requests": 500, "failed": 0, "aborted": 0, "p50_ms": 4.2, "p95_ms": 4.2, "p99_ms": 4.2},
+    }  # fmt: skip

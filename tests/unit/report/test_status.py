@@ -81,3 +81,14 @@ def test_releases_are_listed_newest_first() -> None:
 def test_a_duration_has_its_two_largest_units(seconds: float, text: str) -> None:
     """Enough to see whether something has just restarted."""
     assert table.duration(seconds) == text
+
+
+def test_a_canary_is_shown() -> None:
+    """How many requests go where, and what becomes of it."""
+    seen = facts(live="blue", pending={"from": "blue", "to": "green", "share": 25, "deadline": 0})
+    assert (
+        f"not confirmed on web-1: 25 % of the requests go to green ({B}); it goes back by itself unless a release "
+        "confirms it" in status.text(APP, "http://10.0.0.1/", seen)
+    )
+    assert status.fields(APP, "x", seen)["hosts"][0]["pending"] == {"to": "green", "share": 25}
+    assert status.fields(APP, "x", facts())["hosts"][0]["pending"] is None

@@ -51,6 +51,20 @@ def probe_of(server: Any) -> Probe:
     return Probe((Target("127.0.0.1", server.server_address[1], "shop.example"),))
 
 
+def test_it_says_for_how_long_nothing_was_answered_well(server: Any) -> None:
+    """Errors are no good answers, and a load balancer that was never asked is not named."""
+    probe = probe_of(server)
+    assert probe.silent_seconds() == {}
+    probe.start(serving=True)
+    time.sleep(0.2)
+    well = probe.silent_seconds()["127.0.0.1"]
+    server.status = 500
+    time.sleep(0.5)
+    badly = probe.silent_seconds()["127.0.0.1"]
+    probe.stop()
+    assert well < badly
+
+
 def test_answers_are_counted_and_timed(server: Any) -> None:
     """All well: nothing failed."""
     probe = probe_of(server)

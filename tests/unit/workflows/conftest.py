@@ -1,0 +1,35 @@
+"""Watches without waiting: the time of `workflows/watch.py` passes only where it sleeps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from orchestrator.workflows import watch
+
+
+class Clock:
+    """Time that passes only where somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.looked: Callable[[int], None] = lambda _: None
+        self._slept = 0
+
+    def monotonic(self) -> float:
+        """Seconds since the test began."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """At once; a test may change the fleet before the n-th look."""
+        self.now += seconds
+        self.looked(self._slept)
+        self._slept += 1
+
+
+@pytest.fixture(name="clock", autouse=True)
+def _clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(watch, "time", clock)
+    return clock
