@@ -32,12 +32,12 @@ def main() -> None:
     run("sandbox", "up")
     run("provision", "host")
     finish(build)
-    run("release", "--bundle", str(PROJECT / ".vpsdeploy" / "first.bundle"))
+    run("release", "--no-watch", "--bundle", str(PROJECT / ".vpsdeploy" / "first.bundle"))
     address = status()["url"]
     say(f"live after {time.monotonic() - begin:.0f} s: {fetch(address)}")
     edit_greeting()
     with Load(hostname(address)) as load:
-        run("release", "--wait-drain")
+        run("release", "--no-watch", "--wait-drain")
         say(f"second release: {fetch(address)}")
         run("rollback", "--wait-drain")
     say(f"rolled back: {fetch(address)}")

@@ -17,7 +17,7 @@ instances: {instances}
 port: 4000
 health: {{path: /health/ready}}
 limits: {{memory: 256M}}
-release: {{drain_seconds: {drain}}}
+release: {{drain_seconds: {drain}, watch_seconds: 0}}
 """
 DRAIN_SECONDS = 5
 """The load keeps WebSockets open, so every old pool lives this long (the default is longer)."""

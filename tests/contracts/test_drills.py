@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.config import AppConfig
+from orchestrator.config.app import ReleaseConfig
 from orchestrator.facts import host
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.pool import Colour
@@ -28,7 +29,9 @@ def titles() -> list[str]:
             "green": None,
         }
     facts = FleetFacts(STAGE, tuple(host.parse(name, APP, answer) for name, answer in answers.items()))
-    config = AppConfig(app=APP)
+    config = AppConfig(
+        app=APP, release=ReleaseConfig(watch_seconds=0)
+    )  # tests/e2e/test_watch.py strikes in a watch
     settings = {"instances": 1, "health": config.health.model_dump()}
     target = Target("20261102000000-bbbbbbbb", Colour.GREEN, settings, {"digest": "0" * 64, "files": []})
     return [step.title for step in plan_steps(config, facts, target)]

@@ -21,7 +21,7 @@ from tests.support.vps import Project
 
 CONFIG = (
     "app: shop", "health: {path: /health, timeout_seconds: 6}", "limits: {memory: 128M}",
-    "release: {drain_seconds: 8}",
+    "release: {drain_seconds: 8, watch_seconds: 0}",
 )  # fmt: skip
 BALANCERS, APPS = ("lb-1", "lb-2"), ("web-1", "web-2", "web-3")
 GOOD_SECONDS = 90

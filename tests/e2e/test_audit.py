@@ -20,7 +20,8 @@ from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sa
 pytestmark = pytest.mark.sandbox
 
 CONFIG = (
-    "app: shop", "health: {path: /health, timeout_seconds: 4}", "limits: {memory: 128M}", "release: {drain_seconds: 5}",
+    "app: shop", "health: {path: /health, timeout_seconds: 4}", "limits: {memory: 128M}",
+    "release: {drain_seconds: 5, watch_seconds: 0}",
 )  # fmt: skip
 EXAMPLES = shapes.examples()
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.sandbox
 
 CONFIG = (
     "app: shop", "health: {path: /health, timeout_seconds: 20}", "limits: {memory: 128M}",
-    "release: {drain_seconds: 10}",
+    "release: {drain_seconds: 10, watch_seconds: 0}",
 )  # fmt: skip
 CLIENTS = 20
 SILENCE = """table inet dead {

@@ -21,7 +21,7 @@ CONFIG = """app: shop
 instances: 1
 shared: [work]
 limits: {memory: 128M}
-release: {drain_seconds: 5}
+release: {drain_seconds: 5, watch_seconds: 0}
 env: {GREETING: hello}
 workers:
   single: {entry: dist/worker.js, concurrency: 1, stop_timeout_seconds: 20, env: {JOB_MS: 2500}}

@@ -70,7 +70,7 @@ def test_a_canary_flips_part_by_part() -> None:
 def test_a_watch_looks_at_every_host() -> None:
     """Load balancers say what was answered, app hosts how their instances are."""
     made = plan(stage("web-1", "web-2", balancers=["lb-1"]), AppConfig(app=APP), old="old")
-    assert made[made.index("flip lb-1") + 1] == "watch web-1,web-2,lb-1"
+    assert made[made.index("flip lb-1") + 1] == "watch lb-1,web-1,web-2"
 
 
 def test_without_a_watch_the_flip_is_confirmed_at_once() -> None:
