@@ -72,7 +72,7 @@ def _cut() -> list[Fault]:
 def _interrupted() -> list[Fault]:
     """Ctrl-C and SIGTERM where half the fleet has heard."""
     return [
-        Fault(Killed(number), step, Moment.MIDWAY, code=_INTERRUPTED, then=_ROLLBACK)
+        Fault(Killed(number), step, Moment.MIDWAY, code=_INTERRUPTED, then=_ROLLBACK, ci=step is Step.FLIP)
         for number, step in ((signal.SIGINT, Step.FLIP), (signal.SIGTERM, Step.CONFIRM))
     ]
 
@@ -116,13 +116,16 @@ def _hosts() -> list[Fault]:
     """What goes wrong on a host that stays up."""
     return [
         *(Fault(Stopped("web-2", "ssh"), step, ends=Ends.NEW) for step in (Step.SEND, Step.CONFIRM_APPS)),
-        *(Fault(Stopped("lb-2", "ssh"), step, ends=Ends.NEW) for step in (Step.FLIP, Step.CONFIRM)),
+        *(
+            Fault(Stopped("lb-2", "ssh"), step, ends=Ends.NEW, ci=step is Step.FLIP)
+            for step in (Step.FLIP, Step.CONFIRM)
+        ),
         Fault(Stopped("lb-2", "nginx"), None),
         *(
-            Fault(Stopped("lb-2", "nginx"), step, ends=Ends.NEW)
+            Fault(Stopped("lb-2", "nginx"), step, ends=Ends.NEW, ci=step is Step.FLIP)
             for step in (Step.LOCK, Step.FLIP, Step.CONFIRM, Step.DRAIN)
         ),
-        Fault(Full("web-2", "/srv/shop", "the store"), Step.SEND, code=_NOT_READY, ci=True),
+        Fault(Full("web-2", "/srv/shop", "the store"), Step.SEND, code=_NOT_READY),
         Fault(Full("web-2", "/srv/shop", "the release"), Step.ASSEMBLE, code=_NOT_READY),
         Fault(Full("web-2", "/srv/shop", "the slots"), Step.START, code=_NOT_READY),
         Fault(Full("web-2", STATE, "var"), Step.START, code=_NOT_READY),
@@ -134,11 +137,11 @@ def _hosts() -> list[Fault]:
         Fault(Corrupted("web-2"), Step.ASSEMBLE, code=_FAILED),
         Fault(Blinded(), Step.LOCK, ends=Ends.NEW),
         Fault(InstanceKilled("web-2", new=False), None),
-        Fault(InstanceKilled("web-2", new=True), Step.GATE, code=_FAILED, ci=True),
+        Fault(InstanceKilled("web-2", new=True), Step.GATE, code=_FAILED),
         Fault(InstanceKilled("web-2", new=False), Step.FLIP, ends=Ends.NEW),
         Fault(Rival(), Step.OFFER, ends=Ends.NEW),
         Fault(Rival(), Step.GATE, ends=Ends.NEW),
-        Fault(Rival(), Step.FLIP, Moment.MIDWAY, ends=Ends.NEW, ci=True),
+        Fault(Rival(), Step.FLIP, Moment.MIDWAY, ends=Ends.NEW),
         Fault(Skewed(3600), Step.LOCK, ends=Ends.NEW),
         Fault(Skewed(-3600), Step.LOCK, ends=Ends.NEW, then=_ROLLBACK),
     ]

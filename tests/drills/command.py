@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -43,8 +44,9 @@ class Command:
             stderr=subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(REPOSITORY), **(env or {})},
         )  # fmt: skip
         self._stderr = b""
-        for read in (self._read, self._read_errors):
-            threading.Thread(target=read, daemon=True).start()
+        self._threads = [threading.Thread(target=one, daemon=True) for one in (self._read, self._read_errors)]
+        for thread in self._threads:
+            thread.start()
 
     def wait_until_held(self) -> None:
         """Until it has come to the moment."""
@@ -55,9 +57,9 @@ class Command:
     def go_on(self) -> None:
         """Let it run."""
         assert self._process.stdin is not None
-        if self._process.poll() is None:
+        with contextlib.suppress(OSError, ValueError):  # it was killed, or has been told already
             self._process.stdin.write(b"\n")
-            self._process.stdin.flush()
+            self._process.stdin.close()
 
     def send(self, number: signal.Signals) -> None:
         """A signal to the process."""
@@ -70,7 +72,9 @@ class Command:
         except subprocess.TimeoutExpired:
             self._process.kill()
             raise AssertionError(f"it hangs: {self.describe()}") from None
-        self._ended.wait(10)
+        for thread in self._threads:
+            thread.join(10)
+        self.go_on()
         return code
 
     @property
@@ -94,15 +98,17 @@ class Command:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            found = json.loads(line)
-            if found["kind"] == "held":
-                self._held.set()
-            else:
-                self.lines.append(found)
+        with self._process.stdout as lines:
+            for line in lines:
+                found = json.loads(line)
+                if found["kind"] == "held":
+                    self._held.set()
+                else:
+                    self.lines.append(found)
         self._ended.set()
         self._held.set()
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None
-        self._stderr = self._process.stderr.read()
+        with self._process.stderr as errors:
+            self._stderr = errors.read()

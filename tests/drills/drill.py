@@ -38,7 +38,9 @@ def carry_out(fleet: Fleet, fault: Fault) -> Tally:
         )
         command = _strike_in_release(fleet, fault, strike) if fault.step or fault.app != "good" else None
         if command is None:
-            fault.harm.strike(fleet, Command(fleet.project.path, ("status",)))
+            looked = Command(fleet.project.path, ("status",))
+            looked.wait()
+            fault.harm.strike(fleet, looked)
             time.sleep(_CONTROL_SECONDS)
         _assert_status_tells(fleet, fault)
         fault.harm.heal(fleet)
