@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-_TAIL_BYTES = 1 << 20
+_BLOCK_BYTES = 1 << 16
 
 
 def append(path: Path, line: dict[str, Any]) -> None:
@@ -23,21 +25,47 @@ def append(path: Path, line: dict[str, Any]) -> None:
         os.fsync(file.fileno())
 
 
-def last(path: Path, count: int) -> list[dict[str, Any]]:
-    """The last lines, oldest first; lines that cannot be read are left out."""
+def last(path: Path, count: int, verbs: Collection[str] = ()) -> list[dict[str, Any]]:
+    """The last lines, oldest first; lines that cannot be read are left out.
+
+    Args:
+        path: The history.
+        count: As many at most; no more of the file is read than that takes.
+        verbs: Only lines of these, however many others have come since; empty for all.
+    """
+    newest = itertools.islice(_newest_first(path, verbs), count)
+    return list(newest)[::-1]
+
+
+def _newest_first(path: Path, verbs: Collection[str]) -> Iterator[dict[str, Any]]:
+    marks = [json.dumps(verb).encode() for verb in verbs]
     try:
         with path.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _TAIL_BYTES))
-            texts = file.read().splitlines()
+            for text in _lines(file):
+                if marks and not any(mark in text for mark in marks):
+                    continue  # quicker than to parse it
+                line = _parse(text)
+                if line is not None and (not verbs or line.get("verb") in verbs):
+                    yield line
     except FileNotFoundError:
-        return []
-    readable = (line for text in texts if (line := _parse(text)) is not None)
-    return list(readable)[-count:] if count else []
+        return
+
+
+def _lines(file: IO[bytes]) -> Iterator[bytes]:
+    """The file's lines from its end to its beginning, read in blocks."""
+    left, rest = file.seek(0, os.SEEK_END), b""
+    while left:
+        begin = max(0, left - _BLOCK_BYTES)
+        file.seek(begin)
+        first, *whole = (file.read(left - begin) + rest).split(b"\n")
+        yield from reversed(whole)
+        left, rest = begin, first
+    yield rest
 
 
 def _parse(text: bytes) -> dict[str, Any] | None:
     try:
         line = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return line if isinstance(line, dict) else None

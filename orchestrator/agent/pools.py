@@ -8,6 +8,8 @@ from orchestrator.agent import durable, history
 from orchestrator.agent.layout import AppLayout
 
 _GREEN_OFFSET = 100
+_LOOK_BACK = 10_000
+"""Confirmations to look through for the one that made the current release live; the last one usually (count)."""
 RUNNING, DRAINING = "running", "draining"
 
 
@@ -92,7 +94,7 @@ def current(app: AppLayout) -> str | None:
 def previous(app: AppLayout) -> str | None:
     """The release that was live before the current one: what a rollback goes back to."""
     now = current(app)
-    confirmed = (line for line in history.last(app.history_file, 10_000) if line.get("verb") == "confirm")
+    confirmed = history.last(app.history_file, _LOOK_BACK, ("confirm",))
     older = [line.get("from") for line in confirmed if line.get("to") == now and line.get("from") != now]
     return older[-1] if older else None
 

@@ -62,7 +62,8 @@ def unlock(
 ) -> None:
     """End your own lock, or one that nobody holds any more; with --force any.
 
-    A release whose lock is ended by force stops at its next step and takes back what it did.
+    A release whose lock is ended by force stops at its next step: a flip of it goes back by itself within its time, and
+    the next release or rollback puts in order what else it left.
 
     \b
     Examples:

@@ -18,6 +18,12 @@ _MOST_MESSAGE = 500
 """As many characters as a host keeps."""
 
 
+_ASK = (
+    "ask them, or: vpsdeploy unlock --force (a release that runs stops at its next step; the next one puts in order "
+    "what it left)"
+)
+
+
 def checked(message: str) -> str:
     """A message that tells others something.
 
@@ -71,6 +77,8 @@ def end(config: AppConfig, stage: Stage, *, force: bool, opener: Opener = open_o
         try:
             answers = outcome.or_raise()
         except VpsdeployError as error:
+            if isinstance(error, LockHeld):
+                error.next = _ASK
             done = ", ".join(host for host in names if host in outcome.answers) or "no host"
             error.state = error.state or f"{done} is unlocked; the others are as they were"
             raise

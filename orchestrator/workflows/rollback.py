@@ -72,5 +72,5 @@ def _target(config: AppConfig, facts: FleetFacts, release: str, wish: Wish) -> T
 
 
 def _previous(context: Context, facts: FleetFacts) -> ReleaseFacts:
-    answer = context.call(facts.apps[0].name, "history", {"lines": _HISTORY_LINES})
+    answer = context.call(facts.apps[0].name, "history", {"lines": _HISTORY_LINES, "verbs": ["confirm"]})
     return choose.previous(facts, answer["lines"])

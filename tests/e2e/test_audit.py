@@ -241,6 +241,31 @@ def receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
         server.shutdown()
 
 
+def test_a_release_whose_lock_is_ended_stops_and_the_next_one_repairs(shop: Project) -> None:
+    """At its next step, with the flip undone by the host's timer or the next command; the history tells who did it."""
+    before = shop.json("status")[-1]["live"]
+    configure(shop, "hooks: {after_flip: [{run: sleep 8, timeout_seconds: 30}]}")
+    command = [VPSDEPLOY, "release", "--bundle", bundle(shop.path, "robbed")]
+    process = subprocess.Popen(command, cwd=shop.path, stderr=subprocess.PIPE, text=True)
+    until(lambda: shop.json("status")[-1]["settled"] is False)
+    held = shop.vpsdeploy("unlock")
+    assert held.returncode == 9
+    assert "vpsdeploy unlock --stage e2e-audit --force" in held.stderr
+    assert shop.vpsdeploy("unlock", "--force").returncode == 0
+    _, said = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 9, said
+    assert "the lock is not held" in said
+    configure(shop)
+    release(shop, "after-robbed")
+    robbed = next(
+        change
+        for change in history(shop, 9)
+        if "flip" in {line["verb"] for line in change["lines"]} and change["result"] == "returned"
+    )
+    assert robbed["command"] == "flip"
+    assert before != shop.json("status")[-1]["live"]
+
+
 def until(is_so: Any) -> None:
     """Wait for something."""
     deadline = time.monotonic() + TIMEOUT_SECONDS

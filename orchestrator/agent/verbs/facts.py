@@ -13,7 +13,6 @@ from orchestrator.agent.systemd import number, uptime_seconds
 from orchestrator.agent.version import PROTOCOL, VERSION
 
 _SHOWN = ("ActiveState", "SubState", "MemoryCurrent", "NRestarts", "ActiveEnterTimestampMonotonic", "MainPID")
-_LOOK_BACK_LINES = 500
 
 
 def facts(call: Call) -> dict[str, Any]:
@@ -85,8 +84,8 @@ def _jobs(call: Call) -> dict[str, Any] | None:
 
 def _last_change(app: AppLayout) -> dict[str, Any] | None:
     """The last line of history that is about what users see; drains and starts are not."""
-    lines = history.last(app.history_file, _LOOK_BACK_LINES)
-    return next((line for line in reversed(lines) if line.get("verb") in ("confirm", "return")), None)
+    found = history.last(app.history_file, 1, ("confirm", "return"))
+    return found[0] if found else None
 
 
 def _instances(call: Call, recorded: dict[str, pools.Pool | None]) -> list[dict[str, Any]]:

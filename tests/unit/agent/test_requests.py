@@ -122,6 +122,19 @@ def test_a_line_of_history_cut_by_a_power_loss_spoils_no_other(host: Host) -> No
     assert [line["verb"] for line in host.call("history", lines=5)["lines"]] == ["flip"]
 
 
+def test_a_line_is_found_behind_any_number_of_others(host: Host) -> None:
+    """What made a release live does not get lost behind a cron entry that fails every minute."""
+    line = json.dumps({"verb": "confirm", "from": "a", "to": "b", "text": "ü" * 50_000}, ensure_ascii=False)
+    noise = [json.dumps({"verb": "cron", "text": f'"confirm" {n}'}) for n in range(20_000)]
+    host.app.history_file.write_text("\n".join([line, "no json", *noise, ""]))
+    assert [one["to"] for one in host.call("history", lines=5, verbs=["confirm"])["lines"]] == ["b"]
+    assert host.call("facts")["last"]["to"] == "b"
+    newest = host.call("history", lines=2)["lines"]
+    assert [one["text"] for one in newest] == ['"confirm" 19998', '"confirm" 19999']
+    assert len(host.call("history", lines=10_000)["lines"]) == 10_000
+    assert host.call("history", verbs="confirm")["kind"] == "UsageError"
+
+
 def test_a_full_disk_is_a_clean_error_and_leaves_nothing(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """ENOSPC while a release is written: the partial release is gone."""
 
