@@ -244,7 +244,9 @@ def receiver() -> Iterator[tuple[str, list[dict[str, Any]]]]:
 def test_a_release_whose_lock_is_ended_stops_and_the_next_one_repairs(shop: Project) -> None:
     """At its next step, with the flip undone by the host's timer or the next command; the history tells who did it."""
     before = shop.json("status")[-1]["live"]
-    configure(shop, "hooks: {after_flip: [{run: sleep 8, timeout_seconds: 30}]}")
+    configure(
+        shop, "hooks: {after_flip: [{run: 'until [ -e go ]; do sleep 0.1; done', timeout_seconds: 300}]}"
+    )
     command = [VPSDEPLOY, "release", "--bundle", bundle(shop.path, "robbed")]
     process = subprocess.Popen(command, cwd=shop.path, stderr=subprocess.PIPE, text=True)
     until(lambda: shop.json("status")[-1]["settled"] is False)
@@ -252,6 +254,7 @@ def test_a_release_whose_lock_is_ended_stops_and_the_next_one_repairs(shop: Proj
     assert held.returncode == 9
     assert "vpsdeploy unlock --stage e2e-audit --force" in held.stderr
     assert shop.vpsdeploy("unlock", "--force").returncode == 0
+    (shop.path / "go").touch()
     _, said = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 9, said
     assert "the lock is not held" in said
