@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps venv venv-dev demo test test-all test-static test-unit test-roles test-e2e test-e2e-all drills bench bench-release clean
+.PHONY: help deps venv venv-dev demo test test-all test-static test-unit test-roles test-e2e test-e2e-all test-big drills bench bench-release clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -78,6 +78,9 @@ test-roles: venv-dev ## Molecule: every role on Debian 13, the site on Debian 12
 
 test-e2e: venv-dev ## end to end on sandbox hosts
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'not drill' tests/e2e tests/drills
+
+test-big: deps venv-dev ## a bundle of 1 GiB in 100,000 files: memory of the controller and the agents (minutes, 4 GB of disk)
+	@VPSDEPLOY_TEST_BIG=1 $(BIN)/pytest -q tests/e2e/test_sending.py -k large_bundle
 
 test-e2e-all: venv-dev
 	@for debian in 12 13; do VPSDEPLOY_TEST_DEBIAN=$$debian $(BIN)/pytest -q -n 2 --dist loadfile tests/e2e; done

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrator.agent import durable, space
 from orchestrator.agent.answers import Answers
+from orchestrator.agent.body import Body
 from orchestrator.agent.failures import HostNotReady
 from orchestrator.agent.layout import AppLayout, Layout
 from orchestrator.agent.request import Request
@@ -21,14 +22,14 @@ class Call(NamedTuple):
         systemd: The service manager.
         request: What was asked.
         answers: Where progress goes.
-        stream: What follows the request on standard input.
+        body: What follows the request on standard input.
     """
 
     layout: Layout
     systemd: Systemd
     request: Request
     answers: Answers
-    stream: BinaryIO
+    body: Body
 
     @property
     def app(self) -> AppLayout:

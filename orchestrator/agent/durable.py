@@ -7,8 +7,9 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 def write(path: Path, content: bytes, mode: int = 0o644, *, sync: bool = True) -> None:
@@ -31,6 +32,20 @@ def write(path: Path, content: bytes, mode: int = 0o644, *, sync: bool = True) -
         raise
     if sync:
         sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def beside(path: Path, mode: int = 0o600) -> Iterator[BinaryIO]:
+    """A file that takes the place of another one when the block ends well, and is gone otherwise. Not synced."""
+    partial = path.with_name(f".{path.name}.new")
+    partial.unlink(missing_ok=True)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        with os.fdopen(os.open(partial, flags, mode), "wb") as file:
+            yield file
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Any, mode: int = 0o600) -> None:

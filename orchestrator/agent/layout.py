@@ -53,6 +53,8 @@ class AppLayout:
         self.shared = self.home / "shared"
         self.store = self.home / "store"
         self.incoming = self.home / "incoming"
+        self.installs = self.home / "installs"
+        self.parts = self.incoming / "parts"
         self.state = host.state / name
         self.mutex_file = self.state / "mutex"
         self.lock_file = self.state / "lock.json"
@@ -99,6 +101,14 @@ class AppLayout:
     def offered(self, digest: str) -> Path:
         """A manifest that was offered and not assembled yet."""
         return self.incoming / f"{digest}.json"
+
+    def offered_files(self, digest: str) -> Path:
+        """Its list of files."""
+        return self.incoming / f"{digest}.files"
+
+    def installed(self, key: str) -> Path:
+        """The list of the files that one installation made."""
+        return self.installs / f"{key}.files"
 
     def slot(self, port: int) -> Path:
         """What the instance on a port runs: release, env."""

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from orchestrator.agent import programs, space
 from orchestrator.agent.answers import Answers
+from orchestrator.agent.body import Body
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import AgentError, InternalError, UsageError
 from orchestrator.agent.layout import Layout
@@ -24,7 +25,8 @@ from orchestrator.agent.request import Request, parse
 from orchestrator.agent.systemd import Systemd
 
 _MUTEX_SECONDS = 120.0
-_MOST_REQUEST_BYTES = 256 << 20
+_MOST_REQUEST_BYTES = 4 << 20
+"""Lists of files are no part of a request: they follow it, as bodies."""
 _MOST_EXEC_BYTES = 4 << 20
 """More than the kernel takes as the arguments of a command (ARG_MAX is 2 MiB)."""
 
@@ -35,6 +37,7 @@ class Verb(NamedTuple):
     Attributes:
         where: Module of verbs/ and its function.
         token: Whether the caller must hold the app's lock.
+        body: Whether a body follows the request.
         alone: Whether only one such verb of the app may run at a time.
         app: Whether an app must be named.
     """
@@ -43,6 +46,7 @@ class Verb(NamedTuple):
     token: bool = False
     alone: bool = False
     app: bool = True
+    body: bool = False
 
 
 VERBS = {
@@ -50,8 +54,9 @@ VERBS = {
     "lock": Verb("lock.lock", alone=True),
     "unlock": Verb("lock.unlock", alone=True),
     "renew": Verb("lock.renew", token=True),
-    "offer": Verb("offer.offer", token=True, alone=True),
-    "receive": Verb("receive.receive", token=True),
+    "offer": Verb("offer.offer", token=True, body=True),
+    "receive": Verb("receive.receive", token=True, body=True),
+    "install": Verb("install.install", token=True),
     "assemble": Verb("assemble.assemble", token=True, alone=True),
     "migrate": Verb("migrate.migrate", token=True),
     "migrated": Verb("migrate.migrated", token=True, alone=True),
@@ -82,7 +87,7 @@ VERBS = {
     "audit": Verb("audit.audit", app=False),
     "boot": Verb("boot.boot", app=False),
 }
-STREAMED = ("receive", "copy", "exec", "cron-run", "logs", "boot")
+STREAMED = ("copy", "exec", "cron-run", "logs", "boot")
 """What a session cannot carry: verbs that read or write a stream of their own, and the boot unit's."""
 
 UNITS_VERBS = {
@@ -106,17 +111,21 @@ def run(words: list[str], stream: BinaryIO, descriptor: int, layout: Layout, sys
     """The same with everything handed in."""
     answers = Answers(descriptor)
 
-    def one(understood: Callable[[], tuple[Verb, Request]]) -> int:
+    def one(understood: Callable[[], tuple[Verb, Request]], body: Body) -> int:
         def act() -> dict[str, Any] | int:
             verb, request = understood()
-            return _carry_out(verb, Call(layout, systemd, request, answers, stream))
+            body.follows = verb.body
+            return _carry_out(verb, Call(layout, systemd, request, answers, body))
 
         return _answered(answers, layout, act)
 
     if words != ["session"]:
-        return one(lambda: _understand(words, stream))
-    while answers.read and (line := stream.readline(_MOST_REQUEST_BYTES)):
-        one(functools.partial(_said, line))
+        return one(lambda: _understand(words, stream), Body(stream))
+    whole = True
+    while whole and answers.read and (line := stream.readline(_MOST_REQUEST_BYTES)):
+        body = Body(stream)
+        one(functools.partial(_said, line), body)
+        whole = line.endswith(b"\n") and not body.unread  # else what comes next is no request
     return 0
 
 
@@ -142,6 +151,8 @@ def _answered(answers: Answers, layout: Layout, act: Callable[[], dict[str, Any]
 
 def _said(line: bytes) -> tuple[Verb, Request]:
     """The verb and its request in one line of a session."""
+    if len(line) == _MOST_REQUEST_BYTES:
+        raise UsageError("the request is wrong", why=f"it is longer than {_MOST_REQUEST_BYTES} bytes")
     request = parse(line)
     name = request.text("verb")
     verb = VERBS.get(name)

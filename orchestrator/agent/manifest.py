@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, NamedTuple
 
 from orchestrator.agent.failures import UsageError
-from orchestrator.agent.paths import check_tree, checked, checked_link
 from orchestrator.agent.request import DIGEST
 
-_MOST_FILES = 500_000
-_MOST_FILE_BYTES = 1 << 40
+_PROGRAM = re.compile(r"node_modules/(?:@yarnpkg/cli-dist|npm|pnpm|yarn)/[A-Za-z0-9._/-]+\.[cm]?js")
+_VERSION = re.compile(r"\d+\.\d+\.\d+[0-9A-Za-z.+-]*")
 
 
-class Entry(NamedTuple):
-    """One file, or one symbolic link (then `link` is its target and `stored` is empty)."""
+class HostInstall(NamedTuple):
+    """How the dependencies are installed here; `program` is relative to the manager that came along."""
 
-    path: str
-    stored: str
-    size_bytes: int
-    link: str
+    manager: str
+    version: str
+    program: str
 
 
 class Manifest(NamedTuple):
-    """What the agent needs of a manifest."""
+    """What the agent needs of a manifest; `digest` is that of the file list (listing.py)."""
 
     digest: str
     revision: str
     subject: str
     entry: str
-    entries: tuple[Entry, ...]
-
-    @property
-    def bytes(self) -> int:
-        """Length of all files together."""
-        return sum(entry.size_bytes for entry in self.entries)
+    files: int
+    bytes: int
+    install: HostInstall | None = None
 
 
 def parse(raw: Any, app: str) -> Manifest:
@@ -41,27 +37,34 @@ def parse(raw: Any, app: str) -> Manifest:
 
     Raises: UsageError: naming the first thing that is wrong.
     """
-    files = raw.get("files") if isinstance(raw, dict) else None
-    if not isinstance(files, list) or len(files) > _MOST_FILES:
-        raise UsageError("the manifest is wrong", why="it has no list of files, or one too long")
+    if not isinstance(raw, dict):
+        raise UsageError("the manifest is wrong", why="it is not an object")
     if raw.get("app") != app:
         raise UsageError("the manifest is wrong", why=f"it is of app {raw.get('app')!r}, not {app!r}")
     if not DIGEST.fullmatch(str(raw.get("digest"))):
         raise UsageError("the manifest is wrong", why=f"its digest is {raw.get('digest')!r}")
-    entries = tuple(_entry(file) for file in files)
-    check_tree(entry.path for entry in entries)
     revision, subject, entry = (str(raw.get(name) or "")[:1000] for name in ("revision", "subject", "entry"))
-    return Manifest(raw["digest"], revision, subject, entry, entries)
+    files, size = (_count(name, raw.get(name)) for name in ("files", "size_bytes"))
+    return Manifest(raw["digest"], revision, subject, entry, files, size, _install(raw.get("install")))
 
 
-def _entry(file: Any) -> Entry:
-    if not isinstance(file, dict):
-        raise UsageError("the manifest is wrong", why="a file is not an object")
-    path, link, size = checked(file.get("path")), file.get("link"), file.get("size_bytes")
-    if link:
-        return Entry(path, "", 0, checked_link(path, link))
-    if not DIGEST.fullmatch(str(file.get("digest"))):
-        raise UsageError("the manifest is wrong", why=f"{path!r} has the digest {file.get('digest')!r}")
-    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= _MOST_FILE_BYTES:
-        raise UsageError("the manifest is wrong", why=f"{path!r} has the size {size!r}")
-    return Entry(path, file["digest"] + ("x" if file.get("executable") else ""), size, "")
+def _install(raw: Any) -> HostInstall | None:
+    """Words of it end up in a shell."""
+    if raw is None:
+        return None
+    how = raw if isinstance(raw, dict) else {}
+    manager, version, program = (str(how.get(name)) for name in HostInstall._fields)
+    if (
+        manager not in ("npm", "pnpm", "yarn")
+        or not _VERSION.fullmatch(version)
+        or not _PROGRAM.fullmatch(program)
+        or ".." in program
+    ):
+        raise UsageError("the manifest is wrong", why=f"install is {str(raw)[:100]!r}")
+    return HostInstall(manager, version, program)
+
+
+def _count(name: str, value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise UsageError("the manifest is wrong", why=f"{name} is {value!r}")
+    return value

@@ -16,6 +16,8 @@ CHANGE = re.compile(r"[0-9a-f]{16}")
 """Names one run of a command, on every host that it changes."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
 JOB = re.compile(r"[a-z][a-z0-9-]{0,30}")
+STORED = re.compile(r"[0-9a-f]{64}x?")
+"""How the store names a file: its digest, with "x" appended for the executable variant."""
 COLOURS = ("blue", "green")
 
 

@@ -19,9 +19,9 @@ def free(path: Path) -> tuple[int, int]:
     return figures.f_bavail * figures.f_frsize, figures.f_favail
 
 
-def on_disk(sizes: list[int]) -> int:
-    """Bytes that files of some sizes take, counted in blocks."""
-    return sum(-(-size // _BLOCK_BYTES) * _BLOCK_BYTES for size in sizes)
+def on_disk(size: int) -> int:
+    """Bytes that a file of some size takes, counted in blocks."""
+    return -(-size // _BLOCK_BYTES) * _BLOCK_BYTES
 
 
 def require(path: Path, needed_bytes: int, inodes: int) -> None:

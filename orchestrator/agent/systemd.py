@@ -67,6 +67,24 @@ class Systemd:
             ["systemd-run", f"--unit={unit}", "--collect", "--quiet", *again, *options, "--", *command]
         )
 
+    def run_to_end(self, unit: str, command: Sequence[str], options: Sequence[str]) -> Finished:
+        """Run a command as a unit and wait for it; one of this name that still runs is stopped first."""
+        self.stop([f"{unit}.service"])
+        self.forget_failures([f"{unit}.service"])
+        return self._run(
+            [
+                "systemd-run",
+                f"--unit={unit}",
+                "--wait",
+                "--pipe",
+                "--quiet",
+                "--collect",
+                *options,
+                "--",
+                *command,
+            ]
+        )
+
     def run_checked(self, command: Sequence[str]) -> None:
         """Run one of systemd's own programs; it must succeed."""
         self._checked(command)

@@ -5,42 +5,37 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
+from orchestrator.agent import listing
 from orchestrator.agent.failures import ReleaseFailed
 
-_WORTH_A_PROCESS = 1000
+_WORTH_A_PROCESS_BYTES = 200_000
+"""Length of a list (about 1,000 files) from which on a further process pays (our choice)."""
+
 _CHUNK_BYTES = 1 << 20
 
 
-def check_store(store: Path, names: Iterable[str]) -> None:
-    """Hash files in as many processes as there are processors; damaged ones are removed from the store.
+def check_store(store: Path, files: Path) -> int:
+    """Hash the files of a list in as many processes as there are processors; damaged ones are removed from the store.
 
-    Raises: ReleaseFailed: some are damaged or gone; they count as missing from now on.
+    Args:
+        store: Of the app.
+        files: The list.
+    Returns: How many were damaged or gone; they count as missing from now on.
     """
-    ordered = sorted(names)
-    workers = max(1, min(os.cpu_count() or 1, len(ordered) // _WORTH_A_PROCESS))
-    broken = _in_processes(store, [ordered[worker::workers] for worker in range(workers)])
-    if broken:
-        for name in broken:
-            (store / name[:2] / name[2:]).unlink(missing_ok=True)
-        raise damaged(broken)
+    workers = max(1, min(os.cpu_count() or 1, files.stat().st_size // _WORTH_A_PROCESS_BYTES))
+    broken = _in_processes(store, files, workers)
+    for name in broken:
+        (store / name[:2] / name[2:]).unlink(missing_ok=True)
+    return len(broken)
 
 
-def damaged(names: Sequence[str]) -> ReleaseFailed:
-    """The error for files that have to be sent again."""
-    why = f"{len(names)} files were damaged or gone and were removed, the first: {names[0]}"
-    return ReleaseFailed(
-        "files on the host are damaged", why=why, state="nothing was changed", next="run the release again",
-        missing=list(names),
-    )  # fmt: skip
-
-
-def _in_processes(store: Path, shares: Sequence[Sequence[str]]) -> list[str]:
+def _in_processes(store: Path, files: Path, workers: int) -> list[str]:
     """The broken names of all shares; the last share is done by this process itself."""
-    pipes = [_fork(store, share) for share in shares[:-1]]
-    broken = _broken(store, shares[-1])
+    pipes = [_fork(store, files, share, workers) for share in range(workers - 1)]
+    broken = list(_broken(store, files, workers - 1, workers))
     for process, reader in pipes:
         with os.fdopen(reader, "rb") as pipe:
             said = pipe.read().decode()
@@ -51,7 +46,7 @@ def _in_processes(store: Path, shares: Sequence[Sequence[str]]) -> list[str]:
     return broken
 
 
-def _fork(store: Path, names: Sequence[str]) -> tuple[int, int]:
+def _fork(store: Path, files: Path, share: int, workers: int) -> tuple[int, int]:
     reader, writer = os.pipe()
     process = os.fork()
     if process:
@@ -60,18 +55,29 @@ def _fork(store: Path, names: Sequence[str]) -> tuple[int, int]:
     code = 1
     try:
         with os.fdopen(writer, "wb") as pipe:
-            pipe.write("\n".join(_broken(store, names)).encode())
+            pipe.writelines(f"{name}\n".encode() for name in _broken(store, files, share, workers))
         code = 0
     finally:
         os._exit(code)
 
 
-def _broken(store: Path, names: Iterable[str]) -> list[str]:
+def _broken(store: Path, files: Path, share: int, workers: int) -> Iterator[str]:
+    """Files are dealt out by their digests: one that a list names often is hashed once."""
     base = str(store)
-    return [name for name in names if _digest(f"{base}/{name[:2]}/{name[2:]}") != name[:64]]
+    seen: set[bytes] = set()
+    for entry in listing.read(files):
+        name = entry.stored
+        if not name or int(name[:8], 16) % workers != share:
+            continue
+        short = bytes.fromhex(name[:64]) + name[64:].encode()
+        if short not in seen:
+            seen.add(short)
+            if file_digest(f"{base}/{name[:2]}/{name[2:]}") != name[:64]:
+                yield name
 
 
-def _digest(path: str) -> str:
+def file_digest(path: str) -> str:
+    """SHA-256 of a file in hex; empty where there is none."""
     digest = hashlib.sha256()
     with contextlib.suppress(FileNotFoundError):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)

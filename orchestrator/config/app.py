@@ -17,6 +17,7 @@ from orchestrator.config.fields import (
     EnvValue,
     HealthPath,
     IncludePaths,
+    Install,
     Memory,
     NodeRequest,
     RelativePath,
@@ -49,6 +50,10 @@ class BuildConfig(_Section):
     entry: RelativePath | None = Field(default=None, description="File that Node starts, relative to source")
     project: Text | None = Field(default=None, description="Project of a Nest monorepo")
     include: IncludePaths = Field(default=(), description="Further files and directories to ship")
+    install: Install = Field(
+        default="bundle",
+        description="Where production dependencies are installed: into the bundle or on the host",
+    )
 
 
 class HealthConfig(_Section):

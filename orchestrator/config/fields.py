@@ -151,4 +151,5 @@ CanarySteps = Annotated[
     AfterValidator(_canary),
     Allowed("a list of percentages that rises to 100, such as [5, 25, 100]"),
 ]
+Install = Annotated[Literal["bundle", "host"], Allowed('"bundle" or "host"')]
 Surge = Annotated[Literal["all", 1], BeforeValidator(refuse_bool), Allowed('"all" or 1')]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from orchestrator.model.bundle import HostInstall
+
 
 @dataclass(frozen=True, slots=True)
 class BuildSettings:
@@ -18,6 +20,7 @@ class BuildSettings:
         nest_project: Project of a Nest monorepo; default: the one at nest-cli.json's top level.
         include: Further paths or globs that the app reads at run time.
         node: "lts", a major ("24") or a full version; default: what the project asks for.
+        on_host: Whether production dependencies are installed on the hosts instead of being shipped.
     """
 
     command: str = ""
@@ -26,6 +29,7 @@ class BuildSettings:
     nest_project: str = ""
     include: tuple[str, ...] = ()
     node: str = ""
+    on_host: bool = False
 
 
 class ManagerName(StrEnum):
@@ -146,6 +150,7 @@ class BuiltTree:
         installed: Whether dependencies had to be installed (False: taken from the cache).
         build_seconds: Time of the build command.
         install_seconds: Time of the installation; 0 from the cache.
+        install: How hosts install the dependencies; None: they are in root.
     """
 
     root: Path
@@ -157,3 +162,4 @@ class BuiltTree:
     installed: bool
     build_seconds: float
     install_seconds: float
+    install: HostInstall | None = None

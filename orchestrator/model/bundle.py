@@ -28,22 +28,48 @@ class BundleFile:
     executable: bool = False
     link: str = ""
 
+    @property
+    def stored(self) -> str:
+        """How a host's store names the file; empty for a link."""
+        return f"{self.digest}x" if self.executable else self.digest
+
+
+@dataclass(frozen=True, slots=True)
+class HostInstall:
+    """How a host installs the dependencies, with what the bundle holds below INSTALL_DIRECTORY.
+
+    Attributes:
+        manager: npm, pnpm or yarn.
+        version: Of it, which comes with the bundle.
+        program: File that Node runs, relative to INSTALL_DIRECTORY/manager.
+    """
+
+    manager: str
+    version: str
+    program: str
+
+
+INSTALL_DIRECTORY = ".vpsdeploy/install"
+"""In a bundle: project/ with what an installation reads, manager/ with the package manager. No part of the app."""
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a bundle is made of and how it was made.
+    """What a bundle is and how it was made; its files are in a list of its own (transport/listing.py).
 
     Attributes:
         app: Name of the app.
         revision: Git commit, with "-dirty" where the tree was changed; the content digest without Git.
         subject: First line of the commit's message; empty without Git.
-        digest: SHA-256 over the sorted file list: names the content.
+        digest: SHA-256 of the file list: names the content.
         entry: Entry file relative to the app's directory, for example dist/main.js.
         node_request: What the project asks for: "lts", "24" or "24.21.0".
         node_abi: process.versions.modules of the Node that installed the dependencies; 0 without native modules.
         platform: "linux-x64" or "linux-arm64"; "any" where nothing native is inside.
         built_at: ISO 8601, UTC.
-        files: Sorted by path.
+        files: In the list, links included (count).
+        size_bytes: Length of all files together.
+        install: Where the hosts install the dependencies; None: they are in the bundle.
     """
 
     app: str
@@ -55,15 +81,30 @@ class Manifest:
     node_abi: int
     platform: str
     built_at: str
-    files: tuple[BundleFile, ...]
+    files: int
+    size_bytes: int
+    install: HostInstall | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A manifest with the directory that its files are read from (a built tree, or an unpacked bundle file)."""
+    """A manifest, the list of its files and where they are read from: however many they are, memory holds few.
+
+    Attributes:
+        manifest: What it is.
+        listing: File with the list.
+        root: A built tree, or the files of an unpacked bundle file.
+        by_digest: Whether files in root are named by their digests instead of their paths.
+    """
 
     manifest: Manifest
+    listing: Path
     root: Path
+    by_digest: bool = False
+
+    def content_of(self, file: BundleFile) -> Path:
+        """Where the content of a file is."""
+        return self.root / (file.digest if self.by_digest else file.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.fleet import Host
 from orchestrator.model.step import Step
-from orchestrator.plan import jobs, size
+from orchestrator.plan import jobs, release, size
 
 _ONE_AT_A_TIME = "nginx can do without one app host at a time, and without more only when it is provisioned"
 
@@ -166,5 +166,6 @@ def _send(only: tuple[str, ...], live: str, handed: dict[str, Any] | None) -> tu
     return (
         Step("compare files", "offer", only, {"manifest": manifest}),
         Step("send missing files", "receive", only),
+        *release.install(manifest, handed["settings"], only),
         Step(f"assemble {live}", "assemble", only, assemble),
     )

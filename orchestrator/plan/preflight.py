@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from orchestrator.config import FILE_NAME, AppConfig
 from orchestrator.config.problems import nearest, shown
 from orchestrator.errors import ConfigError, HostNotReady, ProjectError, VpsdeployError
@@ -55,16 +57,15 @@ def check_bundle(facts: FleetFacts, manifest: Manifest) -> None:
 
     Raises: HostNotReady: another architecture, or too little disk.
     """
-    need = sum(file.size_bytes for file in manifest.files)
+    need = manifest.size_bytes
     for host in facts.apps:
         ours = _ARCHITECTURES.get(host.arch, host.arch)
         if manifest.platform not in ("any", ours):
             why = f"the bundle holds native modules for {manifest.platform}, the host is {ours}"
-            raise _not_ready(
-                facts, host, "the bundle was built for another architecture", why, f"build it on {ours}"
-            )
-        if host.inodes_free < len(manifest.files):
-            why = f"{host.inodes_free} inodes free, the release may need {len(manifest.files)}"
+            advice = f"build it on {ours}, or set build.install: host in vpsdeploy.yml"
+            raise _not_ready(facts, host, "the bundle was built for another architecture", why, advice)
+        if host.inodes_free < manifest.files:
+            why = f"{host.inodes_free} inodes free, the release may need {manifest.files}"
             raise _not_ready(
                 facts, host, "no room for the release", why, "remove files, or lower release.keep"
             )
@@ -90,16 +91,20 @@ def check_jobs(config: AppConfig, stage: Stage) -> None:
             )  # fmt: skip
 
 
-def check_entries(config: AppConfig, manifest: Manifest) -> None:
+def check_entries(config: AppConfig, files: Iterable[str]) -> None:
     """Files that workers and cron entries start are in the bundle.
+
+    Args:
+        config: The app.
+        files: Paths of the bundle; looked at only where something is started.
 
     Raises: ProjectError: one is not.
     """
-    paths = {file.path for file in manifest.files}
-    jobs = [(f"workers.{name}", job.entry) for name, job in config.workers.items()]
-    jobs += [(f"cron.{name}", job.entry) for name, job in config.cron.items()]
+    jobs = [(f"workers.{name}", job.entry) for name, job in config.workers.items() if job.entry]
+    jobs += [(f"cron.{name}", job.entry) for name, job in config.cron.items() if job.entry]
+    paths = set(files) if jobs else set()
     for key, entry in jobs:
-        if entry and entry not in paths:
+        if entry not in paths:
             raise ProjectError(
                 f"the bundle has no file {entry}",
                 why=f"{key}.entry in {FILE_NAME} names it{nearest(entry, paths)}",
@@ -123,7 +128,7 @@ def _not_ready(
 ) -> VpsdeployError:
     return HostNotReady(
         what, host=f"{host.name} ({facts.stage.name})", why=why, state=f"nothing was changed; {facts.state()}",
-        next=advice if " host" not in advice else f"{advice} {host.name}",
+        next=f"{advice} {host.name}" if advice.endswith(" host") else advice,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ class Target:
         release: Release id.
         colour: The pool that it starts in.
         settings: The release's settings.
-        manifest: The bundle's manifest as JSON; None where the release is on the hosts already (a rollback).
+        manifest: The bundle's as JSON, without its files; None where the release is on the hosts (a rollback).
         instances: On each app host (count); 0 for what the settings say.
     """
 
@@ -91,8 +91,17 @@ def _send(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
     return (
         Step("compare files", "offer", apps, {"manifest": target.manifest}),
         Step("send missing files", "receive", apps),
+        *install(target.manifest, target.settings, apps),
         Step(f"assemble {target.release}", "assemble", apps, assemble),
     )
+
+
+def install(manifest: dict[str, Any], settings: dict[str, Any], hosts: tuple[str, ...]) -> tuple[Step, ...]:
+    """The step of hosts that install the dependencies themselves (build.install: host)."""
+    if not manifest.get("install"):
+        return ()
+    request = {"manifest_digest": manifest["digest"], "node": settings["node"]}
+    return (Step("install dependencies", "install", hosts, request),)
 
 
 def _migrate(facts: FleetFacts, target: Target) -> tuple[Step, ...]:

@@ -15,7 +15,15 @@ from orchestrator.model.build import BuildSettings, BuiltTree, Project
 from orchestrator.project.checks import check_project
 from orchestrator.project.copy import mirror, source_files
 from orchestrator.project.entry import find_entry
-from orchestrator.project.install import Places, dependency_key, forget_others, install, production
+from orchestrator.project.host_install import lay_out_install
+from orchestrator.project.install import (
+    Places,
+    dependency_key,
+    forget_others,
+    install,
+    production,
+    read_by_installation,
+)
 from orchestrator.project.node import Node, controller_node
 from orchestrator.project.process import Log, run
 from orchestrator.project.shipped_files import lay_out
@@ -52,11 +60,19 @@ def _build(
     _run_build(project, places.tree, tools, log)
     done = time.monotonic()
     entry = find_entry(project, places.tree)
-    production(places, tools, names, log)
-    lay_out(places.tree, places.app, project, settings.include, entry)
+    app, on_host = places.app, None
+    if settings.on_host:
+        app = places.bare
+        app.mkdir(exist_ok=True)
+    else:
+        production(places, tools, names, log)
+    lay_out(places.tree, app, project, settings.include, entry)
+    if settings.on_host:
+        read = read_by_installation(names)
+        on_host = lay_out_install(places.tree, read, app, tools, _manager_cache(), log)
     forget_others(work_dir, places)
     return BuiltTree(
-        root=places.app,
+        root=app,
         entry=entry,
         node_version=node.version,
         node_abi=node.abi,
@@ -65,6 +81,7 @@ def _build(
         installed=installed,
         build_seconds=done - built_from,
         install_seconds=built_from - started if installed else 0.0,
+        install=on_host,
     )
 
 

@@ -1,21 +1,22 @@
-"""From a built tree to a bundle: the file list, the digests, the manifest."""
+"""From a built tree to a bundle: the list of files with their digests, and the manifest."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import posixpath
 import stat
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.errors import ProjectError
 from orchestrator.model.build import BuiltTree, Project
 from orchestrator.model.bundle import Bundle, BundleFile, Manifest
-from orchestrator.project.hashing import digests
+from orchestrator.project.hashing import Found, digests
 from orchestrator.project.modules import RECORDS
 from orchestrator.project.native import native_target
 from orchestrator.project.revision import revision_of
+from orchestrator.transport import listing
 
 
 def make_bundle(app: str, project: Project, tree: BuiltTree, now: datetime) -> Bundle:
@@ -24,60 +25,85 @@ def make_bundle(app: str, project: Project, tree: BuiltTree, now: datetime) -> B
     Args:
         app: Name of the app (vpsdeploy.yml).
         project: As detected.
-        tree: As built; its digests are remembered beside it.
+        tree: As built; the list and remembered digests are written beside it.
         now: Time of the build, for built_at.
     Raises: ProjectError: a symbolic link leaves the tree, or a special file is inside.
     """
-    found = _scan(tree.root)
-    regular = {name: info for name, info in found.items() if stat.S_ISREG(info.st_mode)}
-    known = digests(tree.root, regular, tree.root.parent / "digests.json")
-    files = tuple(_entry(tree.root, name, found[name], known.get(name, "")) for name in sorted(found))
-    digest = content_digest(files)
+    scan = _Scan(tree.root)
+    beside = tree.root.parent / "files.jsonl"
+    written = listing.write(beside, scan.entries(tree.root.parent / "digests.jsonl"))
     revision, subject = revision_of(project.root)
-    abi, platform = native_target(tree, regular)
+    abi, platform = native_target(tree, scan.native)
     manifest = Manifest(
         app=app,
-        revision=revision or digest,
+        revision=revision or written.digest,
         subject=subject,
-        digest=digest,
+        digest=written.digest,
         entry=tree.entry,
         node_request=project.node_request,
         node_abi=abi,
         platform=platform,
         built_at=now.astimezone(UTC).isoformat(timespec="seconds"),
-        files=files,
+        files=written.files,
+        size_bytes=written.size_bytes,
+        install=tree.install,
     )
-    return Bundle(manifest, tree.root)
+    return Bundle(manifest, beside, tree.root)
 
 
-def content_digest(files: tuple[BundleFile, ...]) -> str:
-    """SHA-256 over the sorted file list: path, content, mode and link of each; no times, no owners."""
-    digest = hashlib.sha256()
-    for file in sorted(files, key=lambda f: f.path):
-        digest.update(f"{file.path}\0{file.digest}\0{int(file.executable)}\0{file.link}\n".encode())
-    return digest.hexdigest()
+class _Scan:
+    """One look at a tree, a file at a time, in the order of the list.
 
+    Attributes:
+        native: Files that may be compiled code (names), as far as the tree was looked at.
+    """
 
-def _scan(root: Path, below: str = "") -> dict[str, os.stat_result]:
-    found: dict[str, os.stat_result] = {}
-    with os.scandir(root / below) as entries:
-        for entry in entries:
-            name = f"{below}/{entry.name}" if below else entry.name
-            if entry.name in RECORDS and "node_modules" in name.split("/"):
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                found.update(_scan(root, name))
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.native: list[str] = []
+
+    def entries(self, cache: Path) -> Iterator[BundleFile]:
+        """Every file and link."""
+        for name, info, digest in digests(self._root, self._found(), cache):
+            executable = bool(info.st_mode & stat.S_IXUSR)
+            if stat.S_ISLNK(info.st_mode):
+                yield BundleFile(name, link=_link(self._root, name))
             else:
-                found[name] = entry.stat(follow_symlinks=False)
-    return found
+                yield BundleFile(name, digest, info.st_size, executable=executable)
+
+    def _found(self) -> Iterator[Found]:
+        for name, info in _walk(self._root):
+            if not (stat.S_ISREG(info.st_mode) or stat.S_ISLNK(info.st_mode)):
+                raise ProjectError(
+                    f"{name} is neither a file nor a link", next="remove it from what the build makes"
+                )
+            if not _is_plain(name):
+                raise ProjectError(
+                    f"the file name {name!r} cannot be shipped",
+                    why="it holds a control character, or is not UTF-8",
+                    next="rename the file",
+                )
+            if name.endswith(".node") and stat.S_ISREG(info.st_mode):
+                self.native.append(name)
+            yield name, info
 
 
-def _entry(root: Path, name: str, info: os.stat_result, digest: str) -> BundleFile:
-    if stat.S_ISLNK(info.st_mode):
-        return BundleFile(name, link=_link(root, name))
-    if not stat.S_ISREG(info.st_mode):
-        raise ProjectError(f"{name} is neither a file nor a link", next="remove it from what the build makes")
-    return BundleFile(name, digest, info.st_size, executable=bool(info.st_mode & stat.S_IXUSR))
+def _walk(root: Path, below: str = "") -> Iterator[Found]:
+    with os.scandir(root / below) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        name = f"{below}/{entry.name}" if below else entry.name
+        if entry.name in RECORDS and "node_modules" in name.split("/"):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(root, name)
+        else:
+            yield name, entry.stat(follow_symlinks=False)
+
+
+def _is_plain(name: str) -> bool:
+    """What the agent takes: UTF-8 without control characters."""
+    return not any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in name)
 
 
 def _link(root: Path, name: str) -> str:

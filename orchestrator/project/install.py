@@ -51,6 +51,11 @@ class Places:
         return self.home / "app"
 
     @property
+    def bare(self) -> Path:
+        """What is shipped where the hosts install the dependencies."""
+        return self.home / "bare"
+
+    @property
     def done(self) -> Path:
         """Exists when the installation was finished."""
         return self.home / "installed"
@@ -59,6 +64,17 @@ class Places:
     def made_from(self) -> Path:
         """The state of tree/node_modules that app was made from; written when app is whole."""
         return self.home / "app.made-from"
+
+
+def read_by_installation(names: list[str]) -> list[str]:
+    """Of the source's files those that an installation reads."""
+    return [
+        name
+        for name in names
+        if name.endswith("package.json")
+        or name.rpartition("/")[2] in MANAGER_FILES
+        or name.startswith(_FOLDERS)
+    ]
 
 
 def dependency_key(source: Path, names: list[str], tools: Toolchain, node: Node) -> str:
@@ -104,10 +120,9 @@ def production(places: Places, tools: Toolchain, names: list[str], log: Log) -> 
     for stale in (pruned, partial, places.app):
         shutil.rmtree(stale, ignore_errors=True)
     link_modules(places.tree, pruned)
-    for name in names:
-        if name.endswith("package.json") or name in MANAGER_FILES or name.startswith(_FOLDERS):
-            (pruned / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(places.tree / name, pruned / name)
+    for name in read_by_installation(names):
+        (pruned / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(places.tree / name, pruned / name)
     run(tools.prune(), cwd=pruned, env=tools.env, log=log, what="development dependencies cannot be removed")
     partial.mkdir()
     copy_modules(pruned, partial)

@@ -33,7 +33,10 @@ def lay_out(tree: Path, app: Path, project: Project, include: Iterable[str], ent
         entry: Entry file; shipped even where it is outside of the output.
     """
     wanted = [n for n in (project.output, entry, *RUNTIME_FILES, *RUNTIME_FOLDERS) if (tree / n).exists()]
-    wanted += [*_included(tree, project.root, include), *_workspaces(app)]
+    wanted += [
+        *_included(tree, project.root, include),
+        *_workspaces(app if (app / "node_modules").is_dir() else tree),
+    ]
     for stale in app.iterdir():
         if stale.name != "node_modules":
             _remove(stale)

@@ -37,6 +37,11 @@ class Toolchain:
         """Whether this is Yarn 1, whose options differ from Berry's."""
         return self.name is ManagerName.YARN and self.version.startswith("1.")
 
+    @property
+    def is_yarn_berry(self) -> bool:
+        """Whether this is Yarn 2 or newer, another package than Yarn 1."""
+        return self.name is ManagerName.YARN and not self.is_yarn_classic
+
     def install(self) -> list[str]:
         """Install by the frozen lockfile, development dependencies included."""
         if self.is_yarn_classic:
@@ -78,6 +83,14 @@ def prepare(manager: PackageManager, cache: Path, log: Log) -> Toolchain:
         home = _installed(manager, cache, env, log)
         env["PATH"] = f"{home / 'node_modules' / '.bin'}{os.pathsep}{env['PATH']}"
     return Toolchain(manager.name, _ask_version(manager.name, env), env)
+
+
+def portable(tools: Toolchain, cache: Path, log: Log) -> Path:
+    """The same manager as one directory that runs anywhere: a distribution's own npm is spread over the system.
+
+    Returns: The directory that holds its node_modules.
+    """
+    return _installed(PackageManager(tools.name, tools.version, ""), cache, tools.env, log)
 
 
 def _environment() -> dict[str, str]:

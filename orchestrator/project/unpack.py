@@ -1,72 +1,117 @@
-"""Lay out a bundle's files from a tar stream of contents named by digest, trusting nothing of it."""
+"""Take a bundle file apart, trusting nothing of it.
+
+Contents are kept under their digests, so no path of the file is ever written to; the paths of its list are checked all
+the same: a host would refuse them only later.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import posixpath
+import re
 import shutil
-import tarfile
-from collections import defaultdict
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
 
-from orchestrator.model.bundle import BundleFile, Manifest
-from orchestrator.project.bundle import content_digest
+from orchestrator.model.bundle import Bundle, BundleFile, Manifest
+from orchestrator.transport import listing, tar
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _BLOCK_BYTES = 1 << 20
+_MOST_LIST_BYTES = 256 << 20
 
 
-def unpack(tar: tarfile.TarFile, manifest: Manifest, into: Path) -> None:
-    """Write the files; ValueError where a path, a link or a digest is wrong or something is missing."""
-    if content_digest(manifest.files) != manifest.digest:
-        raise ValueError("its manifest was altered: the digest differs")
-    _check_paths(manifest.files)
+def unpack(packed: tar.Source, manifest: Manifest, into: Path) -> Bundle:
+    """Read what follows the manifest; ValueError where anything is not exactly as it should be.
+
+    Args:
+        packed: The tar, behind its first member.
+        manifest: That member.
+        into: Directory, made anew.
+    """
     shutil.rmtree(into, ignore_errors=True)
-    into.mkdir(parents=True)
-    by_digest: dict[str, list[BundleFile]] = defaultdict(list)
-    for entry in manifest.files:
-        if not entry.link:
-            by_digest[entry.digest].append(entry)
-    while (member := tar.next()) is not None:
-        _content(tar, member, by_digest.pop(member.name, []), into)
-    if by_digest:
-        missing = next(iter(by_digest.values()))[0].path
-        raise ValueError(f"{len(by_digest)} files are missing, the first is {missing}")
-    for entry in manifest.files:
-        if entry.link:
-            _place(into, entry).symlink_to(entry.link)
+    bundle = Bundle(manifest, into / "files.jsonl", into / "files", by_digest=True)
+    bundle.root.mkdir(parents=True)
+    _take_list(packed, bundle)
+    _check_list(bundle)
+    _check_room(bundle)
+    for file in _contents(bundle):
+        _take(packed, file, bundle.content_of(file))
+    if (more := tar.next_member(packed)) is not None:
+        raise ValueError(f"it holds {more[0]!r}, which its list does not name")
+    return bundle
 
 
-def _check_paths(files: tuple[BundleFile, ...]) -> None:
-    links = {entry.path for entry in files if entry.link}
-    for entry in files:
-        path = PurePosixPath(entry.path)
-        if path.is_absolute() or ".." in path.parts or str(path) != entry.path or entry.path == ".":
-            raise ValueError(f"the path {entry.path!r} is not inside of the app")
-        if any(str(parent) in links for parent in path.parents):
-            raise ValueError(f"the path {entry.path!r} goes through a link")
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), entry.link))
-        if entry.link and (posixpath.isabs(entry.link) or target.split("/")[0] == ".."):
-            raise ValueError(f"the link {entry.path!r} leaves the app")
+def _take_list(packed: tar.Source, bundle: Bundle) -> None:
+    member = tar.next_member(packed)
+    if member is None or member[0] != bundle.listing.name or member[1] > _MOST_LIST_BYTES:
+        raise ValueError("its file list is missing")
+    if _copy(packed, member[1], bundle.listing) != bundle.manifest.digest:
+        raise ValueError("its file list was altered: the digest differs")
 
 
-def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, entries: list[BundleFile], into: Path) -> None:
-    source = tar.extractfile(member)
-    if source is None or not entries:
-        raise ValueError(f"it holds {member.name!r}, which its manifest does not name")
-    first, digest = _place(into, entries[0]), hashlib.sha256()
-    with first.open("xb") as target:
-        while block := source.read(_BLOCK_BYTES):
-            digest.update(block)
-            target.write(block)
-    if digest.hexdigest() != member.name or member.size != entries[0].size_bytes:
-        raise ValueError(f"the content of {entries[0].path} was altered: its digest differs")
-    for entry in entries[1:]:
-        shutil.copyfile(first, _place(into, entry))
-    for entry in entries:
-        (into / entry.path).chmod(0o755 if entry.executable else 0o644)
+def _check_list(bundle: Bundle) -> None:
+    count = size = 0
+    before = ""
+    for file in listing.read(bundle.listing):
+        _check_entry(file, before)
+        before, count, size = file.path, count + 1, size + file.size_bytes
+    if (count, size) != (bundle.manifest.files, bundle.manifest.size_bytes):
+        raise ValueError(
+            f"its manifest says {bundle.manifest.files} files of {bundle.manifest.size_bytes} bytes, "
+            f"its list {count} of {size}"
+        )
 
 
-def _place(into: Path, entry: BundleFile) -> Path:
-    path = into / entry.path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+def _check_entry(file: BundleFile, before: str) -> None:
+    """The paths come in order, so what stands beneath a file or a link would come right behind it."""
+    parts = file.path.split("/")
+    if not file.path or any(part in ("", ".", "..") for part in parts):
+        raise ValueError(f"the path {file.path!r} is not inside of the app")
+    if before and file.path.startswith(f"{before}/"):
+        raise ValueError(f"the path {file.path!r} goes through the file or link {before!r}")
+    if before and before.split("/") >= parts:
+        raise ValueError(f"the path {file.path!r} is named twice, or stands in the wrong place")
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(file.path), file.link))
+    if file.link and (posixpath.isabs(file.link) or target.split("/")[0] == ".."):
+        raise ValueError(f"the link {file.path!r} leaves the app")
+    if not file.link and not _DIGEST.fullmatch(file.digest):
+        raise ValueError(f"{file.path!r} has no digest")
+
+
+def _check_room(bundle: Bundle) -> None:
+    free = shutil.disk_usage(bundle.root).free
+    if free < bundle.manifest.size_bytes:
+        raise ValueError(f"it needs {bundle.manifest.size_bytes} bytes on this machine, {free} are free")
+
+
+def _contents(bundle: Bundle) -> Iterator[BundleFile]:
+    """The files in the order of the list, each content once."""
+    for file in listing.read(bundle.listing):
+        if not file.link and not bundle.content_of(file).exists():
+            yield file
+
+
+def _take(packed: tar.Source, file: BundleFile, target: Path) -> None:
+    member = tar.next_member(packed)
+    if member is None:
+        raise ValueError(f"files are missing, the first is {file.path}")
+    if member != (file.digest, file.size_bytes):
+        raise ValueError(f"it holds {member[0][:100]!r} of {member[1]} bytes in the place of {file.path}")
+    if _copy(packed, file.size_bytes, target) != file.digest:
+        raise ValueError(f"the content of {file.path} was altered: its digest differs")
+
+
+def _copy(packed: tar.Source, size: int, target: Path) -> str:
+    """Write so many bytes and what pads them. Returns: their digest."""
+    digest, left = hashlib.sha256(), size
+    with target.open("xb") as file:
+        while left:
+            part = packed.read(min(left, _BLOCK_BYTES))
+            if not part:
+                raise EOFError("it is cut off")
+            digest.update(part)
+            file.write(part)
+            left -= len(part)
+    tar.exactly(packed, len(tar.padding(size)))
+    return digest.hexdigest()

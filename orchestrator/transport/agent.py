@@ -31,7 +31,7 @@ class Fleet(Protocol):
             host: Inventory name.
             verb: Of the protocol's table.
             request: Its fields, without protocol, app and by.
-            body: Stream after the request line (`receive`).
+            body: Blocks after the request line (`offer`, `receive`), without the end.
             on_event: Told about progress events.
         Returns: The result's fields.
         Raises: VpsdeployError: the agent's error in our class, or HostUnreachable.

@@ -17,8 +17,11 @@ from orchestrator.errors import (
 
 PROTOCOL = 1
 PROGRAM = "/usr/local/bin/vpsdeploy-agent"
-STREAMED = ("receive", "copy", "exec", "cron-run", "logs")
+STREAMED = ("copy", "exec", "cron-run", "logs")
 """Verbs that read or write a stream of their own; all others go through a session."""
+
+BODIED = ("offer", "receive")
+"""Verbs whose request is followed by a body (transport/blocks.py)."""
 
 _KINDS = {kind.__name__: kind for kind in (HostNotReady, ReleaseFailed, LockHeld, UsageError, InternalError)}
 _KILLED = (128 + 9, 128 + 15)

@@ -1,7 +1,7 @@
 """The fleet over SSH: one connection a host, opened once and shared by all verbs of a command.
 
-Verbs go through one session of the agent, which saves each of them the start of sudo and Python; those with a stream of
-their own get a channel of their own.
+Verbs go through one session of the agent, which saves each of them the start of sudo and Python; also those whose
+request is followed by a body. What `exec` and `logs` stream has channels of its own.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import functools
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from orchestrator.errors import VpsdeployError
-from orchestrator.transport import agent_protocol, ssh
+from orchestrator.transport import agent_protocol, blocks, ssh
 from orchestrator.transport.agent import Answer, OnEvent
 from orchestrator.transport.opening import Opening
 
@@ -57,13 +58,37 @@ class SshFleet:
         body: Iterable[bytes] = (),
         on_event: OnEvent | None = None,
     ) -> Answer:
-        """One verb on one host (see Fleet.call)."""
-        if verb in agent_protocol.STREAMED:
-            with closing(self.begin(host, verb, request)) as stream:
-                stream.send(body)
-                stream.end()
-                return _answer(host, verb, stream, on_event)
-        return self._ask(host, verb, request, on_event)
+        """One verb on one host (see Fleet.call), in a session of the agent.
+
+        Where it is killed (memory ran out, an administrator), once more in a new one. That is safe: verbs are
+        idempotent, and one that was killed midway is carried to its end by the next.
+        """
+        answer, session = self._say(host, verb, request, body, on_event)
+        if not answer and agent_protocol.was_killed(session.exit_code()):
+            answer, session = self._say(host, verb, request, body, on_event)
+        return _judge(host, verb, session, answer)
+
+    def _say(
+        self, host: str, verb: str, request: Answer, body: Iterable[bytes], on_event: OnEvent | None
+    ) -> tuple[Answer, Session]:
+        """In a free session, or a new one.
+
+        One that broke off midway is never used again, nor one that may not have read a body to its end.
+        """
+        session = self._idle.pop(host, None) or self._new_session(host)
+        line = agent_protocol.request_line(self._app, self._by, {**request, "verb": verb})
+        end = (blocks.END,) if verb in agent_protocol.BODIED else ()
+        try:
+            session.send(chain((line,), body, end))
+            answer = _last_line(host, session, on_event)
+        except BaseException:
+            session.close()
+            raise
+        if answer.get("event") == "error" and end:
+            session.close()
+        elif answer:
+            self._idle[host] = session
+        return answer, session
 
     def read(self, host: str, verb: str, request: Answer) -> Iterator[bytes]:
         """A verb whose answer is bytes (see Fleet.read)."""
@@ -76,29 +101,6 @@ class SshFleet:
                 if said := agent_protocol.parse_line(block):
                     raise agent_protocol.error_from(host, said)
                 raise agent_protocol.no_answer(host, verb, code, stream.stderr_tail())
-
-    def _ask(self, host: str, verb: str, request: Answer, on_event: OnEvent | None) -> Answer:
-        """In a session of the agent. Where it is killed (memory ran out, an administrator), once more in a new one.
-
-        That is safe: verbs are idempotent, and one that was killed midway is carried to its end by the next.
-        """
-        answer, session = self._say(host, verb, request, on_event)
-        if not answer and agent_protocol.was_killed(session.exit_code()):
-            answer, session = self._say(host, verb, request, on_event)
-        return _judge(host, verb, session, answer)
-
-    def _say(self, host: str, verb: str, request: Answer, on_event: OnEvent | None) -> tuple[Answer, Session]:
-        """In a free session, or a new one. One that broke off midway is never used again."""
-        session = self._idle.pop(host, None) or self._new_session(host)
-        try:
-            session.send([agent_protocol.request_line(self._app, self._by, {**request, "verb": verb})])
-            answer = _last_line(host, session, on_event)
-        except BaseException:
-            session.close()
-            raise
-        if answer:
-            self._idle[host] = session
-        return answer, session
 
     def begin(self, host: str, verb: str, request: Answer) -> Session:
         """Run a verb and send its request line; the caller sends and reads what follows."""
@@ -130,10 +132,6 @@ class SshFleet:
                 found = Opening(lambda: ssh.connect(self._hosts[name], self._stage, self._user))
                 self._connections[name] = found
         return found.result()
-
-
-def _answer(host: str, verb: str, session: Session, on_event: OnEvent | None) -> Answer:
-    return _judge(host, verb, session, _last_line(host, session, on_event))
 
 
 def _last_line(host: str, session: Session, on_event: OnEvent | None) -> Answer:

@@ -40,7 +40,7 @@ def run(config: AppConfig, output: Path | None, reporter: Reporter) -> BundleWri
     path = output or config.project_dir / OWN_DIRECTORY / f"{config.app}-{manifest.digest[:12]}.bundle"
     path.parent.mkdir(parents=True, exist_ok=True)
     _timed(reporter, "write the bundle file", lambda: archive.write(made, path))
-    return BundleWritten(path, manifest.digest, path.stat().st_size, len(manifest.files), manifest.revision)
+    return BundleWritten(path, manifest.digest, path.stat().st_size, manifest.files, manifest.revision)
 
 
 def make(config: AppConfig, reporter: Reporter, phase: Callable[[str], None] | None = None) -> Bundle:
@@ -82,6 +82,7 @@ def settings_of(config: AppConfig) -> BuildSettings:
         nest_project=asked.project or "",
         include=tuple(asked.include),
         node=config.node if config.node_is_set else "",
+        on_host=asked.install == "host",
     )
 
 

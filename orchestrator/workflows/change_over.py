@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from orchestrator.errors import Interrupted, ReleaseFailed, VpsdeployError
 from orchestrator.facts import migrations
@@ -18,7 +18,7 @@ from orchestrator.transport import http
 from orchestrator.workflows import heartbeat, repair, story
 from orchestrator.workflows.fleet import Context, url
 from orchestrator.workflows.hooks import Hooks
-from orchestrator.workflows.transaction import Stream, Transaction
+from orchestrator.workflows.transaction import Act, Transaction
 from orchestrator.workflows.undo import Undo
 from orchestrator.workflows.watch import Watch
 
@@ -38,14 +38,14 @@ class ChangeOver:
         facts: For the number of steps and for what must stop a command before it takes the lock.
         decide: Asked again under the lock: until then another controller may have released.
         message: For the lock.
-        stream: Where missing files come from.
+        acts: Steps that the controller carries out itself (Transaction).
         wait_drain: Whether to go on probing until the old pool is gone.
         wait_seconds: How long to wait for a lock that somebody else holds.
     """
 
     def __init__(
         self, context: Context, reporter: Reporter, facts: FleetFacts, decide: Decide, message: str,
-        stream: Stream | None = None, *, wait_drain: bool = False, wait_seconds: float = 0,
+        acts: Mapping[str, Act] | None = None, *, wait_drain: bool = False, wait_seconds: float = 0,
     ) -> None:  # fmt: skip
         self._context, self._reporter, self._decide = context, reporter, decide
         self._facts, self._target = facts, decide(facts)
@@ -57,10 +57,8 @@ class ChangeOver:
         self._probe = http.Probe(http.targets(context.stage.loadbalancers, domain))
         self._is_probing = False
         self._watch = Watch(context, self._probe)
-        acts = {"hook": hooks.act, "watch": self._watch.run}
-        self._transaction = Transaction(
-            context, reporter, message, stream, acts=acts, wait_seconds=wait_seconds
-        )
+        own: dict[str, Act] = {"hook": hooks.act, "watch": self._watch.run, **(acts or {})}
+        self._transaction = Transaction(context, reporter, message, own, wait_seconds=wait_seconds)
 
     @property
     def steps(self) -> tuple[Step, ...]:

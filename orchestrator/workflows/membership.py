@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from orchestrator.config import AppConfig
@@ -18,9 +19,11 @@ from orchestrator.model.step import Step
 from orchestrator.plan import membership, preflight, settings, size
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz, http
+from orchestrator.transport.bundle_stream import Missing
 from orchestrator.workflows import heartbeat, repair
 from orchestrator.workflows.fleet import Context, Opener, open_over_ssh, opened
 from orchestrator.workflows.parallel import each
+from orchestrator.workflows.sending import Sending
 from orchestrator.workflows.transaction import Transaction
 
 
@@ -115,7 +118,8 @@ class _Move:
         """Lock, repair, plan, carry out; undo where a step fails."""
         begin = time.monotonic()
         patience = self.wish.wait_seconds
-        transaction = Transaction(self.context, self.reporter, message, self._copied, wait_seconds=patience)
+        acts = Sending(self, self.context, self.reporter).acts
+        transaction = Transaction(self.context, self.reporter, message, acts, wait_seconds=patience)
         config, stage = self.context.config, self.context.stage
         probe = http.Probe(http.targets(stage.loadbalancers, config.domains[0] if config.domains else ""))
         try:
@@ -202,9 +206,22 @@ class _Move:
                 raise
             self.warnings.append(f"{transaction.position}: {error.what} on {error.host}: {error.why}")
 
-    def _copied(self, names: list[str]) -> Any:
+    @property
+    def directory(self) -> Path:
+        """For Sending, which needs none: one host is sent files."""
+        return self.context.config.project_dir
+
+    def offered(self) -> Iterator[bytes]:
+        """The list of the live release's files, from a host that has it."""
+        return self._copied({})
+
+    def stream(self, missing: Missing) -> Iterator[bytes]:
+        """Those that are missing, passed on as they come."""
+        return self._copied({"missing": missing.ranges, "parts": missing.parts})
+
+    def _copied(self, what: dict[str, Any]) -> Iterator[bytes]:
         source = membership.source(self.facts, self.host)
-        request = {"release": self.facts.live, "names": names, "token": self.context.tokens[source]}
+        request = {"release": self.facts.live, "token": self.context.tokens[source], **what}
         return self.context.fleet.read(source, "copy", request)
 
     def _tell(self, verb: str) -> dict[str, VpsdeployError]:

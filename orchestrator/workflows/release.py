@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,13 +22,14 @@ from orchestrator.plan.release import steps as plan_steps
 from orchestrator.project import archive
 from orchestrator.project.revision import release_id
 from orchestrator.report.reporter import Reporter
-from orchestrator.transport import agent_pyz
-from orchestrator.transport.bundle_stream import stream
+from orchestrator.transport import agent_pyz, listing
+from orchestrator.transport.bundle_stream import FromBundle
 from orchestrator.workflows import build
 from orchestrator.workflows.audience import told
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
 from orchestrator.workflows.hooks import Hooks
+from orchestrator.workflows.sending import Sending
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +73,15 @@ def run(
         preflight.check_hosts(facts, agent_pyz.version())
         around = Hooks(config, reporter, reporter.note).around(_told(stage))
         bundle = obtain(config, wish.bundle, reporter, around)
-        preflight.check_entries(config, bundle.manifest)
+        preflight.check_entries(config, _paths(bundle))
         release = release_id(datetime.now(UTC), bundle.manifest.digest)
         for hint in (*config.warnings, *preflight.memory_hints(config, facts), *size.notes(config, facts)):
             reporter.note(f"hint: {hint}")
         audience.started(release, facts)
         return ChangeOver(
             context, reporter, facts, lambda now: _target(config, now, bundle, release, wish), f"release {release}",
-            lambda names: stream(bundle, names), wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
+            Sending(FromBundle(bundle), context, reporter).acts,
+            wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
         ).run()  # fmt: skip
 
 
@@ -98,7 +100,7 @@ def dry_run(
         bundle = obtain(config, wish.bundle, reporter)
         phases = () if wish.bundle else plan_hooks.BUILD
         building = [step for phase in phases for step in plan_hooks.steps(config, phase, _told(stage))]
-        preflight.check_entries(config, bundle.manifest)
+        preflight.check_entries(config, _paths(bundle))
         target = _target(config, facts, bundle, release_id(datetime.now(UTC), bundle.manifest.digest), wish)
         return Plan(target.release, (*building, *plan_steps(config, facts, target)))
 
@@ -120,6 +122,10 @@ def _told(stage: Stage) -> dict[str, str]:
     return {"command": "release", "stage": stage.name}
 
 
+def _paths(bundle: Bundle) -> Iterator[str]:
+    return (file.path for file in listing.read(bundle.listing))
+
+
 def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle, release: str, wish: Wish) -> Target:
     preflight.check_bundle(facts, bundle.manifest)
     schedule = json.loads((shipped.roles() / "nodejs" / "files" / "schedule.json").read_text())
@@ -129,7 +135,7 @@ def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle, release: str, 
     wanted = settings.of(config, bundle.manifest.entry, version)
     migrate = wanted.pop("migrate", None)
     if migrate and not wish.skip_migrate:
-        migration.check_command(migrate["command"], {file.path for file in bundle.manifest.files})
+        migration.check_command(migrate["command"], set(_paths(bundle)))
         wanted["migrate"] = migrate
     return Target(
         release, idle_colour(facts), wanted, asdict(bundle.manifest), size.of_release(config, facts)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -22,9 +22,6 @@ Answers = dict[str, dict[str, Any]]
 Act = Callable[[Step], Answers]
 """Carries out a step that is more than to ask each host's agent the same."""
 
-Stream = Callable[[list[str]], Iterable[bytes]]
-"""Makes the body of `receive` from a list of stored names."""
-
 
 class Transaction:
     """The steps of one command, done in order.
@@ -33,24 +30,22 @@ class Transaction:
         context: The hosts.
         reporter: Told about each step.
         message: For the lock: what is being done.
-        stream: Where missing files come from; needed by `receive` only.
         acts: What the controller does itself, by the verb of its steps.
         wait_seconds: How long to wait for a lock that somebody else holds.
     """
 
     def __init__(
-        self, context: Context, reporter: Reporter, message: str, stream: Stream | None = None,
-        acts: Mapping[str, Act] | None = None, wait_seconds: float = 0,
+        self, context: Context, reporter: Reporter, message: str, acts: Mapping[str, Act] | None = None,
+        wait_seconds: float = 0,
     ) -> None:  # fmt: skip
-        self._context, self._reporter, self._message, self._stream = context, reporter, message, stream
-        own = {"lock": self._lock, "offer": self._offer, "receive": self._send, "unlock": self._unlock}
+        self._context, self._reporter, self._message = context, reporter, message
         self._patience = Patience(context, reporter, wait_seconds)
+        own: dict[str, Act] = {"lock": self._lock, "unlock": self._unlock}
         own["jobs"] = JobSteps(context, self._tell("jobs")).run
         self._acts: dict[str, Act] = {**own, **(acts or {})}
         self.results: list[StepResult] = []
         self.current: Step | None = None
         self._position = ""
-        self._missing: dict[str, list[str]] = {}
 
     @property
     def begun(self) -> set[str]:
@@ -93,11 +88,6 @@ class Transaction:
         """One after another, in one order for all: two releases cannot hold half the fleet each."""
         return {host: self._patience.lock(host, self._message) for host in step.hosts}
 
-    def _offer(self, step: Step) -> Answers:
-        answers = self._ask(step)
-        self._missing = {host: answer["missing"] for host, answer in answers.items()}
-        return answers
-
     def _unlock(self, step: Step) -> Answers:
         told = replace(step, request={**step.request, "entry": self._context.story.entry()})
         answers = self._ask(told)
@@ -114,14 +104,6 @@ class Transaction:
                 self._reporter.note(f"{name} | {event.get('line', '')}")
 
         return told
-
-    def _send(self, step: Step) -> Answers:
-        def send(host: str) -> dict[str, Any]:
-            names = self._missing[host]
-            body = self._stream(names) if self._stream else ()
-            return self._context.call(host, "receive", {"count": len(names)}, body=body)
-
-        return each([host for host in step.hosts if self._missing.get(host)], send).or_raise()
 
 
 def _note(step: Step, answers: Answers) -> str:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import subprocess
-import tarfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 from orchestrator.sandbox.spec import SandboxSpec
 from orchestrator.transport import agent_pyz
 from orchestrator.workflows import sandbox
+from tests.support.bodies import framed, tar_of
 
 pytestmark = pytest.mark.sandbox
 
@@ -86,12 +85,14 @@ class RemoteAgent:
     def ship(self, release: str, **env: str) -> None:
         """Send and assemble a release."""
         name = hashlib.sha256(MAIN).hexdigest()
-        file = {"path": "main.py", "digest": name, "size_bytes": len(MAIN), "executable": False, "link": ""}
-        if self.call("offer", manifest={"app": "shop", "digest": name, "files": [file]})["missing"]:
-            assert self.call("receive", _archive(name), count=1)["stored"] == 1
+        listed = json.dumps(["main.py", name, len(MAIN)]).encode() + b"\n"
+        digest = hashlib.sha256(listed).hexdigest()
+        manifest = {"app": "shop", "digest": digest, "files": 1, "size_bytes": len(MAIN)}
+        if self.call("offer", framed(listed), manifest=manifest)["missing"]:
+            assert self.call("receive", framed(tar_of({name: MAIN})), count=1)["stored"] == 1
         settings = {"node": "24.21.0", "entry": "main.py", "env": env, "instances": 2, "port": 4000}
         assert (
-            self.call("assemble", release=release, manifest_digest=name, settings=settings)["event"]
+            self.call("assemble", release=release, manifest_digest=digest, settings=settings)["event"]
             == "result"
         )
 
@@ -100,15 +101,6 @@ class RemoteAgent:
         self.ship(release, **env)
         assert self.call("start", release=release, colour=colour)["event"] == "result"
         return self.call("gate", colour=colour, path=path, timeout_seconds=10, interval_seconds=0.1)
-
-
-def _archive(name: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        member = tarfile.TarInfo(name)
-        member.size = len(MAIN)
-        tar.addfile(member, io.BytesIO(MAIN))
-    return buffer.getvalue()
 
 
 @pytest.fixture(scope="module", params=[12, 13], ids=["debian12", "debian13"])

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.project.archive import read
+from orchestrator.transport import listing
+from tests.support.bodies import laid_out
 from tests.support.nest_projects import ENTRIES, GeneratedProjects, build_again
 
 pytestmark = pytest.mark.npm
@@ -31,20 +33,21 @@ def test_a_generated_project_runs_from_its_bundle(
     assert not (project.source / "dist").exists()
     unpacked = read(project.file, tmp_path / "unpacked", f"shop-{kind}")
     assert unpacked.manifest == project.bundle.manifest
-    assert not (unpacked.root / "node_modules" / "typescript").exists()
-    with _running(unpacked.root, project.tree.entry) as url:
+    app = laid_out(unpacked, tmp_path / "app")
+    assert not (app / "node_modules" / "typescript").exists()
+    with _running(app, project.tree.entry) as url:
         assert _first_answer(url) == b"Hello World!"
 
 
 def test_a_one_line_change_installs_nothing(generated: GeneratedProjects) -> None:
     """The second build takes its dependencies from the cache, and only the output differs."""
     project = generated.built("starter")
-    before = project.bundle.manifest
+    before = set(listing.read(project.bundle.listing))
     service = project.source / "src" / "app.service.ts"
     service.write_text(service.read_text(encoding="utf-8").replace("World", "There"), encoding="utf-8")
-    tree, bundle = build_again(project, before.app)
+    tree, bundle = build_again(project, project.bundle.manifest.app)
     assert (project.tree.installed, tree.installed) == (True, False)
-    changed = {file.path for file in set(before.files) ^ set(bundle.manifest.files)}
+    changed = {file.path for file in before ^ set(listing.read(bundle.listing))}
     assert changed
     assert all(path.startswith("dist/app.service.js") for path in changed)
 

@@ -5,12 +5,17 @@ What it holds to is docs/internals.md; tests/e2e hold the real agent to the same
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from orchestrator.errors import LockHeld, ReleaseFailed
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.transport import blocks
+from orchestrator.transport.agent_protocol import BODIED
+from tests.support.bodies import framed, tar_of, unframed, untar
+from tests.support.bundles import CONTENT, LISTED, STORED
 
 Json = dict[str, Any]
 APP = "shop"
@@ -58,6 +63,7 @@ class FakeHost:
         self.releases: list[str] = []
         self.settings: dict[str, Json] = {}
         self.store: set[str] = set()
+        self.damaged: set[str] = set()
         self.current = ""
         self.history: list[Json] = []
         self.hooks: list[Json] = []
@@ -142,13 +148,24 @@ class FakeHost:
         """A lease in memory never runs out."""
         return {}
 
-    def offer(self, request: Json) -> Json:
-        """Name the files that the store lacks."""
-        digests = [file["digest"] for file in request["manifest"]["files"]]
-        return {"missing": [one for one in digests if one not in self.store], "bytes": 0}
+    def offer(self, listed: bytes) -> Json:
+        """Say which entries of a list the store lacks, a range for each."""
+        stored = [json.loads(line)[1] for line in listed.splitlines()]
+        missing = [[n, 1] for n, one in enumerate(stored) if one and one not in self.store]
+        return {"missing": missing, "parts": [], "files": len(missing), "bytes": 0}
+
+    def receive(self, sent: bytes) -> Json:
+        """Keep what arrives."""
+        arrived = untar(sent)
+        self.store |= set(arrived)
+        return {"stored": len(arrived), "bytes": sum(map(len, arrived.values())), "damaged": 0}
 
     def assemble(self, request: Json) -> Json:
-        """Keep the release."""
+        """Keep the release; a store that was damaged says so first."""
+        if self.damaged:
+            self.store -= self.damaged
+            count, self.damaged = len(self.damaged), set()
+            return {"release": None, "damaged": count}
         self.releases.append(request["release"])
         self.settings[request["release"]] = request["settings"]
         return {"release": request["release"]}
@@ -289,7 +306,7 @@ class FakeHost:
 
     def describe(self, request: Json) -> Json:
         """What another host needs to assemble a release."""
-        manifest = {"digest": "d" * 64, "files": [{"digest": "f1"}]}
+        manifest = {"digest": "d" * 64, "files": 1}
         return {"manifest": manifest, "settings": self.settings[request["release"]]}
 
     def prune(self, _: Json) -> Json:
@@ -297,7 +314,7 @@ class FakeHost:
         return {"removed": []}
 
     def answer(self, verb: str, request: Json) -> Json:
-        """Carry out any verb but `receive`."""
+        """Carry out any verb without a body."""
         if verb == "history":
             return {"lines": self.history}
         name = _METHODS.get(verb, verb)
@@ -332,15 +349,18 @@ class FakeFleet:
         self.calls.append((host, verb))
         if self.fail:
             self.fail(host, verb)
-        if verb == "receive":
-            self.sent += b"".join(body)
-            return {"stored": request["count"], "bytes": len(self.sent)}
+        if verb in BODIED:
+            content = unframed(body)
+            self.sent += content if verb == "receive" else b""
+            act = self.hosts[host].offer if verb == "offer" else self.hosts[host].receive
+            return act(content)
         return self.hosts[host].answer(verb, request)
 
     def read(self, host: str, verb: str, request: Json) -> Iterator[bytes]:
-        """The names themselves stand for the files."""
+        """The list of the release's only file, or the file."""
         self.calls.append((host, verb))
-        yield from (name.encode() for name in request["names"])
+        content = tar_of({STORED: CONTENT}) if "missing" in request else LISTED
+        yield framed(content).removesuffix(blocks.END)
 
     def summary(self) -> set[tuple[str | None, str]]:
         """(live colour, its pool's release) over load balancers and app hosts that are in: one pair when whole."""

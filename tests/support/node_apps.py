@@ -9,7 +9,7 @@ from pathlib import Path
 
 from orchestrator.model.bundle import Bundle, BundleFile, Manifest
 from orchestrator.project.archive import write
-from orchestrator.project.bundle import content_digest
+from orchestrator.transport import listing
 
 SLOW_SECONDS = 15
 """How long /slow takes to answer."""
@@ -66,9 +66,18 @@ PECULIAR = {
 """Healthy where they come to listen at all: how they listen, and what they do before they answer a request."""
 
 
+def server_source(text: str, behaviour: str = "good") -> str:
+    """The app: what it answers, and how it behaves."""
+    listen, trouble = PECULIAR.get(behaviour) or (BEHAVIOURS[behaviour][1], "")
+    health, _ = BEHAVIOURS.get(behaviour, BEHAVIOURS["good"])
+    source = _SERVER.replace("HEALTH", health).replace("LISTEN", listen).replace("TROUBLE", trouble)
+    source = source.replace("TEXT", text)
+    return source.replace("SLOW_SECONDS", str(SLOW_SECONDS))
+
+
 def bundle(
     directory: Path, text: str, behaviour: str = "good", ballast_bytes: int = 0, app: str = "shop",
-    more: Mapping[str, str] | None = None,
+    more: Mapping[str, str] | None = None, platform: str = "any",
 ) -> Path:  # fmt: skip
     """Write a bundle file.
 
@@ -79,14 +88,10 @@ def bundle(
         ballast_bytes: Size of a further file that does not compress.
         app: The app's name.
         more: Further files by their paths.
+        platform: That its native modules are for.
     """
-    listen, trouble = PECULIAR.get(behaviour) or (BEHAVIOURS[behaviour][1], "")
-    health, _ = BEHAVIOURS.get(behaviour, BEHAVIOURS["good"])
-    source = _SERVER.replace("HEALTH", health).replace("LISTEN", listen).replace("TROUBLE", trouble)
-    source = source.replace("TEXT", text)
-    source = source.replace("SLOW_SECONDS", str(SLOW_SECONDS))
     tree = directory / f"tree-{text}"
-    contents = {"dist/main.js": source.encode(), "package.json": b"{}"}
+    contents = {"dist/main.js": server_source(text, behaviour).encode(), "package.json": b"{}"}
     contents |= {name: content.encode() for name, content in (more or {}).items()}
     if ballast_bytes:
         contents["ballast"] = b"".join(
@@ -95,14 +100,16 @@ def bundle(
     for name, content in contents.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes(content)
-    files = tuple(
+    files = (
         BundleFile(name, hashlib.sha256(content).hexdigest(), len(content))
-        for name, content in sorted(contents.items())
+        for name, content in sorted(contents.items(), key=lambda item: item[0].split("/"))
     )
+    written = listing.write(directory / f"{text}.files.jsonl", files)
     manifest = Manifest(
-        app=app, revision=text, subject=f"say {text}", digest=content_digest(files), entry="dist/main.js",
-        node_request="lts", node_abi=0, platform="any", built_at=datetime.now(UTC).isoformat(), files=files,
+        app=app, revision=text, subject=f"say {text}", digest=written.digest, entry="dist/main.js",
+        node_request="lts", node_abi=0, platform=platform, built_at=datetime.now(UTC).isoformat(),
+        files=written.files, size_bytes=written.size_bytes,
     )  # fmt: skip
     file = directory / f"{text}.bundle"
-    write(Bundle(manifest, tree), file)
+    write(Bundle(manifest, directory / f"{text}.files.jsonl", tree), file)
     return file

@@ -6,10 +6,9 @@ import os
 import shutil
 from typing import Any
 
-from orchestrator.agent import durable, jobs, pools, releases
+from orchestrator.agent import durable, installs, jobs, parts, pools, releases
 from orchestrator.agent.call import Call
 from orchestrator.agent.layout import AppLayout
-from orchestrator.agent.verbs.receive import sweep_app
 
 
 def prune(call: Call) -> dict[str, Any]:
@@ -22,12 +21,23 @@ def prune(call: Call) -> dict[str, Any]:
         durable.remove_tree(app.release(name))
     for leftover in app.releases.glob(".*") if app.releases.is_dir() else ():
         shutil.rmtree(leftover, ignore_errors=True)
-    sweep_app(app)
+    _forget_transfers(app)
+    installs.forget_unused(app)
     jobs.sweep(call)
     files, freed = _sweep_store(app)
     if removed:
         call.record("prune", old=None, new=None, result="removed", releases=removed, files=files, bytes=freed)
     return {"removed": removed, "files": files, "bytes": freed}
+
+
+def _forget_transfers(app: AppLayout) -> None:
+    """What was offered and never assembled, and parts of files that nobody came back for."""
+    if app.incoming.is_dir():
+        parts.collect(app)
+        parts.forget(app)
+        for pattern in ("*.json", "*.files", ".*.new"):
+            for offered in app.incoming.glob(pattern):
+                offered.unlink(missing_ok=True)
 
 
 def _sweep_store(app: AppLayout) -> tuple[int, int]:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,8 @@ from orchestrator.agent.layout import Layout
 from orchestrator.agent.main import run
 from orchestrator.agent.programs import Finished
 from orchestrator.agent.systemd import Systemd
+from orchestrator.transport import blocks
+from tests.support.bodies import framed, tar_of, unframed
 
 BLUE, GREEN = "blue", "green"
 RELEASES = ("20261122000001-aaaaaaaa", "20261122000002-bbbbbbbb", "20261122000003-cccccccc")
@@ -104,8 +105,8 @@ class Host:
 
     def ship(self, release: str, files: dict[str, bytes] | None = None, **settings: Any) -> dict[str, Any]:
         """Offer, send, assemble. Returns: the answer to assemble."""
-        manifest, blobs = bundle(files or {"dist/main.js": b"main"})
-        missing = self.call("offer", manifest=manifest)["missing"]
+        manifest, listed, blobs = bundle(files or {"dist/main.js": b"main"})
+        missing = names_of(self.call("offer", listed, manifest=manifest), listed)
         if missing:
             self.call("receive", archive({name: blobs[name] for name in missing}), count=len(missing))
         return self.call(
@@ -137,26 +138,33 @@ def make_settings(**other: Any) -> dict[str, Any]:
     return {**base, "stop_timeout_seconds": 5, "shared": ["uploads"], **other}
 
 
-def bundle(files: dict[str, bytes]) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """A manifest, and its files by digest."""
+def bundle(files: dict[str, bytes]) -> tuple[dict[str, Any], bytes, dict[str, bytes]]:
+    """A manifest, the body with its list, and its files by digest."""
     named = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-    listed = [
-        {"path": path, "digest": digest, "size_bytes": len(files[path]), "executable": False, "link": ""}
-        for path, digest in sorted(named.items())
-    ]
-    digest = hashlib.sha256(json.dumps(listed).encode()).hexdigest()
-    return {"app": "shop", "digest": digest, "files": listed}, {named[path]: files[path] for path in files}
+    ordered = sorted(named.items(), key=lambda item: item[0].split("/"))
+    manifest, body = offered([[path, digest, len(files[path])] for path, digest in ordered])
+    return manifest, body, {named[path]: files[path] for path in files}
+
+
+def offered(entries: list[Any]) -> tuple[dict[str, Any], bytes]:
+    """A manifest, and the body with a list of these entries."""
+    listed = b"".join(json.dumps(entry).encode() + b"\n" for entry in entries)
+    digest, size = (
+        hashlib.sha256(listed).hexdigest(),
+        sum(max(0, int(entry[2])) for entry in entries if len(entry) > 2),
+    )
+    return {"app": "shop", "digest": digest, "files": len(entries), "size_bytes": size}, framed(listed)
+
+
+def names_of(answer: dict[str, Any], body: bytes) -> list[str]:
+    """What an offer says is missing, by the names of the store."""
+    stored = [json.loads(line)[1] for line in unframed([body.removesuffix(blocks.END)]).splitlines()]
+    return [stored[n] for first, count in answer["missing"] for n in range(first, first + count)]
 
 
 def archive(members: dict[str, bytes]) -> bytes:
-    """The stream that `receive` reads."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, content in members.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    """The body that `receive` reads."""
+    return framed(tar_of(members))
 
 
 @pytest.fixture

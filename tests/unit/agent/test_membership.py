@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import io
 import json
-import tarfile
 from typing import Any
 
 import pytest
 
+from orchestrator.transport import blocks
+from tests.support.bodies import unframed, untar
 from tests.unit.agent.conftest import BLUE, GREEN, RELEASES, Host, bundle
 
 
@@ -122,17 +122,22 @@ def test_a_release_is_handed_over_as_it_was_sent(lb: Host) -> None:
     """Manifest, settings and files: another host assembles the same."""
     lb.ship(RELEASES[0], {"dist/main.js": b"main", "b": b"bee"}, env={"A": "1"})
     described = lb.call("describe", release=RELEASES[0])
-    manifest, blobs = bundle({"dist/main.js": b"main", "b": b"bee"})
+    manifest, listed, blobs = bundle({"dist/main.js": b"main", "b": b"bee"})
     assert (described["manifest"], described["settings"]["env"]) == (manifest, {"A": "1"})
-    stream = raw(lb, "copy", names=sorted(blobs))
-    with tarfile.open(fileobj=io.BytesIO(stream), mode="r:gz") as archive:
-        files = {member.name: archive.extractfile(member) for member in archive}
-        assert {name: file.read() for name, file in files.items() if file} == blobs
+    offered = unframed([raw(lb, "copy", release=RELEASES[0])])
+    assert offered == unframed([listed.removesuffix(blocks.END)])
+    whole = unframed([raw(lb, "copy", release=RELEASES[0], missing=[[0, 2]])])
+    assert untar(whole) == blobs
+    rest = unframed([raw(lb, "copy", release=RELEASES[0], missing=[[1, 1]], parts=[[1, 2]])])
+    assert list(untar(rest).values()) == [b"in"]
 
 
 def test_nothing_but_the_store_is_handed_over(lb: Host) -> None:
-    """A name is a digest; a release that is not there is an error."""
-    assert lb.call("copy", names=["../../etc/shadow"])["kind"] == "UsageError"
+    """What is asked for are places in the list; a release that is not there is an error."""
+    lb.ship(RELEASES[0])
+    for missing in (["../../etc/shadow"], [[0]], [[0, -1]], [[0, True]], "x"):
+        assert lb.call("copy", release=RELEASES[0], missing=missing)["kind"] == "UsageError"
+    assert lb.call("copy", release=RELEASES[2])["kind"] == "ReleaseFailed"
     assert lb.call("describe", release=RELEASES[2])["kind"] == "ReleaseFailed"
 
 

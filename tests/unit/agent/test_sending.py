@@ -26,7 +26,9 @@ def test_a_release_holds_the_files_and_links_of_its_bundle(host: Host) -> None:
 def test_what_the_host_has_is_not_asked_for_again(host: Host) -> None:
     """The second offer of the same content misses nothing."""
     host.ship(RELEASES[0])
-    assert host.call("offer", manifest=bundle({"dist/main.js": b"main"})[0])["missing"] == []
+    manifest, listed, _ = bundle({"dist/main.js": b"main"})
+    answer = host.call("offer", listed, manifest=manifest)
+    assert (answer["missing"], answer["files"], answer["bytes"]) == ([], 0, 0)
 
 
 def test_a_wrong_digest_is_refused_and_what_arrived_right_is_kept(host: Host) -> None:
@@ -52,12 +54,14 @@ def test_a_member_that_is_no_digest_is_refused(host: Host) -> None:
     assert (answer["kind"], answer["why"]) == ("ReleaseFailed", "it holds '../../etc/passwd'")
 
 
-def test_a_damaged_file_of_the_store_is_removed_and_named(host: Host) -> None:
-    """The next offer asks for it again, and the release then works."""
+def test_a_damaged_file_of_the_store_is_removed_and_counted(host: Host) -> None:
+    """No release is made of it; the next offer asks for it again, and the release then works."""
     host.ship(RELEASES[0])
     stored = host.app.stored(hashlib.sha256(b"main").hexdigest())
     stored.write_bytes(b"niam")
-    assert host.ship(RELEASES[1])["missing"] == [hashlib.sha256(b"main").hexdigest()]
+    answer = host.ship(RELEASES[1])
+    assert (answer["release"], answer["damaged"]) == (None, 1)
+    assert not host.app.release(RELEASES[1]).exists()
     assert host.ship(RELEASES[1])["release"] == RELEASES[1]
 
 
@@ -93,8 +97,8 @@ def test_a_manifest_that_was_not_offered_cannot_be_assembled(host: Host) -> None
 def test_a_slow_transfer_renews_the_lock_within_one_file(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """By time, not by bytes: over a slow line 8 MB take longer than the lease."""
     monkeypatch.setattr(receive, "_RENEW_SECONDS", 0.0)
-    manifest, blobs = bundle({"dist/main.js": b"main"})
-    host.call("offer", manifest=manifest)
+    manifest, listed, blobs = bundle({"dist/main.js": b"main"})
+    host.call("offer", listed, manifest=manifest)
     renewed: list[object] = []
     monkeypatch.setattr(lease, "renew", lambda *_: renewed.append(1))
     assert host.call("receive", archive(blobs), count=1)["stored"] == 1

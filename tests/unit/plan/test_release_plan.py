@@ -12,7 +12,7 @@ from orchestrator.plan.release import Target, idle_colour, steps
 from tests.support.fleet import APP, FakeHost, stage
 
 RELEASE = "20261102000000-bbbbbbbb"
-MANIFEST = {"digest": "d", "files": []}
+MANIFEST = {"digest": "d", "files": 0}
 
 
 def plan(
@@ -101,3 +101,11 @@ def test_a_rollback_asks_for_health_as_the_release_it_goes_back_to_did() -> None
     gate = next(step for step in steps(today, facts, target) if step.verb == "gate")
     assert gate.request == {"colour": "green", **own}
     assert target.settings["instances"] == 2
+
+
+def test_hosts_install_where_the_bundle_comes_without_dependencies() -> None:
+    """Behind the files that this takes, before the release is made."""
+    manifest: dict[str, object] = {**MANIFEST, "install": {"manager": "npm"}}
+    made = plan(stage("web-1"), AppConfig(app=APP), manifest=manifest)
+    behind = made.index("receive web-1")
+    assert made[behind:][:3] == ["receive web-1", "install web-1", "assemble web-1"]

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.errors import HostNotReady, InternalError, ReleaseFailed
+from orchestrator.errors import HostNotReady, InternalError, ProjectError, ReleaseFailed
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.transport import ssh
+from orchestrator.transport import blocks, ssh
 from orchestrator.transport.agent_ssh import SshFleet
 
 RESULT = b'{"event":"result","live":"blue"}'
@@ -29,9 +29,10 @@ class FakeSession:
         well = bool(answers) and answers[-1] != FAILED
         self.code = (0 if well else 1) if code is None else code
 
-    def send(self, blocks: Iterable[bytes]) -> None:
+    def send(self, body: Iterable[bytes]) -> None:
         """Keep what was sent."""
-        self.sent += blocks
+        for block in body:
+            self.sent.append(block)
 
     def end(self) -> None:
         """Nothing more comes."""
@@ -104,15 +105,41 @@ def test_verbs_share_one_session(world: World) -> None:
     assert [request["verb"] for request in requests] == ["facts", "gate", "unlock"]
 
 
-def test_a_stream_has_a_channel_of_its_own(world: World) -> None:
-    """Bytes behind the request are the stream's."""
-    world.answers = [[RESULT], [RESULT]]
+def test_a_body_goes_through_the_session_and_says_where_it_ends(world: World) -> None:
+    """What comes next is a request again."""
+    world.answers = [[RESULT, RESULT, RESULT]]
     one = fleet()
     one.call("web-1", "facts", {})
-    one.call("web-1", "receive", {"count": 1}, body=[b"bytes"])
-    assert [session.command.split()[-1] for session in world.sessions] == ["session", "receive"]
-    assert world.sessions[1].sent[-1] == b"bytes"
-    assert world.sessions[1].closed
+    one.call("web-1", "receive", {"count": 1}, body=[b"block"])
+    one.call("web-1", "facts", {})
+    (session,) = world.sessions
+    assert session.sent[2:4] == [b"block", blocks.END]
+
+
+def test_a_session_whose_body_was_refused_is_not_used_again(world: World) -> None:
+    """The host may not have read it: what is left of it would be taken for a request."""
+    world.answers = [[FAILED, RESULT], [RESULT]]
+    one = fleet()
+    with pytest.raises(ReleaseFailed):
+        one.call("web-1", "receive", {"count": 1}, body=[b"block"])
+    one.call("web-1", "facts", {})
+    assert world.sessions[0].closed
+    assert len(world.sessions) == 2
+
+
+def test_a_body_that_cannot_be_made_is_never_ended(world: World) -> None:
+    """So the host sees that it was cut off."""
+    world.answers = [[RESULT]]
+
+    def body() -> Iterator[bytes]:
+        yield b"block"
+        raise ProjectError("a file of the bundle has changed")
+
+    with pytest.raises(ProjectError):
+        fleet().call("web-1", "receive", {"count": 1}, body=body())
+    (session,) = world.sessions
+    assert session.closed
+    assert blocks.END not in session.sent
 
 
 def test_bytes_of_a_verb_are_handed_on_as_they_come(world: World) -> None:

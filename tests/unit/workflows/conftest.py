@@ -1,8 +1,10 @@
-"""Watches without waiting: the time of `workflows/watch.py` passes only where it sleeps."""
+"""Watches without waiting: the time of `workflows/watch.py` passes only where it sleeps. Each test in a directory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +35,9 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(watch, "time", clock)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def _in_a_directory_of_its_own(tmp_path: Path) -> Iterator[None]:
+    with contextlib.chdir(tmp_path):  # not by monkeypatch: tests undo that
+        yield

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +18,16 @@ from orchestrator.model.fleet import Stage
 from orchestrator.plan import settings, size
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.transport import http, local
+from orchestrator.transport.bundle_stream import FromBundle
 from orchestrator.workflows import heartbeat
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context, unlock
+from orchestrator.workflows.sending import Sending
+from tests.support.bundles import one_file
 from tests.support.fleet import APP, FakeFleet, stage
 
 CONFIG = AppConfig(app=APP)
 OLD, NEW = "20261101000000-aaaaaaaa", "20261102000000-bbbbbbbb"
-MANIFEST = {"digest": "d" * 64, "files": [{"digest": "f1"}]}
 TWO = stage("web-1", "web-2", balancers=["lb-1", "lb-2"])
 ONE = stage("web-1")
 BEFORE_FLIP = ("lock", "offer", "receive", "assemble", "start", "gate")
@@ -73,7 +76,7 @@ class SilentProbe:
 
 
 @pytest.fixture(autouse=True)
-def _no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(http, "Probe", SilentProbe)
 
 
@@ -84,21 +87,28 @@ def release(fleet: FakeFleet, of: Stage, name: str = NEW, pid: int = 1) -> Chang
     return change(context, name).run()
 
 
-def change(context: Context, name: str = NEW) -> ChangeOver:
+def change(context: Context, name: str = NEW, reporter: Silent | None = None) -> ChangeOver:
     """A release that has asked the hosts once and not begun."""
+    shipped = one_file(Path.cwd())
+    reporter = reporter or Silent()
 
     def decide(facts: FleetFacts) -> Target:
         wanted = settings.of(CONFIG, "dist/main.js", "24.21.0")
-        return Target(name, idle_colour(facts), wanted, MANIFEST, size.of_release(CONFIG, facts))
+        return Target(
+            name, idle_colour(facts), wanted, asdict(shipped.manifest), size.of_release(CONFIG, facts)
+        )
 
-    return ChangeOver(context, Silent(), context.facts(), decide, f"release {name}", lambda names: [b"x"])
+    acts = Sending(FromBundle(shipped), context, reporter).acts
+    return ChangeOver(context, reporter, context.facts(), decide, f"release {name}", acts)
 
 
 def live_fleet(of: Stage) -> FakeFleet:
-    """A fleet with one release live."""
+    """A fleet with one release live, of other files than the next one's."""
     fleet = FakeFleet(of)
     release(fleet, of, OLD)
     fleet.calls.clear()
+    for host in fleet.hosts.values():
+        host.store.clear()
     return fleet
 
 
@@ -339,15 +349,17 @@ def test_locks_are_renewed_where_a_host_has_to_wait_for_others(monkeypatch: pyte
     monkeypatch.setattr(heartbeat, "RENEW_SECONDS", 0.01)
     fleet = live_fleet(TWO)
 
+    renewed = {("lb-1", "renew"), ("lb-2", "renew")}
+
     def slow(_: str, verb: str) -> None:
         deadline = time.monotonic() + 5
-        while verb == "receive" and ("lb-1", "renew") not in fleet.calls and time.monotonic() < deadline:
+        while verb == "receive" and not renewed <= set(fleet.calls) and time.monotonic() < deadline:
             time.sleep(0.01)
 
     fleet.fail = slow
     fleet.hosts["web-1"].store.clear()
     release(fleet, TWO)
-    assert {("lb-1", "renew"), ("lb-2", "renew")} <= set(fleet.calls)
+    assert renewed <= set(fleet.calls)
 
 
 def told(fleet: FakeFleet) -> dict[str, tuple[Any, ...]]:

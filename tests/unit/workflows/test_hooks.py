@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,23 @@ from orchestrator.plan.release import Target, idle_colour
 from orchestrator.report import news as report
 from orchestrator.secret import Secret
 from orchestrator.transport import http, local
+from orchestrator.transport.bundle_stream import FromBundle
 from orchestrator.workflows import notify
 from orchestrator.workflows.audience import told
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
 from orchestrator.workflows.hooks import Hooks
+from orchestrator.workflows.sending import Sending
 from orchestrator.workflows.story import Story
+from tests.support.bundles import one_file
 from tests.support.fleet import APP, FakeFleet, stage
-from tests.unit.workflows.test_change_over import MANIFEST, NEW, OLD, Silent, SilentProbe, live_fleet
+from tests.unit.workflows.test_change_over import NEW, OLD, Silent, SilentProbe, live_fleet
 
 TWO = stage("web-1", "web-2", balancers=["lb-1", "lb-2"])
 
 
 @pytest.fixture(autouse=True)
-def _no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(http, "Probe", SilentProbe)
 
 
@@ -61,14 +65,18 @@ def release(fleet: FakeFleet, app: AppConfig, reporter: Silent | None = None) ->
     """One release, with everybody told."""
 
     def decide(facts: FleetFacts) -> Target:
-        return Target(NEW, idle_colour(facts), settings.of(app, "dist/main.js", "24.21.0"), MANIFEST)
+        return Target(
+            NEW, idle_colour(facts), settings.of(app, "dist/main.js", "24.21.0"), asdict(shipped.manifest)
+        )
 
+    shipped = one_file(Path.cwd())
     reporter = reporter or Silent()
     context = Context(app, TWO, fleet, local.this_process())
     with told(context, reporter, "release") as audience:
         facts = context.facts()
         audience.started(NEW, facts)
-        return ChangeOver(context, reporter, facts, decide, "release", lambda names: [b"x"]).run()
+        acts = Sending(FromBundle(shipped), context, reporter).acts
+        return ChangeOver(context, reporter, facts, decide, "release", acts).run()
 
 
 @pytest.mark.parametrize("where", ["app", "controller"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,15 +11,19 @@ import pytest
 from orchestrator.config.app import AppConfig
 from orchestrator.errors import HostUnreachable, ReleaseFailed, UsageError, VpsdeployError
 from orchestrator.facts.fleet import FleetFacts
+from orchestrator.model.bundle import Bundle
 from orchestrator.model.change import Changed
 from orchestrator.plan import choose, migration, settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.report import status
 from orchestrator.transport import http, local
+from orchestrator.transport.bundle_stream import FromBundle
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
+from orchestrator.workflows.sending import Sending
+from tests.support.bundles import one_file
 from tests.support.fleet import APP, FakeFleet, stage
-from tests.unit.workflows.test_change_over import MANIFEST, NEW, OLD, Silent, SilentProbe, fail_at
+from tests.unit.workflows.test_change_over import NEW, OLD, Silent, SilentProbe, fail_at
 
 TWO = stage("web-1", "web-2", balancers=["lb-1", "lb-2"])
 THIRD = "20261103000000-cccccccc"
@@ -25,7 +31,7 @@ PLAIN = AppConfig(app=APP)
 
 
 @pytest.fixture(autouse=True)
-def _no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(http, "Probe", SilentProbe)
 
 
@@ -47,9 +53,12 @@ def release(fleet: FakeFleet, name: str, of: AppConfig) -> Changed:
     """One release."""
 
     def decide(facts: FleetFacts) -> Target:
-        return Target(name, idle_colour(facts), settings.of(of, "dist/main.js", "24.21.0"), MANIFEST)
+        return Target(
+            name, idle_colour(facts), settings.of(of, "dist/main.js", "24.21.0"), asdict(shipped.manifest)
+        )
 
-    return change(fleet, of, decide)
+    shipped = one_file(Path.cwd())
+    return change(fleet, of, decide, shipped)
 
 
 def rollback(fleet: FakeFleet, name: str, *, allowed: bool = False) -> Changed:
@@ -63,10 +72,11 @@ def rollback(fleet: FakeFleet, name: str, *, allowed: bool = False) -> Changed:
     return change(fleet, config(), decide)
 
 
-def change(fleet: FakeFleet, of: AppConfig, decide: Any) -> Changed:
+def change(fleet: FakeFleet, of: AppConfig, decide: Any, shipped: Bundle | None = None) -> Changed:
     """Whatever is decided."""
     context = Context(of, TWO, fleet, local.this_process())
-    return ChangeOver(context, Silent(), context.facts(), decide, "change", lambda names: [b"x"]).run()
+    acts = Sending(FromBundle(shipped), context, Silent()).acts if shipped else {}
+    return ChangeOver(context, Silent(), context.facts(), decide, "change", acts).run()
 
 
 def facts(fleet: FakeFleet) -> FleetFacts:

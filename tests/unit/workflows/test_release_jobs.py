@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -14,9 +15,12 @@ from orchestrator.facts.fleet import FleetFacts
 from orchestrator.plan import settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.transport import http, local
+from orchestrator.transport.bundle_stream import FromBundle
 from orchestrator.workflows import jobs
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
+from orchestrator.workflows.sending import Sending
+from tests.support.bundles import one_file
 from tests.support.fleet import APP, FakeFleet, stage
 from tests.unit.workflows.test_change_over import Killed, Silent, SilentProbe, fail_at, kill_after
 
@@ -37,7 +41,7 @@ def config(**nightly: str) -> AppConfig:
 
 
 @pytest.fixture(autouse=True)
-def _no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+def _no_probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(http, "Probe", SilentProbe)
 
 
@@ -45,12 +49,15 @@ def release(fleet: FakeFleet, name: str = NEW, pid: int = 1, of: AppConfig | Non
     """One release by one controller process."""
     app = of or config()
     context = Context(app, TWO, fleet, replace(local.this_process(), pid=pid))
-    manifest = {"digest": "d" * 64, "files": [{"digest": "f1"}]}
+    shipped = one_file(Path.cwd())
 
     def decide(facts: FleetFacts) -> Target:
-        return Target(name, idle_colour(facts), settings.of(app, "main.js", "24.21.0"), manifest)
+        return Target(
+            name, idle_colour(facts), settings.of(app, "main.js", "24.21.0"), asdict(shipped.manifest)
+        )
 
-    ChangeOver(context, Silent(), context.facts(), decide, f"release {name}", lambda names: [b"x"]).run()
+    acts = Sending(FromBundle(shipped), context, Silent()).acts
+    ChangeOver(context, Silent(), context.facts(), decide, f"release {name}", acts).run()
 
 
 @pytest.fixture(name="fleet")

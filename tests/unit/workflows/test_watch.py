@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +15,15 @@ from orchestrator.model.change import Changed
 from orchestrator.plan import settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.transport import http, local
+from orchestrator.transport.bundle_stream import FromBundle
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
+from orchestrator.workflows.sending import Sending
+from orchestrator.workflows.transaction import Act
+from tests.support.bundles import one_file
 from tests.support.fleet import APP, FakeFleet, stage, tally
 from tests.unit.workflows.conftest import Clock
 from tests.unit.workflows.test_change_over import (
-    MANIFEST,
     NEW,
     OLD,
     TWO,
@@ -30,6 +35,11 @@ from tests.unit.workflows.test_change_over import (
 
 
 @pytest.fixture(autouse=True)
+def sending(context: Context) -> dict[str, Act]:
+    """The steps that bring a bundle of one file to the hosts."""
+    return Sending(FromBundle(one_file(Path.cwd())), context, Silent()).acts
+
+
 def _no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "Probe", SilentProbe)
 
@@ -40,9 +50,14 @@ def released(fleet: FakeFleet, name: str = NEW, **release: Any) -> Changed:
     context = Context(config, TWO, fleet, local.this_process())
 
     def decide(facts: FleetFacts) -> Target:
-        return Target(name, idle_colour(facts), settings.of(config, "dist/main.js", "24.21.0"), MANIFEST)
+        return Target(
+            name,
+            idle_colour(facts),
+            settings.of(config, "dist/main.js", "24.21.0"),
+            asdict(one_file(Path.cwd()).manifest),
+        )
 
-    return ChangeOver(context, Silent(), context.facts(), decide, name, lambda names: [b"x"]).run()
+    return ChangeOver(context, Silent(), context.facts(), decide, name, sending(context)).run()
 
 
 @pytest.fixture(name="fleet")
@@ -243,11 +258,16 @@ def test_a_host_that_is_both_is_asked_both() -> None:
     context = Context(config, one, fleet, local.this_process())
 
     def decide(facts: FleetFacts) -> Target:
-        return Target(NEW, idle_colour(facts), settings.of(config, "main.js", "24.21.0"), MANIFEST)
+        return Target(
+            NEW,
+            idle_colour(facts),
+            settings.of(config, "main.js", "24.21.0"),
+            asdict(one_file(Path.cwd()).manifest),
+        )
 
     for _ in range(2):
         try:
-            ChangeOver(context, Silent(), context.facts(), decide, NEW, lambda names: [b"x"]).run()
+            ChangeOver(context, Silent(), context.facts(), decide, NEW, sending(context)).run()
         except VpsdeployError as error:  # pragma: no cover - the message is what one wants to see
             raise AssertionError(error.as_dict()) from error
     asked = [verb for _, verb in fleet.calls if verb in ("traffic", "instances")]
