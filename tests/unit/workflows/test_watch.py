@@ -35,11 +35,6 @@ from tests.unit.workflows.test_change_over import (
 
 
 @pytest.fixture(autouse=True)
-def sending(context: Context) -> dict[str, Act]:
-    """The steps that bring a bundle of one file to the hosts."""
-    return Sending(FromBundle(one_file(Path.cwd())), context, Silent()).acts
-
-
 def _no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "Probe", SilentProbe)
 
@@ -272,3 +267,8 @@ def test_a_host_that_is_both_is_asked_both() -> None:
             raise AssertionError(error.as_dict()) from error
     asked = [verb for _, verb in fleet.calls if verb in ("traffic", "instances")]
     assert asked == ["traffic", "instances"] * 10
+
+
+def sending(context: Context) -> dict[str, Act]:
+    """The steps that bring a bundle of one file to the hosts."""
+    return Sending(FromBundle(one_file(Path.cwd())), context, Silent()).acts
