@@ -120,6 +120,7 @@ class Lifecycle:
 
     def _image(self, debian: int, new_hosts: int, progress: Progress) -> str:
         requirements.check_memory(new_hosts)
+        requirements.check_watches(new_hosts)
         store = ImageStore(self._machine.run, self._state, self._machine.podman)
         return store.ensure(debian, controller.read(self._machine.run), progress)
 

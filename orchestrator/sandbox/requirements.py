@@ -20,6 +20,10 @@ _NETAVARK = tuple(
     for place in ("/usr/lib/podman", "/usr/libexec/podman", "/usr/local/libexec/podman")
 )
 HOST_MEMORY_BYTES = 192 * 1024**2
+HOST_WATCHES = 8
+"""inotify instances that one host takes (count): 6 were counted with systemd 252 and 257, and a margin for its boot."""
+
+_WATCHES_LIMIT = "fs.inotify.max_user_instances"
 
 
 def check(which: Callable[[str], str | None] = shutil.which, uid: Callable[[], int] = os.geteuid) -> None:
@@ -59,3 +63,28 @@ def check_memory(new_hosts: int, meminfo: Path = Path("/proc/meminfo")) -> None:
             state="nothing was changed",
             next="ask for fewer --hosts",
         )
+
+
+def check_watches(new_hosts: int, proc: Path = Path("/proc")) -> None:
+    """Refuse more hosts than the kernel lets root watch files for: units would fail at boot, each in its own way.
+
+    All hosts and root's own programs share one allowance. Source: inotify(7), /proc interfaces.
+
+    Raises: SandboxError
+    """
+    limit = int((proc / "sys" / _WATCHES_LIMIT.replace(".", "/")).read_text("utf-8"))
+    free = limit - sum(_is_watch(link) for link in proc.glob("[0-9]*/fd/*"))
+    if free < new_hosts * HOST_WATCHES:
+        raise SandboxError(
+            "the kernel allows too few inotify instances for the hosts",
+            why=f"{free} of {limit} are free, {new_hosts} x {HOST_WATCHES} needed",
+            state="nothing was changed",
+            next=f"ask for fewer --hosts, or: sysctl -w {_WATCHES_LIMIT}={limit + 1024}",
+        )
+
+
+def _is_watch(link: Path) -> bool:
+    try:
+        return str(link.readlink()) == "anon_inode:inotify"
+    except OSError:  # the process has ended, or is not ours
+        return False

@@ -113,6 +113,21 @@ def test_too_little_memory_is_told(tmp_path: Path) -> None:
     assert caught.value.why == "400 MiB free, 3 x 192 MiB needed"
 
 
+def test_more_hosts_than_the_kernel_can_watch_for_are_refused(tmp_path: Path) -> None:
+    """One inotify instance of another program leaves room for a host less; the setting to raise is named."""
+    limit = tmp_path / "sys/fs/inotify/max_user_instances"
+    limit.parent.mkdir(parents=True)
+    limit.write_text("16\n")
+    requirements.check_watches(2, tmp_path)
+    (tmp_path / "17/fd").mkdir(parents=True)
+    (tmp_path / "17/fd/3").symlink_to("anon_inode:inotify")
+    (tmp_path / "17/fd/4").symlink_to("/dev/null")
+    with pytest.raises(SandboxError) as caught:
+        requirements.check_watches(2, tmp_path)
+    assert caught.value.why == "15 of 16 are free, 2 x 8 needed"
+    assert caught.value.next.endswith("sysctl -w fs.inotify.max_user_instances=1040")
+
+
 def test_mounts_are_found_deepest_first() -> None:
     """What is mounted below our directory is unmounted before anything is deleted; neighbours are not ours."""
     mounts = (
