@@ -18,7 +18,7 @@ _POLL_SECONDS = 0.1
 _TELL_SECONDS = 5.0
 _JOURNAL_LINES = 20
 _GONE = ("inactive", "failed")
-_SHOWN = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus")
+_SHOWN = ("ActiveState", "SubState", "NRestarts", "ExecMainStatus", "Job")
 
 
 class Found(NamedTuple):
@@ -126,11 +126,13 @@ def check(call: Call, units: Sequence[str], seconds: float) -> None:
 
 
 def _ended(unit: dict[str, str]) -> bool:
-    """`start` has set the counters of restarts to 0, so any restart is an end."""
+    """`start` has set the counters of restarts to 0, so any restart is an end.
+
+    It has also only queued the start: until systemd takes that up, the unit looks as it did before.
+    """
     restarts = number(unit.get("NRestarts", "")) or 0
-    return (
-        bool(restarts) or unit.get("ActiveState") in (*_GONE, None) or unit.get("SubState") == "auto-restart"
-    )
+    gone = unit.get("ActiveState") in (*_GONE, None) and not number(unit.get("Job", ""))
+    return bool(restarts) or gone or unit.get("SubState") == "auto-restart"
 
 
 def _obituary(call: Call, unit: str, shown: dict[str, str], began: float) -> ReleaseFailed:

@@ -58,15 +58,22 @@ class SshFleet:
         body: Iterable[bytes] = (),
         on_event: OnEvent | None = None,
     ) -> Answer:
-        """One verb on one host (see Fleet.call), in a session of the agent.
+        """One verb on one host (see Fleet.call): in a session of the agent, or in a process of its own.
 
-        Where it is killed (memory ran out, an administrator), once more in a new one. That is safe: verbs are
+        Where a session is killed (memory ran out, an administrator), once more in a new one. That is safe: verbs are
         idempotent, and one that was killed midway is carried to its end by the next.
         """
+        if verb in agent_protocol.STREAMED:
+            return self._alone(host, verb, request, on_event)
         answer, session = self._say(host, verb, request, body, on_event)
         if not answer and agent_protocol.was_killed(session.exit_code()):
             answer, session = self._say(host, verb, request, body, on_event)
         return _judge(host, verb, session, answer)
+
+    def _alone(self, host: str, verb: str, request: Answer, on_event: OnEvent | None) -> Answer:
+        with closing(self.begin(host, verb, request)) as stream:
+            stream.end()
+            return _judge(host, verb, stream, _last_line(host, stream, on_event))
 
     def _say(
         self, host: str, verb: str, request: Answer, body: Iterable[bytes], on_event: OnEvent | None

@@ -162,6 +162,14 @@ def test_a_worker_that_does_not_stay_up_brings_the_old_ones_back(shop: Host) -> 
     assert json.loads(shop.app.jobs_file.read_text())["release"] == FIRST
 
 
+def test_a_worker_whose_start_systemd_has_not_taken_up_is_waited_for(shop: Host) -> None:
+    """Until then it looks as it did before: inactive, and never started."""
+    waiting = {"ActiveState": "inactive", "SubState": "dead", "Job": "42"}
+    assert not workers._ended(waiting)
+    assert workers._ended({**waiting, "Job": "0"})
+    assert workers._ended({"ActiveState": "inactive", "SubState": "dead"})
+
+
 def test_asked_again_nothing_happens(shop: Host) -> None:
     """The first answer may have been lost."""
     jobs(shop, FIRST)

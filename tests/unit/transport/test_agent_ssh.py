@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.agent import main
 from orchestrator.errors import HostNotReady, InternalError, ProjectError, ReleaseFailed
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.transport import blocks, ssh
@@ -140,6 +141,18 @@ def test_a_body_that_cannot_be_made_is_never_ended(world: World) -> None:
     (session,) = world.sessions
     assert session.closed
     assert blocks.END not in session.sent
+
+
+@pytest.mark.parametrize("verb", sorted({*main.STREAMED} - {"boot"}))
+def test_a_verb_that_no_session_carries_has_a_process_of_its_own(world: World, verb: str) -> None:
+    """The agent's own list of them: `logs` asked for in a session would be refused by every host."""
+    world.answers = [[b'{"event":"log"}', RESULT]]
+    seen: list[dict[str, Any]] = []
+    assert fleet().call("web-1", verb, {}, on_event=lambda _, event: seen.append(event)) == {"live": "blue"}
+    (process,) = world.sessions
+    assert process.command.endswith(f"vpsdeploy-agent {verb}")
+    assert process.closed
+    assert seen == [{"event": "log"}]
 
 
 def test_bytes_of_a_verb_are_handed_on_as_they_come(world: World) -> None:
