@@ -20,6 +20,9 @@ BLOCK_BYTES = 64 * 1024
 STDERR_TAIL_BYTES = 8 * 1024
 """How much of standard error is kept for a message: the end of it."""
 
+_GONE = (OSError, EOFError)
+"""What paramiko raises where the connection is gone: EOFError while a packet is written (packet.py, write_all)."""
+
 
 class Session:
     """A running command: send, then read; the exit code last."""
@@ -37,13 +40,13 @@ class Session:
         try:
             for block in blocks:
                 self.channel.sendall(block)
-        except OSError as error:
+        except _GONE as error:
             if not self._answered():
                 raise ssh_errors.lost(self.host, error) from error
 
     def end(self) -> None:
         """Close standard input."""
-        with suppress(OSError):  # a lost connection shows when the answer is read
+        with suppress(*_GONE):  # a lost connection shows when the answer is read
             self.channel.shutdown_write()
 
     def lines(self) -> Iterator[bytes]:
@@ -80,7 +83,7 @@ class Session:
     def _receive(self) -> bytes:
         try:
             block = self.channel.recv(BLOCK_BYTES)
-        except OSError as error:
+        except _GONE as error:
             raise ssh_errors.lost(self.host, error) from error
         self._drain_stderr()
         return block
