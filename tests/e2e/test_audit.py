@@ -24,6 +24,14 @@ CONFIG = (
     "release: {drain_seconds: 5, watch_seconds: 0}",
 )  # fmt: skip
 EXAMPLES = shapes.examples()
+TIME_IS_UP = """
+import json
+with open("/var/lib/vpsdeploy/shop/pending.json", "r+") as file:
+    fields = json.load(file)
+    file.seek(0)
+    json.dump({**fields, "until": 0}, file)
+    file.truncate()
+"""
 
 
 @pytest.fixture(scope="module", name="shop")
@@ -131,7 +139,9 @@ def test_a_killed_release_is_told_by_its_host(shop: Project) -> None:
     until(lambda: shop.json("status")[-1]["settled"] is False)
     process.kill()
     process.wait()
+    shop.on("web-1", "python3", "-c", TIME_IS_UP)
     shop.on("web-1", "systemctl", "start", "vpsdeploy-return-shop.service")
+    until(lambda: shop.json("status")[-1]["settled"])
     (entry,) = history(shop)
     assert (entry["command"], entry["result"]) == ("flip", "returned")
     assert entry["lines"][-1]["by"].startswith("timer of ")

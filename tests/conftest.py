@@ -1,0 +1,11 @@
+"""What tests start can be interrupted, also where the tests themselves run in the background of a shell.
+
+Such a shell ignores SIGINT, every process below it inherits that, and Ctrl-C could not be tried.
+"""
+
+from __future__ import annotations
+
+import signal
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
