@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,9 +61,16 @@ class Podman:
         self._run, self._state, self._prefix = run, state, tuple(prefix)
 
     def write_config(self) -> None:
-        """Write the two files that make the storage ours."""
+        """Write the two files that make the storage ours.
+
+        Whole or not at all, and only where they differ: another command's podman may be reading them.
+        """
         for path, text in ((self._storage_conf, _STORAGE), (self._containers_conf, _CONTAINERS)):
-            path.write_text(text.format(root=self._state.podman, run=self._state.run), "utf-8")
+            wanted = text.format(root=self._state.podman, run=self._state.run)
+            if not path.exists() or path.read_text("utf-8") != wanted:
+                beside = path.with_name(f"{path.name}.{os.getpid()}")
+                beside.write_text(wanted, "utf-8")
+                beside.replace(path)
 
     def call(self, *arguments: str, stdin: str = "", timeout_seconds: float = 120) -> Result:
         """Run podman; how it ended is the caller's to judge."""

@@ -41,6 +41,23 @@ def test_podman_never_sees_the_users_storage(state: StateDir) -> None:
     assert 'lock_type = "file"' in "".join(texts)
 
 
+def test_podman_s_files_are_never_seen_half_written(state: StateDir) -> None:
+    """Another command's podman may be reading them: what is right stays, what is not is replaced whole."""
+    podman = Podman(FakeRunner(), state)
+    podman.write_config()
+    files = {path: path.stat().st_ino for path in state.podman.glob("*.conf")}
+    assert len(files) == 2
+    podman.write_config()
+    assert {path: path.stat().st_ino for path in files} == files
+    for path in files:
+        path.write_text("")
+    before = {path: path.open() for path in files}
+    podman.write_config()
+    assert all(path.read_text() and not file.read() for path, file in before.items())
+    for file in before.values():
+        file.close()
+
+
 def test_containers_are_read_with_their_labels(state: StateDir) -> None:
     """podman's JSON becomes sandbox, host and whether it runs."""
     labels = {LABEL: "try", f"{LABEL}.host": "web-1"}
