@@ -13,12 +13,16 @@ import shutil
 import signal
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.errors import HostNotReady
 
 _PREFIX = "run-"
+_KILL_PASSES = 100
+_KILL_PAUSE = 0.01
+"""Seconds between two passes (our choice): a process that was killed is gone within a few milliseconds."""
 
 
 def base_dir() -> Path:
@@ -88,12 +92,24 @@ def _remove(path: Path) -> None:
 
     Ansible's workers are sessions of their own: they outlive a killed Ansible until their task is done. Every
     process of a run names the run's directory in its arguments, and no other process does: the name is random.
+    One that was forked behind our back is found by the next pass; the last pass finds none.
     """
+    for _ in range(_KILL_PASSES):
+        if not _kill_all(path):
+            break
+        time.sleep(_KILL_PAUSE)
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def _kill_all(path: Path) -> bool:
+    """Kill every process that names the directory; whether there was one."""
+    found = False
     for process in Path("/proc").glob("[0-9]*"):
         if int(process.name) != os.getpid() and _names(process, path):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(int(process.name), signal.SIGKILL)
-    shutil.rmtree(path, ignore_errors=True)
+                found = True
+    return found
 
 
 def _names(process: Path, path: Path) -> bool:

@@ -74,5 +74,10 @@ def test_somebody_elses_directory_is_refused(runtime: Path) -> None:
 def test_processes_of_a_run_end_with_it() -> None:
     """A process that works with the directory is gone when the directory is."""
     with ansible_private.run_dir() as path:
-        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", str(path)])
+        code = "import time; print('runs', flush=True); time.sleep(60)"
+        process = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+        # Popen returns while the kernel may not have put the new arguments in place: /proc shows none until then.
+        assert process.stdout
+        assert process.stdout.readline() == "runs\n"
+        process.stdout.close()
     assert process.wait(timeout=10) == -signal.SIGKILL
