@@ -3,7 +3,7 @@
 Rule: if one load balancer has confirmed a flip, or every app host has been told that the new release is current, the
 whole fleet had passed the gate, and the flip is carried to its end. Otherwise it is undone. A load balancer whose timer
 ran out, or that is new and has confirmed nothing yet, follows those that have. A canary is a flip of a part of the
-requests: the same rule holds for it.
+requests: the same rule holds for it. Where nothing tells, a person decides, by a rollback to a release that is named.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ from orchestrator.plan import jobs
 from orchestrator.plan.release import CONFIRM_SECONDS
 
 
-def steps(facts: FleetFacts, drain_seconds: int) -> tuple[Step, ...]:
+def steps(facts: FleetFacts, drain_seconds: int, *, decided: bool = False) -> tuple[Step, ...]:
     """The repairs; empty where nothing was left behind.
 
+    Args:
+        facts: The fleet.
+        drain_seconds: How long a pool that is not live may still answer.
+        decided: Whether a person has named the release that is to be live next: until then any whole pool will do.
     Raises: HostNotReady: the load balancers disagree and nothing tells which of them is right.
     """
-    live = resolve(facts)
+    live = resolve(facts, decided=decided)
     return (
         *_settle(facts, live),
         *_resize(facts, live),
@@ -35,15 +39,15 @@ def steps(facts: FleetFacts, drain_seconds: int) -> tuple[Step, ...]:
     )
 
 
-def resolve(facts: FleetFacts) -> Colour | None:
-    """The colour that every load balancer is to route to."""
+def resolve(facts: FleetFacts, *, decided: bool = False) -> Colour | None:
+    """The colour that every load balancer is to route to (Args, Raises: steps)."""
     pending = next((host.pending for host in facts.loadbalancers if host.pending), None)
     settled = {host.live for host in facts.loadbalancers if not host.pending}
     if pending:
         return pending.target if _is_decided(facts, pending.target, settled) else pending.source
     if len(settled) == 1:
         return _of_new(facts) or settled.pop()
-    return _by_current(facts)
+    return _by_current(facts) or _best(facts, decided=decided)
 
 
 def _of_new(facts: FleetFacts) -> Colour | None:
@@ -69,20 +73,31 @@ def _is_complete(facts: FleetFacts, colour: Colour) -> bool:
     )
 
 
-def _by_current(facts: FleetFacts) -> Colour:
+def _by_current(facts: FleetFacts) -> Colour | None:
     """Load balancers differ with no flip pending: one's timer ran out while another was confirmed."""
     for colour in Colour:
         if _is_current(facts, colour):
             return colour
     confirmed = {host.live for host in facts.loadbalancers if host.last.get("verb") == "confirm"}
     agreed = confirmed.pop() if len(confirmed) == 1 else None
-    if agreed and _is_complete(facts, agreed):
-        return agreed
+    return agreed if agreed and _is_complete(facts, agreed) else None
+
+
+def _best(facts: FleetFacts, *, decided: bool) -> Colour:
+    """The pool that most hosts can serve from, once a person has named what is to follow it."""
+    if decided:
+        return max(Colour, key=lambda colour: (_is_complete(facts, colour), *_votes(facts, colour)))
     seen = ", ".join(f"{host.name} routes to {host.live or 'nothing'}" for host in facts.loadbalancers)
+    kept = sorted({release for host in facts.apps for c in Colour if (release := host.release_of(c))})
     raise HostNotReady(
         "the load balancers disagree", why=seen, state="nothing was changed",
-        next="vpsdeploy status, then vpsdeploy provision host",
+        next=f"decide what is to be live: vpsdeploy rollback {' or '.join(kept) or 'RELEASE'}",
     )  # fmt: skip
+
+
+def _votes(facts: FleetFacts, colour: Colour) -> tuple[int, int]:
+    """How many app hosts run the pool, and how many load balancers route to it."""
+    return sum(_runs(host, colour) for host in facts.apps), sum(h.live == colour for h in facts.loadbalancers)
 
 
 def _settle(facts: FleetFacts, live: Colour | None) -> tuple[Step, ...]:

@@ -41,17 +41,19 @@ class ChangeOver:
         acts: Steps that the controller carries out itself (Transaction).
         wait_drain: Whether to go on probing until the old pool is gone.
         wait_seconds: How long to wait for a lock that somebody else holds.
+        decided: Whether a person has named the release, so that a repair need not know which one was live.
     """
 
     def __init__(
         self, context: Context, reporter: Reporter, facts: FleetFacts, decide: Decide, message: str,
-        acts: Mapping[str, Act] | None = None, *, wait_drain: bool = False, wait_seconds: float = 0,
+        acts: Mapping[str, Act] | None = None, *,
+        wait_drain: bool = False, wait_seconds: float = 0, decided: bool = False,
     ) -> None:  # fmt: skip
         self._context, self._reporter, self._decide = context, reporter, decide
         self._facts, self._target = facts, decide(facts)
         self._warnings: list[str] = []
         hooks = Hooks(context.config, reporter, self._warnings.append, context)
-        self._wait_drain = wait_drain
+        self._wait_drain, self._decided = wait_drain, decided
         config = context.config
         domain = config.domains[0] if config.domains else ""
         self._probe = http.Probe(http.targets(context.stage.loadbalancers, domain))
@@ -83,7 +85,7 @@ class ChangeOver:
 
     def _change(self) -> None:
         self._transaction.run(self.steps[0], 1, len(self.steps))
-        self._facts = repair.put_in_order(self._context, self._reporter)
+        self._facts = repair.put_in_order(self._context, self._reporter, decided=self._decided)
         self._target = self._decide(self._facts)
         self._context.story.release, self._context.story.previous = self._target.release, self._facts.live
         self._run(tidy=False)

@@ -9,19 +9,22 @@ from orchestrator.workflows.fleet import Context
 from orchestrator.workflows.transaction import Transaction
 
 
-def put_in_order(context: Context, reporter: Reporter, *, lost: str = "") -> FleetFacts:
+def put_in_order(
+    context: Context, reporter: Reporter, *, lost: str = "", decided: bool = False
+) -> FleetFacts:
     """Ask every host, and repair.
 
     Args:
         context: The hosts, with our locks.
         reporter: Told what is repaired.
         lost: A host that may be silent.
+        decided: Whether a person has named what is to be live next (recover.steps).
     Returns: What is so now that nobody else changes it.
     Raises: VpsdeployError
     """
     facts, repairs = context.facts(lost=lost), Transaction(context, reporter, "")
     _tell_returns(context, reporter, facts)
-    steps = recover.steps(facts, context.config.release.drain_seconds)
+    steps = recover.steps(facts, context.config.release.drain_seconds, decided=decided)
     for step in steps:
         hosts = ", ".join(step.hosts)
         reporter.note(f"repairing what an interrupted command left: {step.title} on {hosts}")

@@ -59,7 +59,7 @@ def run(
         audience.started(chosen.id, facts)
         return ChangeOver(
             context, reporter, facts, lambda now: _target(config, now, chosen.id, wish), message,
-            wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
+            wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds, decided=bool(wish.release),
         ).run()  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import yaml
 from orchestrator.errors import HostNotReady
 from orchestrator.facts import host
 from orchestrator.facts.fleet import FleetFacts
+from orchestrator.model.step import Step
 from orchestrator.plan import recover
 from tests.support.fleet import APP, FakeHost, stage
 
@@ -38,9 +39,18 @@ def test_the_repairs_are(case: Path) -> None:
         with pytest.raises(HostNotReady) as caught:
             recover.steps(facts, 30)
         assert caught.value.what == written["error"]
+        assert written["next"] in caught.value.next
+        assert told(recover.steps(facts, 30, decided=True)) == expected(written["decided"])
         return
-    steps = [f"{step.verb} {step.request.get('colour', '')}".strip() for step in recover.steps(facts, 30)]
-    hosts = [list(step.hosts) for step in recover.steps(facts, 30)]
-    assert list(zip(steps, hosts, strict=True)) == [
-        (step, names) for one in written["steps"] for step, names in one.items()
-    ]
+    assert told(recover.steps(facts, 30)) == expected(written["steps"])
+    assert recover.steps(facts, 30, decided=True) == recover.steps(facts, 30)
+
+
+def told(steps: tuple[Step, ...]) -> list[tuple[str, list[str]]]:
+    """Each step's verb and colour, and its hosts."""
+    return [(f"{step.verb} {step.request.get('colour', '')}".strip(), list(step.hosts)) for step in steps]
+
+
+def expected(written: list[dict[str, list[str]]]) -> list[tuple[str, list[str]]]:
+    """The same, as a case writes it."""
+    return [(step, names) for one in written for step, names in one.items()]

@@ -112,11 +112,12 @@ def test_ansible_is_spared_only_by_a_whole_and_clean_audit(
 
 def test_the_records_are_those_of_the_site_playbook() -> None:
     """A role that is added there has to be waited for here."""
-    plays = yaml.safe_load(shipped.playbook("site").read_text())
-    (check,) = plays[0]["tasks"]
+    _, site = yaml.safe_load(shipped.playbook("site").read_text())
+    (play,) = yaml.safe_load(shipped.playbook("preflight").read_text())
+    (check,) = play["tasks"]
     groups = {None: frozenset[str](), "__app_here": frozenset({GROUP_APP})}
     groups["__loadbalancer_here"] = frozenset({GROUP_LOADBALANCER})
     for host_groups in (frozenset[str](), groups["__app_here"], groups["__loadbalancer_here"], BOTH.groups):
         host = replace(BOTH, groups=host_groups)
-        here = {r["role"] for r in plays[1]["roles"] if groups[r.get("when")] <= host_groups}
+        here = {r["role"] for r in site["roles"] if groups[r.get("when")] <= host_groups}
         assert converged.recorded_on(host) == here | {check["vpsdeploy_preflight"]["record"]["name"]}
