@@ -51,13 +51,18 @@ def is_routed(app: AppLayout, colour: str) -> bool:
 
 
 def make_live(app: AppLayout, colour: str) -> None:
-    """Switch nginx to a pool: there is a marker, or there is none."""
-    if colour == "blue":
-        return durable.remove(app.green_marker)
-    if not app.green_marker.exists():
-        app.green_marker.touch(mode=0o644)
-        durable.sync_directory(app.routes)
-    return None
+    """Switch nginx to a pool: there is a marker, or there is none.
+
+    It is put aside and not removed: the way back must need no room on a disk that is full by then.
+    """
+    marker, aside = app.green_marker, app.routes / ".green"
+    if colour == "blue" and marker.exists():
+        marker.replace(aside)
+    elif colour == "green" and not marker.exists():
+        if not aside.exists():
+            aside.touch(mode=0o644)
+        aside.replace(marker)
+    durable.sync_directory(app.routes)
 
 
 def read(app: AppLayout) -> dict[str, Pool | None]:

@@ -16,13 +16,19 @@ _MUTEX_SECONDS = 120.0
 
 def expire(call: Call) -> dict[str, Any]:
     """What the timer wakes: wait while the time is put off, then take the change back."""
-    while (found := pending.read(call.app)) and (left := pending.left(found)) > 0:
-        time.sleep(min(left, _POLL_SECONDS))
-    if found is None:
-        return {"returned": False, "live": pools.live(call.app)}
+    while found := pending.read(call.app):
+        if (left := pending.left(found)) > 0:
+            time.sleep(min(left, _POLL_SECONDS))
+        elif _take_back(call):
+            return {"returned": True, "live": pools.live(call.app)}
+    return {"returned": False, "live": pools.live(call.app)}
+
+
+def _take_back(call: Call) -> bool:
+    """Look once more where nobody can put it off: until then it may have been held, and must be waited for again."""
     with mutex.held(call.app.mutex_file, _MUTEX_SECONDS):
         found = pending.read(call.app)
-        is_over = bool(found) and pending.left(found or {}) <= 0
+        is_over = found is not None and pending.left(found) <= 0
         if is_over:
             pending.undo(call, "return", "nobody confirmed it in time")
-    return {"returned": is_over, "live": pools.live(call.app)}
+    return is_over

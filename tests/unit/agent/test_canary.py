@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +117,28 @@ def test_a_timer_that_was_put_off_waits(two: Host, monkeypatch: pytest.MonkeyPat
     assert two.words(TIMER)["returned"] is True
     assert len(slept) == 3
     assert two.call("facts")["live"] == BLUE
+
+
+def test_a_timer_that_is_put_off_at_the_last_moment_waits_on(
+    two: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its time was over, and a `hold` had the mutex: it must not end, or nothing would take the flip back any more."""
+    two.call("flip", colour=GREEN, confirm_seconds=0)
+    held, slept = expire.mutex.held, []
+
+    def late(path: Path, wait_seconds: float) -> AbstractContextManager[None]:
+        if not slept:
+            put_off(two, 60)
+        return held(path, wait_seconds)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        put_off(two, 0)
+
+    monkeypatch.setattr(expire.mutex, "held", late)
+    monkeypatch.setattr(expire.time, "sleep", sleep)
+    assert two.words(TIMER)["returned"] is True
+    assert (len(slept), two.call("facts")["live"]) == (1, BLUE)
 
 
 def test_a_timer_that_is_not_needed_any_more_ends(two: Host, monkeypatch: pytest.MonkeyPatch) -> None:

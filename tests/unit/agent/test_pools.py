@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -209,3 +212,39 @@ def test_an_answer_that_never_ends_does_not_hold_the_gate(
     host.call("start", release=RELEASES[0], colour=GREEN)
     answer = host.call("gate", colour=GREEN, path="/", timeout_seconds=0.1, interval_seconds=0.1)
     assert (answer["kind"], answer["what"]) == ("ReleaseFailed", "health check failed")
+
+
+def test_the_way_back_is_tried_for_as_long_as_it_fails(host: Host) -> None:
+    """By default five quick failures (a disk that is full) end a unit, and nobody would take the flip back any more."""
+    host.live(RELEASES[0], BLUE)
+    host.call("flip", colour=GREEN, confirm_seconds=60)
+    (timer,) = [words for words in host.systemd.told if "--unit=vpsdeploy-return-shop" in words][-1:]
+    assert {"--property=Restart=on-failure", "--property=StartLimitIntervalSec=0"} <= set(timer)
+
+
+def test_the_way_back_needs_no_room_on_the_disk(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flip to blue put green's marker aside; a disk that is full since then does not keep blue live."""
+    host.live(RELEASES[0], GREEN)
+    host.ship(RELEASES[1])
+    host.call("start", release=RELEASES[1], colour=BLUE)
+    host.call("flip", colour=BLUE, confirm_seconds=0)
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.touch", full)
+    monkeypatch.setattr("os.open", _only_reading(full))
+    answer = host.words(["return", "--request", '{"protocol":1,"app":"shop"}'])
+    assert (answer["returned"], answer["live"]) == (True, GREEN)
+
+
+def _only_reading(otherwise: Callable[..., int]) -> Callable[..., int]:
+    """Makes no new file."""
+    real = os.open
+
+    def opened(path: str, flags: int, *more: int, **named: int) -> int:
+        return (
+            otherwise() if flags & os.O_CREAT and not Path(path).exists() else real(path, flags, *more, **named)
+        )
+
+    return opened
