@@ -64,6 +64,7 @@ class AppLayout:
         self.history_file = self.state / "history.jsonl"
         self.migrations_file = self.state / "migrations.jsonl"
         self.migrating_file = self.state / "migrating"
+        self.installing_file = self.state / "installing"
         self.jobs_file = self.state / "jobs.json"
         self.cron_runs = self.state / "cron"
         self.job_envs = self.slots / "jobs"

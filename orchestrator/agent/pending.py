@@ -37,8 +37,8 @@ def arm(call: Call, seconds: float) -> None:
         "protocol": PROTOCOL, "app": call.app.name, "by": f"timer of {call.request.by}", "change": call.request.change,
     }  # fmt: skip
     command = [AGENT, "return", "--request", json.dumps(request)]
-    # Tried for as long as it fails: by default five quick failures would be the end of it.
-    options = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms", "--property=StartLimitIntervalSec=0"]
+    options = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
+    options += ["--property=StartLimitIntervalSec=0"]  # tried as long as it fails: else five quick failures were the end
     call.systemd.run_transient(call.app.return_unit, command, options)
 
 

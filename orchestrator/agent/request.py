@@ -15,6 +15,7 @@ RELEASE = re.compile(r"\d{14}-[0-9a-f]{8}")
 CHANGE = re.compile(r"[0-9a-f]{16}")
 """Names one run of a command, on every host that it changes."""
 DIGEST = re.compile(r"[0-9a-f]{64}")
+NODE = re.compile(r"\d+\.\d+\.\d+")
 JOB = re.compile(r"[a-z][a-z0-9-]{0,30}")
 STORED = re.compile(r"[0-9a-f]{64}x?")
 """How the store names a file: its digest, with "x" appended for the executable variant."""
@@ -61,6 +62,11 @@ class Request:
     def release(self) -> str:
         """The release that is meant."""
         return self._matching("release", RELEASE)
+
+    @property
+    def node(self) -> str:
+        """The Node version that is meant: a directory is called after it."""
+        return self._matching("node", NODE)
 
     def about(self, release: str) -> Request:
         """The same for another release."""

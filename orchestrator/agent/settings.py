@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from orchestrator.agent import jobsettings
 from orchestrator.agent.jobsettings import RESERVED, count, required, wrong
 from orchestrator.agent.paths import check_tree, checked
+from orchestrator.agent.request import NODE
 
 __all__ = ["RESERVED", "Settings", "parse"]
 
-_NODE = re.compile(r"\d+\.\d+\.\d+")
 _COMMAND = re.compile(r"[^\x00-\x1f\x7f]{1,4000}")
 
 
@@ -51,7 +51,7 @@ def parse(raw: Any) -> Settings:
     shared = tuple(checked(path) for path in raw.get("shared") or ())
     check_tree(shared)
     return Settings(
-        node=required("node", raw.get("node"), _NODE),
+        node=required("node", raw.get("node"), NODE),
         entry=jobsettings.entry("entry", raw.get("entry")),
         env=jobsettings.env("env", raw.get("env") or {}),
         instances=count("instances", raw.get("instances"), 1, 99),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from orchestrator.agent.main import VERBS
 from orchestrator.errors import LockHeld, ReleaseFailed
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.transport import blocks
@@ -143,6 +144,10 @@ class FakeHost:
             self.history.append(line | {key: entry[key] for key in ("from", "to", "result", "figures")})
         self.lock = None
         return {"released": before is not None, "was": before}
+
+    def is_locked_by(self, request: Json) -> bool:
+        """Whether a verb that changes something comes from who holds the lock."""
+        return self.lock is not None and request.get("token") == f"token-{self.host.name}"
 
     def renew(self, _: Json) -> Json:
         """A lease in memory never runs out."""
@@ -349,6 +354,8 @@ class FakeFleet:
         self.calls.append((host, verb))
         if self.fail:
             self.fail(host, verb)
+        if VERBS[verb].token and not self.hosts[host].is_locked_by(request):
+            raise LockHeld("the lock is not held", host=host, why="it was released, or was never taken")
         if verb in BODIED:
             content = unframed(body)
             self.sent += content if verb == "receive" else b""

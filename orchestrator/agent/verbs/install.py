@@ -11,16 +11,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent import durable, installer, installs, listing, verify
+from orchestrator.agent import durable, installer, installs, listing, mutex, verify
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady, ReleaseFailed
 from orchestrator.agent.listing import Entry
 from orchestrator.agent.manifest import HostInstall, parse
 
+_SPARE_SECONDS = 60.0
+"""Beside the limit of one that goes on already: systemd ends it first."""
+
 
 def install(call: Call) -> dict[str, Any]:
-    """Install unless the same was installed before: same project and manager files, Node version and architecture."""
-    digest, node = call.request.digest("manifest_digest"), call.request.text("node")
+    """Install unless the same was installed before: same project and manager files, Node version and architecture.
+
+    One at a time: what goes on for a controller that was lost is waited for, and is what we want, too.
+    """
+    digest, node = call.request.digest("manifest_digest"), call.request.node
     raw = durable.read_json(call.app.offered(digest))
     if raw is None:
         raise ReleaseFailed("nothing can be installed", why=f"manifest {digest} was not offered")
@@ -29,12 +35,12 @@ def install(call: Call) -> dict[str, Any]:
         return {"key": None, "installed": False, "seconds": 0.0}
     if not call.layout.node(node).is_file():
         raise HostNotReady(f"Node {node} is not installed", next="vpsdeploy provision host")
-    files = call.app.offered_files(digest)
+    files, begin = call.app.offered_files(digest), time.monotonic()
     key = installs.key(files, node)
-    kept, begin = call.app.installed(key), time.monotonic()
-    is_new = not installs.is_whole(call.app, key)
-    if is_new:
-        _install(call, how, node, files, kept)
+    with mutex.held(call.app.installing_file, installer.TIMEOUT_SECONDS + _SPARE_SECONDS):
+        is_new = not installs.is_whole(call.app, key)
+        if is_new:
+            _install(call, how, node, files, call.app.installed(key))
     return {"key": key, "installed": is_new, "seconds": round(time.monotonic() - begin, 1)}
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
 import os
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,9 @@ from typing import Any
 import pytest
 
 from orchestrator.agent import installer, installs
+from orchestrator.agent.main import run
 from orchestrator.agent.programs import Finished
+from orchestrator.agent.systemd import Systemd
 from tests.unit.agent.conftest import RELEASES, FakeSystemd, Host, archive, bundle, make_settings, names_of
 
 NPM = "node_modules/npm/bin/npm-cli.js"
@@ -32,12 +37,15 @@ class Installing(FakeSystemd):
         self._tree = root / "var/cache/private/vpsdeploy-install-shop/tree"
         self.runs = 0
         self.code, self.output, self.special = 0, "", False
+        self.meanwhile: Callable[[], object] = lambda: None
 
     def __call__(self, arguments: Sequence[str]) -> Finished:
         """Install into the unit's cache."""
         if "--unit=vpsdeploy-install-shop" not in arguments:
             return super().__call__(arguments)
         self.runs += 1
+        meanwhile, self.meanwhile = self.meanwhile, lambda: None
+        meanwhile()
         self.told.append(list(arguments))
         package = self._tree / "node_modules" / "rxjs"
         package.mkdir(parents=True)
@@ -112,6 +120,34 @@ def test_another_lockfile_or_manager_is_installed(site: Host, change: str) -> No
     """Whatever an installation reads."""
     ship(site, RELEASES[0])
     assert ship(site, RELEASES[1], {**FILES, change: b"other"})["installed"] is True
+
+
+def test_one_that_goes_on_without_its_controller_is_waited_for(site: Host, tmp_path: Path) -> None:
+    """The network was lost, and somebody releases again: both would use one unit and one directory."""
+    systemd = site.systemd
+    assert isinstance(systemd, Installing)
+    digest = send(site)
+    request = {"protocol": 1, "app": "shop", "token": site.token}
+    request |= {"manifest_digest": digest, "node": "24.21.0"}
+    line = json.dumps(request).encode() + b"\n"
+    second = threading.Thread(
+        target=lambda: run(["install"], io.BytesIO(line), answers.fileno(), site.layout, Systemd(systemd))
+    )
+    systemd.meanwhile = lambda: (second.start(), second.join(0.3))
+    with (tmp_path / "second").open("wb") as answers:
+        first = site.call("install", manifest_digest=digest, node="24.21.0")
+        second.join()
+    later = json.loads((tmp_path / "second").read_bytes())
+    assert (first["event"], first["installed"]) == ("result", True)
+    assert (later["event"], later["installed"]) == ("result", False)
+    assert systemd.runs == 1
+
+
+@pytest.mark.parametrize("node", ["1/../../../tmp", "24", "24.21.0/../x", ""])
+def test_node_is_a_version(site: Host, node: str) -> None:
+    """A path is made of it."""
+    answer = site.call("install", manifest_digest=send(site), node=node)
+    assert (answer["kind"], "node is" in answer["why"]) == ("UsageError", True)
 
 
 def test_another_node_is_installed_for(site: Host) -> None:

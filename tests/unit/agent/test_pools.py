@@ -243,8 +243,7 @@ def _only_reading(otherwise: Callable[..., int]) -> Callable[..., int]:
     real = os.open
 
     def opened(path: str, flags: int, *more: int, **named: int) -> int:
-        return (
-            otherwise() if flags & os.O_CREAT and not Path(path).exists() else real(path, flags, *more, **named)
-        )
+        is_new = flags & os.O_CREAT and not Path(path).exists()
+        return otherwise() if is_new else real(path, flags, *more, **named)
 
     return opened
