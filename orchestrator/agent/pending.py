@@ -38,7 +38,7 @@ def arm(call: Call, seconds: float) -> None:
     }  # fmt: skip
     command = [AGENT, "return", "--request", json.dumps(request)]
     options = [f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
-    options += ["--property=StartLimitIntervalSec=0"]  # tried as long as it fails: else five quick failures were the end
+    options += ["--property=StartLimitIntervalSec=0"]  # by default five quick failures would be the end of it
     call.systemd.run_transient(call.app.return_unit, command, options)
 
 
