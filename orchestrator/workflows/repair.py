@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orchestrator.facts.fleet import FleetFacts
+from orchestrator.model.step import Step
 from orchestrator.plan import recover
 from orchestrator.report.reporter import Reporter
 from orchestrator.workflows.fleet import Context
@@ -22,7 +23,10 @@ def put_in_order(
     Returns: What is so now that nobody else changes it.
     Raises: VpsdeployError
     """
-    facts, repairs = context.facts(lost=lost), Transaction(context, reporter, "")
+    facts, repairs = context.facts(lost=lost), Transaction(context, reporter, context.story.command)
+    if joined := tuple(sorted(host.name for host in facts.hosts if host.name not in context.tokens)):
+        repairs.run(Step("take the lock of a host that has joined meanwhile", "lock", joined))
+        facts = context.facts(lost=lost)
     _tell_returns(context, reporter, facts)
     steps = recover.steps(facts, context.config.release.drain_seconds, decided=decided)
     for step in steps:

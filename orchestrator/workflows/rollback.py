@@ -56,11 +56,12 @@ def run(
         reporter.note(
             f"rolling back from {facts.live or 'nothing'} to {chosen.id}  {chosen.subject}".rstrip()
         )
-        audience.started(chosen.id, facts)
-        return ChangeOver(
+        change = ChangeOver(
             context, reporter, facts, lambda now: _target(config, now, chosen.id, wish), message,
             wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds, decided=bool(wish.release),
-        ).run()  # fmt: skip
+        )  # fmt: skip
+        audience.started(chosen.id, facts)
+        return change.run()
 
 
 def _target(config: AppConfig, facts: FleetFacts, release: str, wish: Wish) -> Target:

@@ -91,7 +91,8 @@ class Transaction:
     def _unlock(self, step: Step) -> Answers:
         told = replace(step, request={**step.request, "entry": self._context.story.entry()})
         answers = self._ask(told)
-        self._context.tokens.clear()
+        for host in answers:  # one that has left meanwhile takes no part: the end of the command gives its lock back
+            self._context.tokens.pop(host, None)
         return answers
 
     def _call(self, host: str, step: Step) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Watches without waiting: the time of `workflows/watch.py` passes only where it sleeps. Each test in a directory."""
+"""Watches without waiting: the time of `workflows/watch.py` passes only where it sleeps. Each test in a directory.
+
+The probe sends nothing.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.transport import http
 from orchestrator.workflows import watch
+from tests.support.changes import SilentProbe
 
 
 class Clock:
@@ -35,6 +40,11 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(watch, "time", clock)
     return clock
+
+
+@pytest.fixture(autouse=True)
+def _no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "Probe", SilentProbe)
 
 
 @pytest.fixture(autouse=True)

@@ -16,23 +16,18 @@ from orchestrator.model.change import Changed
 from orchestrator.plan import choose, migration, settings
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.report import status
-from orchestrator.transport import http, local
+from orchestrator.transport import local
 from orchestrator.transport.bundle_stream import FromBundle
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
 from orchestrator.workflows.sending import Sending
 from tests.support.bundles import one_file
+from tests.support.changes import NEW, OLD, Silent, fail_at
 from tests.support.fleet import APP, FakeFleet, stage
-from tests.unit.workflows.test_change_over import NEW, OLD, Silent, SilentProbe, fail_at
 
 TWO = stage("web-1", "web-2", balancers=["lb-1", "lb-2"])
 THIRD = "20261103000000-cccccccc"
 PLAIN = AppConfig(app=APP)
-
-
-@pytest.fixture(autouse=True)
-def _no_probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(http, "Probe", SilentProbe)
 
 
 @pytest.fixture(name="fleet")

@@ -21,8 +21,8 @@ from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
 from orchestrator.workflows.sending import Sending
 from tests.support.bundles import one_file
+from tests.support.changes import Killed, Silent, SilentProbe, fail_at, kill_after
 from tests.support.fleet import APP, FakeFleet, stage
-from tests.unit.workflows.test_change_over import Killed, Silent, SilentProbe, fail_at, kill_after
 
 OLD, NEW, NEXT = "20261101000000-aaaaaaaa", "20261102000000-bbbbbbbb", "20261103000000-cccccccc"
 TWO = stage("web-1", "web-2", balancers=["lb-1", "lb-2"])
@@ -38,11 +38,6 @@ def config(**nightly: str) -> AppConfig:
         },
         cron={"nightly": CronConfig(schedule="@daily", entry="n", **nightly)},
     )
-
-
-@pytest.fixture(autouse=True)
-def _no_probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(http, "Probe", SilentProbe)
 
 
 def release(fleet: FakeFleet, name: str = NEW, pid: int = 1, of: AppConfig | None = None) -> None:

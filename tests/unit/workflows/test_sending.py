@@ -7,27 +7,11 @@ from pathlib import Path
 import pytest
 
 from orchestrator.errors import ReleaseFailed
-from orchestrator.transport import http, local
+from orchestrator.transport import local
 from orchestrator.workflows.fleet import Context
 from tests.support.bundles import STORED
+from tests.support.changes import CONFIG, NEW, OLD, ONE, TWO, Silent, change, live_fleet, release
 from tests.support.fleet import FakeFleet, FakeHost, stage
-from tests.unit.workflows.test_change_over import (
-    CONFIG,
-    NEW,
-    OLD,
-    ONE,
-    TWO,
-    Silent,
-    SilentProbe,
-    change,
-    live_fleet,
-    release,
-)
-
-
-@pytest.fixture(autouse=True)
-def _no_probe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(http, "Probe", SilentProbe)
 
 
 def test_hosts_get_what_they_lack(tmp_path: Path) -> None:

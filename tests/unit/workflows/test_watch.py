@@ -14,29 +14,16 @@ from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.change import Changed
 from orchestrator.plan import settings
 from orchestrator.plan.release import Target, idle_colour
-from orchestrator.transport import http, local
+from orchestrator.transport import local
 from orchestrator.transport.bundle_stream import FromBundle
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
 from orchestrator.workflows.sending import Sending
 from orchestrator.workflows.transaction import Act
 from tests.support.bundles import one_file
+from tests.support.changes import NEW, OLD, TWO, Killed, Silent, kill_after
 from tests.support.fleet import APP, FakeFleet, stage, tally
 from tests.unit.workflows.conftest import Clock
-from tests.unit.workflows.test_change_over import (
-    NEW,
-    OLD,
-    TWO,
-    Killed,
-    Silent,
-    SilentProbe,
-    kill_after,
-)
-
-
-@pytest.fixture(autouse=True)
-def _no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "Probe", SilentProbe)
 
 
 def released(fleet: FakeFleet, name: str = NEW, **release: Any) -> Changed:
