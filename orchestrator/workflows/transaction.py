@@ -91,7 +91,7 @@ class Transaction:
     def _unlock(self, step: Step) -> Answers:
         told = replace(step, request={**step.request, "entry": self._context.story.entry()})
         answers = self._ask(told)
-        for host in answers:  # one that has left meanwhile takes no part: the end of the command gives its lock back
+        for host in answers:  # not one that has left meanwhile: its lock is given back at the command's end
             self._context.tokens.pop(host, None)
         return answers
 
