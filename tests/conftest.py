@@ -7,5 +7,10 @@ from __future__ import annotations
 
 import signal
 
+import pytest
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What helpers of the tests assert is told in full, too.
+pytest.register_assert_rewrite("tests.support", "tests.drills")

@@ -56,6 +56,7 @@ class Context:
         fleet: How they are reached.
         owner: Who we are.
         tokens: Of the locks that we hold, by host.
+        asked: Requests for a lock whose answer we do not have, by host: we may hold it.
         story: What the command does, for the hosts' history; names it in every verb.
     """
 
@@ -64,6 +65,7 @@ class Context:
     fleet: Fleet
     owner: local.Owner
     tokens: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     story: Story = field(default_factory=Story)
 
     def call(self, host: str, verb: str, request: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -170,16 +172,27 @@ def lock(
         "manual": manual,
         "wait": wait,
     }
+    if not manual:
+        context.asked[host] = request
     try:
-        answer = context.call(host, "lock", request)
+        answer = _ask_for_lock(context, host, request)
+    except VpsdeployError:
+        context.asked.pop(host, None)
+        raise
+    context.tokens[host] = str(answer["token"])
+    context.asked.pop(host, None)
+    return answer
+
+
+def _ask_for_lock(context: Context, host: str, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return context.call(host, "lock", request)
     except LockHeld as held:
         dead = dead_owner(context, host)
         if dead is None:
             held.next = held.next or "wait until it has ended, then run the command again"
             raise
-        answer = context.call(host, "lock", {**request, "dead_owner": dead})
-    context.tokens[host] = str(answer["token"])
-    return answer
+        return context.call(host, "lock", {**request, "dead_owner": dead})
 
 
 def unlock(context: Context) -> dict[str, VpsdeployError]:
@@ -187,11 +200,18 @@ def unlock(context: Context) -> dict[str, VpsdeployError]:
 
     Returns: what went wrong, by host: its lease runs out by itself.
     """
+    each(tuple(context.asked), lambda host: _learn_token(context, host))
     request = {"force": False, "entry": context.story.entry()}
     outcome = each(context.tokens, lambda name: context.call(name, "unlock", request))
     for host in outcome.answers:
         del context.tokens[host]
     return outcome.errors
+
+
+def _learn_token(context: Context, host: str) -> None:
+    """Ctrl-C came before the answer: the same owner is told the same token again, so that we can give it back."""
+    request = {**context.asked.pop(host), "wait": False}
+    context.tokens[host] = str(context.call(host, "lock", request)["token"])
 
 
 def dead_owner(context: Context, host: str) -> dict[str, Any] | None:

@@ -52,7 +52,9 @@ const job = () => {
 job();
 """
 TICK = """
-const words = [Date.now(), 'TEXT', process.env.VPSDEPLOY_RELEASE, process.cwd()];
+// When systemd's timer came, not when a busy host came to start us.
+const came = Math.floor(process.env.TRIGGER_TIMER_REALTIME_USEC / 1000);
+const words = [came, 'TEXT', process.env.VPSDEPLOY_RELEASE, process.cwd()];
 require('node:fs').appendFileSync('work/tick.log', words.join(' ') + '\\n');
 """
 
@@ -66,6 +68,12 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         assert provisioned.returncode == 0, provisioned.stderr
         release(project, "first")
         yield project
+
+
+@pytest.fixture(autouse=True)
+def _configured(shop: Project) -> None:
+    """Each test begins with the same vpsdeploy.yml, whatever became of the one before."""
+    configure(shop)
 
 
 def app_bundle(project: Project, text: str, crash: str = "") -> str:

@@ -23,6 +23,7 @@ from tests.support.changes import (
     live_fleet,
     release,
 )
+from tests.support.fleet import FakeHost, Json
 
 
 @pytest.mark.parametrize("verb", BEFORE_FLIP + AFTER_FLIP)
@@ -45,6 +46,28 @@ def test_ctrl_c_undoes_what_was_begun(verb: str, monkeypatch: pytest.MonkeyPatch
     assert fleet.summary() == {("green", OLD)}
     assert OLD in caught.value.state
     assert all(host.lock is None for host in fleet.hosts.values())
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["not heard", "answer lost"])
+def test_ctrl_c_while_a_lock_is_taken_leaves_none(answered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host may have it on disk before we know the token: it is given back all the same."""
+    fleet = live_fleet(TWO)
+    real, asked = FakeHost.do_lock, 0
+
+    def do_lock(self: FakeHost, request: Json) -> Json:
+        nonlocal asked
+        asked += 1
+        answer = real(self, request) if answered or asked != 2 else {}
+        if asked == 2:
+            raise KeyboardInterrupt
+        return answer
+
+    monkeypatch.setattr(FakeHost, "do_lock", do_lock)
+    with pytest.raises(Interrupted):
+        release(fleet, TWO)
+    assert asked == 3
+    assert [host.lock for host in fleet.hosts.values()] == [None] * len(fleet.hosts)
+    assert fleet.summary() == {("green", OLD)}
 
 
 @pytest.mark.parametrize("of", [ONE, TWO], ids=["one host", "two and two"])
