@@ -28,8 +28,10 @@ from orchestrator.config.fields import (
 from orchestrator.config.hooks import HooksConfig
 from orchestrator.config.jobs import CronConfig, JobName, WorkerConfig
 from orchestrator.config.migrate import MigrateConfig
+from orchestrator.config.networks import Networks, ProxyNetworks
 from orchestrator.config.notify import Notify
 from orchestrator.config.section import Section as _Section
+from orchestrator.config.web import HttpConfig, RateLimitsConfig
 from orchestrator.model.pool import MAX_INSTANCES, PORT_SPAN
 
 FIRST_PORT = 1024
@@ -136,6 +138,14 @@ class AppConfig(_Section):
         default={}, description="Commands that one host runs at certain times"
     )
     domains: Domains = Field(default=(), description="Domain names; without any, nginx answers to every name")
+    http: HttpConfig = HttpConfig()
+    rate_limits: RateLimitsConfig = RateLimitsConfig()
+    trusted_addresses: Networks = Field(
+        default=(), description="Whose requests are never limited, and who is never banned"
+    )
+    trusted_proxies: ProxyNetworks = Field(
+        default=(), description="CDN or load balancer in front of ours, whose X-Forwarded-For is believed"
+    )
 
     @field_validator("instances_max")
     @classmethod

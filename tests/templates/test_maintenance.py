@@ -2,99 +2,35 @@
 
 from __future__ import annotations
 
-import http.client
 import json
-import os
-import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from orchestrator.agent.closing import Wanted, close, reopen
-from orchestrator.agent.layout import AppLayout, Layout
-from tests.templates.test_templates import nginx_tree
+from tests.templates.running import Nginx, running
 
 MESSAGE = 'Back at 14:00 <b>"UTC"</b>'
 RECORD = {"message": MESSAGE}
 
 
-class Nginx:
+class Closed(Nginx):
     """One nginx for an app of which no instance runs."""
-
-    def __init__(self, port: int, app: AppLayout) -> None:
-        self.port, self.app = port, app
 
     def close(self, *addresses: str, seconds: int = 1800) -> None:
         """Begin maintenance, or replace it."""
         close(self.app, Wanted(MESSAGE, addresses, addresses, seconds), RECORD)
 
-    def ask(self, method: str = "GET", path: str = "/", **headers: str) -> tuple[int, dict[str, str], bytes]:
-        """Status, headers and body of one answer."""
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
-            connection.request(method, path, headers=headers)
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-
 
 @pytest.fixture(name="nginx")
-def _nginx(tmp_path: Path) -> Iterator[Nginx]:
+def _nginx(tmp_path: Path) -> Iterator[Closed]:
     """Started, and ended, without systemd."""
-    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
-    if program is None:
-        pytest.fail("nginx is not there: `make test-unit` brings it, or apt-get install nginx")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    nginx_tree(tmp_path, {"nginx_upstreams": ["127.0.0.1"], "nginx_ipv6_enabled": False})
-    for file in tmp_path.rglob("*.conf"):
-        text = (
-            file.read_text()
-            .replace("18080", str(port))
-            .replace("listen 127.0.0.1:8081", "listen unix:status")
-        )
-        text = text.replace("user www-data;", "").replace(
-            "listen unix:status", f"listen unix:{tmp_path}/status"
-        )
-        for moved in ("/var/lib/vpsdeploy/", "/var/www/vpsdeploy/"):
-            text = text.replace(f" {moved}", f" {tmp_path}{moved}")
-        file.write_text(text)
-    (tmp_path / "etc/nginx/mime.types").write_text("types { text/html html; application/json json; }\n")
-    app = Layout(tmp_path).app("my-shop")
-    app.routes.mkdir(parents=True)
-    arguments = [
-        "-c",
-        str(tmp_path / "etc/nginx/nginx.conf"),
-        "-e",
-        "stderr",
-        "-g",
-        "daemon off; master_process off;",
-    ]
-    process = subprocess.Popen([program, *arguments], stderr=subprocess.PIPE)
-    try:
-        _wait(port, process)
-        yield Nginx(port, app)
-    finally:
-        process.terminate()
-        process.communicate(timeout=10)
+    with running(tmp_path, {}, Closed) as nginx:
+        yield nginx
 
 
-def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 10
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if process.poll() is not None or time.monotonic() > until:
-                raise AssertionError(process.communicate()[1].decode()) from None
-            time.sleep(0.05)
-
-
-def test_everybody_gets_503_with_the_page_and_when_to_come_back(nginx: Nginx) -> None:
+def test_everybody_gets_503_with_the_page_and_when_to_come_back(nginx: Closed) -> None:
     """From the very next request; the message is text, whatever stands in it."""
     nginx.close()
     status, headers, body = nginx.ask()
@@ -104,7 +40,7 @@ def test_everybody_gets_503_with_the_page_and_when_to_come_back(nginx: Nginx) ->
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"])
-def test_every_method_is_answered_so(nginx: Nginx, method: str) -> None:
+def test_every_method_is_answered_so(nginx: Closed, method: str) -> None:
     """Not with 405: a file does not take a POST, maintenance does."""
     nginx.close()
     status, headers, _ = nginx.ask(method, "/orders?token=1")
@@ -112,7 +48,7 @@ def test_every_method_is_answered_so(nginx: Nginx, method: str) -> None:
 
 
 @pytest.mark.parametrize("accept", ["application/json", "application/problem+json, */*"])
-def test_programs_that_ask_for_json_get_it(nginx: Nginx, accept: str) -> None:
+def test_programs_that_ask_for_json_get_it(nginx: Closed, accept: str) -> None:
     """In the form of NestJS's own errors."""
     nginx.close()
     status, headers, body = nginx.ask(Accept=accept)
@@ -120,7 +56,7 @@ def test_programs_that_ask_for_json_get_it(nginx: Nginx, accept: str) -> None:
     assert json.loads(body) == {"statusCode": 503, "message": MESSAGE, "error": "Service Unavailable"}
 
 
-def test_browsers_get_the_page_though_they_take_json_too(nginx: Nginx) -> None:
+def test_browsers_get_the_page_though_they_take_json_too(nginx: Closed) -> None:
     """What names text/html wants to be read."""
     nginx.close()
     assert nginx.ask(Accept="text/html,application/json")[1]["Content-Type"] == "text/html"
@@ -129,14 +65,14 @@ def test_browsers_get_the_page_though_they_take_json_too(nginx: Nginx) -> None:
 @pytest.mark.parametrize(
     "headers", [{"Upgrade": "websocket", "Connection": "Upgrade"}, {"Accept": "text/event-stream"}]
 )
-def test_new_streams_are_answered_so_too(nginx: Nginx, headers: dict[str, str]) -> None:
+def test_new_streams_are_answered_so_too(nginx: Closed, headers: dict[str, str]) -> None:
     """They take another way through nginx, after this one."""
     nginx.close()
     assert nginx.ask(**headers)[0] == 503
     assert nginx.ask(**headers)[1]["Retry-After"] == "1800"
 
 
-def test_an_address_that_is_let_through_reaches_the_app(nginx: Nginx) -> None:
+def test_an_address_that_is_let_through_reaches_the_app(nginx: Closed) -> None:
     """No instance runs here, so what it gets is what it would get without maintenance."""
     nginx.close("127.0.0.1")
     status, headers, _ = nginx.ask()
@@ -144,33 +80,33 @@ def test_an_address_that_is_let_through_reaches_the_app(nginx: Nginx) -> None:
     assert "Vpsdeploy-Maintenance" not in headers
 
 
-def test_another_address_lets_nobody_else_through(nginx: Nginx) -> None:
+def test_another_address_lets_nobody_else_through(nginx: Closed) -> None:
     """The file has to have the client's own name."""
     nginx.close("127.0.0.2", "127.0.0.11")
     assert nginx.ask()[1]["Vpsdeploy-Maintenance"] == "on"
 
 
-def test_a_second_time_replaces_everything_at_once(nginx: Nginx) -> None:
+def test_a_second_time_replaces_everything_at_once(nginx: Closed) -> None:
     """Seconds and addresses are the new ones."""
     nginx.close("127.0.0.1")
     nginx.close(seconds=60)
     assert nginx.ask()[1]["Retry-After"] == "60"
 
 
-def test_afterwards_the_app_is_asked_again(nginx: Nginx) -> None:
+def test_afterwards_the_app_is_asked_again(nginx: Closed) -> None:
     """From the very next request."""
     nginx.close()
     reopen(nginx.app)
     assert nginx.ask()[1]["Retry-After"] == "5"
 
 
-def test_nobody_can_ask_for_the_page_itself(nginx: Nginx) -> None:
+def test_nobody_can_ask_for_the_page_itself(nginx: Closed) -> None:
     """Its place is nginx's own; whoever is let through does not see it."""
     nginx.close("127.0.0.1")
     assert nginx.ask(path="/.vpsdeploy/maintenance")[0] == 404
 
 
-def test_the_end_of_maintenance_under_a_request_is_no_500(nginx: Nginx) -> None:
+def test_the_end_of_maintenance_under_a_request_is_no_500(nginx: Closed) -> None:
     """The link is there, what it leads to is gone: the page that says that nobody answers."""
     nginx.close()
     for page in nginx.app.maintenance.glob("*/*/page.*"):
