@@ -26,6 +26,13 @@ class Layout:
         self.run = root / "run/vpsdeploy"
         self.stamps = root / "var/lib/systemd/timers"
         self.nginx_logs = root / "var/log/nginx"
+        self.trusted = self.run / "trusted"
+        self.published = self.run / "bans/signed.json"
+        self.bans = self.state / "bans"
+        self.bans_file = root / "etc/vpsdeploy/bans.json"
+        self.ban_signers = root / "etc/vpsdeploy/bans.signers"
+        self.fail2ban_file = root / "var/lib/fail2ban/fail2ban.sqlite3"
+        self.ssh = root / "etc/ssh"
 
     def app(self, name: str) -> AppLayout:
         """Places of one app."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from orchestrator.agent import programs, space
+from orchestrator.agent import programs, space, trust
 from orchestrator.agent.answers import Answers
 from orchestrator.agent.body import Body
 from orchestrator.agent.call import Call
@@ -78,6 +78,9 @@ VERBS = {
     "jobs": Verb("jobs.jobs", token=True, alone=True),
     "prune": Verb("prune.prune", token=True, alone=True),
     "maintenance": Verb("maintenance.maintenance", alone=True),
+    "bans": Verb("bans.bans"),
+    "ban": Verb("bans.ban"),
+    "lift": Verb("bans.lift"),
     "exec": Verb("exec.exec_"),
     "cron-run": Verb("cron_run.cron_run"),
     "logs": Verb("logs.logs"),
@@ -94,6 +97,7 @@ UNITS_VERBS = {
     "return": Verb("expire.expire"),
     "drain": Verb("drain.wait"),
     "ran": Verb("ran.ran"),
+    "exchange": Verb("bans.exchange", app=False),
     "boot": VERBS["boot"],
 }
 """What units of the host call (with --request): they hold no lock, and there is nobody to hold one."""
@@ -104,7 +108,9 @@ def main() -> int:
     for name in (signal.SIGHUP, signal.SIGINT):
         signal.signal(name, signal.SIG_IGN)
     os.umask(0o022)
-    return run(sys.argv[1:], sys.stdin.buffer, 1, Layout(), Systemd(programs.run))
+    layout = Layout()
+    trust.note(layout, trust.caller())
+    return run(sys.argv[1:], sys.stdin.buffer, 1, layout, Systemd(programs.run))
 
 
 def run(words: list[str], stream: BinaryIO, descriptor: int, layout: Layout, systemd: Systemd) -> int:

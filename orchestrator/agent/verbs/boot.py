@@ -8,6 +8,7 @@ from orchestrator.agent import draining, jobs, mutex, pools
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import ReleaseFailed
 from orchestrator.agent.request import Request
+from orchestrator.agent.verbs import bans
 from orchestrator.agent.verbs.flip import return_
 
 
@@ -15,6 +16,10 @@ def boot(call: Call) -> dict[str, Any]:
     """All apps, each for itself: one that fails does not keep the others down."""
     answers: dict[str, Any] = {}
     failed: dict[str, str] = {}
+    try:
+        bans.restore(call)
+    except Exception as error:  # noqa: BLE001 - the apps must come up all the same
+        failed["bans"] = str(error)
     for name in call.layout.app_names():
         one = call._replace(request=Request({"app": name, "by": "boot"}))
         try:
