@@ -17,6 +17,7 @@ COMMANDS = (
     "rollback",
     "releases",
     "maintenance",
+    "bans",
     "status",
     "history",
     "lock",

@@ -21,7 +21,9 @@ FullOption = Annotated[
 TagsOption = Annotated[
     str,
     typer.Option(
-        "--tags", metavar="ROLE,...", help="Only these roles: base, access, nodejs, agent, app, nginx."
+        "--tags",
+        metavar="ROLE,...",
+        help="Only these roles: base, access, nodejs, agent, app, nginx, fail2ban.",
     ),
 ]
 AcceptOption = Annotated[

@@ -39,6 +39,12 @@ def known_keys(stage: Stage, name: str) -> tuple[paramiko.PKey, ...]:
     return tuple(found)
 
 
+def public_lines(stage: Stage, host: Host) -> list[str]:
+    """The keys that are known of a host, as OpenSSH writes a public key: its kind and the key."""
+    keys = known_keys(stage, lookup_name(host.address, host.port))
+    return sorted({f"{key.get_name()} {key.get_base64()}" for key in keys})
+
+
 def _keys_in(file: Path, name: str) -> list[paramiko.PKey]:
     from paramiko import HostKeys  # late: costs 0.3 s
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,12 +11,15 @@ from orchestrator.config import AppConfig
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.project.node_request import detect_node
 from orchestrator.project.package_json import read_package
-from orchestrator.transport import agent_pyz
+from orchestrator.transport import agent_pyz, ssh_hostkeys
 from orchestrator.transport.ansible_settings import Play
 from orchestrator.workflows import converged
 
 PLAYBOOK = "site"
 """The playbook of `provision host`."""
+
+_IPV6_CLIENT = 64
+"""What one IPv6 client has at least. Source: RFC 6177."""
 
 
 def make(
@@ -67,7 +71,35 @@ def variables(
         "vpsdeploy_agent_pyz": str(agent),
         "vpsdeploy_health_path": config.health.path,
         "vpsdeploy_npm_registry": registry,
+        "vpsdeploy_http": config.http.model_dump(),
+        "vpsdeploy_rate_limits": _plain(config.rate_limits.model_dump()),
+        "vpsdeploy_trusted_addresses": [clients(address) for address in config.trusted_addresses],
+        "vpsdeploy_trusted_proxies": list(config.trusted_proxies),
+        "vpsdeploy_host_keys": _host_keys(stage),
     }
+
+
+def clients(address: str) -> str:
+    """A trusted address as hosts count clients: an IPv6 address stands for its /64."""
+    network = ipaddress.ip_network(address)
+    if network.version == 6 and network.prefixlen > _IPV6_CLIENT:
+        return str(network.supernet(new_prefix=_IPV6_CLIENT))
+    return address
+
+
+def _host_keys(stage: Stage) -> dict[str, list[str]]:
+    """What load balancers know each other by; where there is only one, nobody asks."""
+    if len(stage.loadbalancers) < 2:
+        return {}
+    found = {host.name: ssh_hostkeys.public_lines(stage, host) for host in stage.loadbalancers}
+    return {name: keys for name, keys in found.items() if keys}
+
+
+def _plain(value: object) -> object:
+    """Lists in place of tuples: what Ansible is given is JSON."""
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple | list) else value
 
 
 def node_request(config: AppConfig) -> str:

@@ -69,7 +69,7 @@ class World:
         if self.differences is None:
             return ""
         fingerprint = self.plays[0].variables["vpsdeploy_fingerprint"]
-        recorded = ["preflight", "base", "access", "nodejs", "agent", "app", "nginx"]
+        recorded = ["preflight", "base", "access", "nodejs", "agent", "app", "nginx", "fail2ban"]
         found = {
             "fingerprint": fingerprint,
             "recorded": recorded,
@@ -129,7 +129,11 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
     written: dict[str, Any] = dict(play.variables)
     assert Path(str(written.pop("vpsdeploy_agent_pyz"))).name == "agent.pyz"
     assert len(str(written.pop("vpsdeploy_fingerprint"))) == 64
+    limits = written.pop("vpsdeploy_rate_limits")
+    assert (limits["rate"], limits["login"]["rate"], limits["routes"]) == ("50r/s", "10r/m", [])
     assert written == {
+        "vpsdeploy_http": {"max_body_size": "10M", "timeout_seconds": 60, "security_headers": True},
+        "vpsdeploy_trusted_addresses": [], "vpsdeploy_trusted_proxies": [], "vpsdeploy_host_keys": {},
         "vpsdeploy_stage": "production", "vpsdeploy_app": "shop", "vpsdeploy_port": 4000, "vpsdeploy_instances": 2,
         "vpsdeploy_instances_max": 4,
         "vpsdeploy_domains": ["shop.example"], "vpsdeploy_node": "lts", "vpsdeploy_shared": [],
