@@ -25,6 +25,7 @@ VERSION = "1+abc"
 
 _METHODS = {
     "jobs": "do_jobs", "lock": "do_lock", "return": "return_", "maintenance": "do_maintenance", "migrated": "noted",
+    "bans": "do_bans",
 }  # fmt: skip
 """Verbs whose names a method cannot have, or an attribute has."""
 
@@ -78,6 +79,7 @@ class FakeHost:
         self.before: Json = tally()
         self.after: Json = tally()
         self.looks: Json = {}
+        self.bans: list[Json] = []
 
     def facts(self, _: Json) -> Json:
         """Everything, as the agent says it."""
@@ -205,6 +207,24 @@ class FakeHost:
         asked = {key: value for key, value in request.items() if key in kept}
         self.maintenance = {**asked, **stamp} if request["on"] else None
         return {"maintenance": self.maintenance, "before": before, "changed": before != self.maintenance}
+
+    def do_bans(self, _: Json) -> Json:
+        """Who is kept out."""
+        return {"bans": self.bans, "watched": True}
+
+    def ban(self, request: Json) -> Json:
+        """One more, since 1000."""
+        until = 1000.0 + request["seconds"] if request["seconds"] else None
+        made = {"address": request["address"], "source": "added", "since": 1000.0, "until": until, "ports": "all",
+                "times": 1, "origin": "", "by": "test@here"}  # fmt: skip
+        self.bans.append(made)
+        return {"bans": [made]}
+
+    def lift(self, request: Json) -> Json:
+        """One less."""
+        ended = [one for one in self.bans if one["address"] == request["address"]]
+        self.bans = [one for one in self.bans if one not in ended]
+        return {"lifted": ended}
 
     def start(self, request: Json) -> Json:
         """Put the pool on record."""
