@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import provision, release
+from benchmarks import provision, proxy, release
 
 if __name__ == "__main__":
     provision.main()
     release.main()
+    proxy.main()
