@@ -3,7 +3,8 @@
 python -m benchmarks.proxy [--rounds 5] [--seconds 5]
 
 Behind both is the quickest app there is, nginx's own `return`: with a real one the difference would be smaller. The
-load comes from the host itself, so that the network is not what is measured; our nginx is told to count it all the same.
+load comes from the host itself, so that the network is not what is measured; our nginx is told to count it all the
+same.
 """
 
 from __future__ import annotations
