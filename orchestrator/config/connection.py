@@ -1,4 +1,4 @@
-"""A host's connection variables: read for both Ansible and our own SSH, so both must understand them alike."""
+"""A host's own variables: read for both Ansible and our own SSH, so both must understand them alike."""
 
 from __future__ import annotations
 
@@ -74,6 +74,7 @@ def _host(entry: HostEntry, values: dict[str, Any]) -> Host:
         user=values.get("ansible_user", DEFAULT_USER),
         key_file=values.get("ansible_ssh_private_key_file"),
         groups=entry.groups,
+        reboot_at=values.get("vpsdeploy_reboot_at", ""),
     )
 
 
@@ -120,12 +121,19 @@ def _key_file(value: Any) -> Path:
     return Path(value).expanduser()
 
 
+def _time_of_day(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", value):
+        raise _Wrong('a time of day in quotes, "03:30"')  # without quotes YAML 1.1 reads 13:30 as 810
+    return value
+
+
 _READERS: dict[str, Callable[[Any], Any]] = {
     "ansible_host": _address,
     "ansible_port": _port,
     "ansible_user": _user,
     "ansible_ssh_private_key_file": _key_file,
     "vpsdeploy_private_address": _address,
+    "vpsdeploy_reboot_at": _time_of_day,
 }
 
 UNDERSTOOD = frozenset(_READERS)

@@ -20,11 +20,13 @@ class Audit:
         fingerprint: Of the last converge of the whole host; empty where there was none.
         recorded: Calls of it that left a record: "preflight" and the roles.
         differences: What is not as they asked, one text each.
+        withheld: Settings that they asked for and that the host has no say in.
     """
 
     fingerprint: str
     recorded: frozenset[str]
     differences: tuple[str, ...]
+    withheld: tuple[str, ...] = ()
 
 
 def question(host: Host) -> str:
@@ -41,4 +43,7 @@ def parse(said: str) -> Audit | None:
     answer = next((line for line in lines if line and line["event"] == "result"), None)
     if answer is None or "fingerprint" not in answer:
         return None
-    return Audit(answer["fingerprint"], frozenset(answer["recorded"]), tuple(answer["differences"]))
+    return Audit(
+        answer["fingerprint"], frozenset(answer["recorded"]), tuple(answer["differences"]),
+        tuple(answer.get("withheld", ())),
+    )  # fmt: skip

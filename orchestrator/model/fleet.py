@@ -21,6 +21,7 @@ class Host:
         user: Whom Ansible logs in as (root or a sudoer); releases log in as the deploy user.
         key_file: Private key; None uses the SSH agent and the default keys.
         groups: app, loadbalancer or both.
+        reboot_at: When it may restart by itself where an upgrade asks for it (HH:MM, its own time); empty for never.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Host:
     user: str = "root"
     key_file: Path | None = None
     groups: frozenset[str] = frozenset()
+    reboot_at: str = ""
 
     @property
     def is_app(self) -> bool:

@@ -64,6 +64,7 @@ class TaskEnded:
         module_calls: Programs sent to the host for it (transport/ansible_calls.py says how they are counted).
         change: What was changed; None where nothing was.
         failure: Why it failed; None where it did not.
+        withheld: Settings that were written and that the host has no say in: a container's kernel is its machine's.
     """
 
     host: str
@@ -73,6 +74,7 @@ class TaskEnded:
     module_calls: int = 0
     change: Change | None = None
     failure: TaskFailure | None = None
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +129,7 @@ class HostResult:
 
     Attributes:
         audited: Whether the host's own audit found nothing to do, so that Ansible was not needed there.
+        withheld: Settings that are written and not in force, because the host has no say in them.
     """
 
     name: str
@@ -135,6 +138,7 @@ class HostResult:
     seconds: float
     changes: tuple[Change, ...] = ()
     audited: bool = False
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,14 +27,14 @@ def _host_fields(host: HostResult) -> dict[str, Any]:
         "name": host.name, "ok": counts.ok, "changed": counts.changed, "failed": counts.failed,
         "unreachable": counts.unreachable, "module_calls": host.module_calls,
         "seconds": round(host.seconds, 3),
-        "audited": host.audited,
+        "audited": host.audited, "withheld": list(host.withheld),
         "changes": [{"task": c.task, "items": list(c.items), "diff": c.diff} for c in host.changes],
     }  # fmt: skip
 
 
 def text(result: ProvisionResult) -> str:
     """The result for people: in a rehearsal the diffs, then the table and a line that says what is true now."""
-    lines = [*(_diffs(result) if result.check else ()), *_table(result.hosts)]
+    lines = [*(_diffs(result) if result.check else ()), *_table(result.hosts), *_withheld(result.hosts)]
     if not result.failures:
         lines += ["", _conclusion(result)]
     return "\n".join(lines)
@@ -76,6 +76,19 @@ def _conclusion(result: ProvisionResult) -> str:
         return f"{_tasks(changed)} changed something"
     alike = "; each host was audited against its last run (--full runs Ansible all the same)"
     return "nothing had to be changed" + (alike if all(host.audited for host in result.hosts) else "")
+
+
+def _withheld(hosts: tuple[HostResult, ...]) -> Iterator[str]:
+    """What is written and not in force, once for all hosts that it is true of."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for host in hosts:
+        if host.withheld:
+            alike.setdefault(host.withheld, []).append(host.name)
+    for settings, names in alike.items():
+        where = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
+        yield ""
+        yield f"{where} no say in {len(settings)} settings of the kernel (a container): written, not in force"
+        yield f"    {' '.join(settings)}"
 
 
 def _tasks(number: int) -> str:

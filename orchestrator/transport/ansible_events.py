@@ -70,6 +70,7 @@ def _ended(status: TaskStatus, fields: dict[str, Any], shown: str) -> TaskEnded:
         module_calls=ansible_calls.count(fields.get("task_action", ""), result) if sent else 0,
         change=Change(task, *ansible_diff.of_result(result)) if status is TaskStatus.CHANGED else None,
         failure=TaskFailure(host, task, why(result)) if failed else None,
+        withheld=tuple(result.get("withheld") or ()),
     )
 
 

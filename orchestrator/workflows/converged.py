@@ -14,7 +14,8 @@ from orchestrator.transport.ansible_settings import Play
 VARIABLE = "vpsdeploy_fingerprint"
 """What the playbook knows the fingerprint as."""
 
-_EVERY_HOST = frozenset({"preflight", "base", "access", "agent", "fail2ban"})
+_HARDENING = frozenset({"kernel", "updates", "accounts"})
+_EVERY_HOST = frozenset({"preflight", "base", "access", "agent", "fail2ban"}) | _HARDENING
 _APP_HOST = frozenset({"nodejs", "app"})
 _LOADBALANCER = frozenset({"nginx"})
 

@@ -100,7 +100,7 @@ def run(
             play = replace(play, check=wish.check, tags=wish.tags)
             todo = _todo(play, audits, reporter) if wish.may_skip else play.hosts
             result = _provision(replace(play, hosts=todo), directory, ssh_config, watch)
-            return _whole(result, play.hosts, time.monotonic() - began)
+            return _whole(result, audits, play.hosts, time.monotonic() - began)
         finally:
             ssh_check.close_all(ssh_config, hosts)
 
@@ -190,10 +190,16 @@ def _provision(
     return ProvisionResult(play.stage.name, tally.results(), play.check, 0, failures)
 
 
-def _whole(result: ProvisionResult, hosts: tuple[str, ...], seconds: float) -> ProvisionResult:
+def _whole(
+    result: ProvisionResult, audits: dict[Host, Audit | None], hosts: tuple[str, ...], seconds: float
+) -> ProvisionResult:
     """With the hosts that Ansible was not needed on."""
     ran = {host.name: host for host in result.hosts}
-    audited = {name: HostResult(name, HostCounts(), 0, seconds, audited=True) for name in hosts}
+    withheld = {host.name: found.withheld for host, found in audits.items() if found}
+    audited = {
+        name: HostResult(name, HostCounts(), 0, seconds, audited=True, withheld=withheld.get(name, ()))
+        for name in hosts
+    }
     whole = tuple((audited | ran)[name] for name in hosts)
     return replace(result, hosts=whole, seconds=seconds)
 

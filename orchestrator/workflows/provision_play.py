@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrator import shipped
 from orchestrator.config import AppConfig
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.plan import reboots
 from orchestrator.project.node_request import detect_node
 from orchestrator.project.package_json import read_package
 from orchestrator.transport import agent_pyz, ssh_hostkeys
@@ -76,6 +77,7 @@ def variables(
         "vpsdeploy_trusted_addresses": [clients(address) for address in config.trusted_addresses],
         "vpsdeploy_trusted_proxies": list(config.trusted_proxies),
         "vpsdeploy_host_keys": _host_keys(stage),
+        "vpsdeploy_reboots": reboots.times(stage.hosts),
     }
 
 

@@ -31,6 +31,7 @@ class _Host:
     seconds: float = 0.0
     changes: list[Change] = field(default_factory=list)
     failure: TaskFailure | None = None
+    withheld: list[str] = field(default_factory=list)
 
 
 class Tally:
@@ -70,6 +71,7 @@ class Tally:
         host.module_calls += event.module_calls
         host.seconds = self._clock() - self._began
         host.changed += event.status is TaskStatus.CHANGED
+        host.withheld += event.withheld
         if event.change:
             host.changes.append(event.change)
         if event.failure:
@@ -85,7 +87,14 @@ class Tally:
     def results(self) -> tuple[HostResult, ...]:
         """What came out, for every host."""
         return tuple(
-            HostResult(name, self._counts(name), host.module_calls, host.seconds, tuple(host.changes))
+            HostResult(
+                name,
+                self._counts(name),
+                host.module_calls,
+                host.seconds,
+                tuple(host.changes),
+                withheld=tuple(host.withheld),
+            )
             for name, host in self._hosts.items()
         )
 

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vpsdeploy import accounts, files, packages, record, units
+from ansible.module_utils.vpsdeploy import accounts, files, kernel, packages, record, units
 from ansible.module_utils.vpsdeploy.host import Host, HostError
 
 DOCUMENTATION = r"""
@@ -15,7 +15,8 @@ module: vpsdeploy_apply
 short_description: Apply a role's packages, accounts, files and units in one call
 description:
   - One module call costs about as much as all of a role's checks together, so a role makes one.
-  - Order is packages, accounts, files, I(check), units. Where a file's validator or I(check) says no, every file of the
+  - Order is packages, accounts, files, I(check), kernel settings, units.
+  - Where a file's validator or I(check) says no, every file of the
     call is put back as it was.
   - Templates are rendered on the controller by the action plugin of the same name.
 options:
@@ -65,6 +66,16 @@ options:
         type: list
         elements: str
         default: []
+  locked:
+    description: Users who are there and whose password is taken away; keys and sudo are left as they are.
+    type: list
+    elements: str
+    default: []
+  kernel_settings:
+    description:
+      - Settings of the running kernel (sysctl), value by name. What a container has no say in is told as withheld.
+    type: dict
+    default: {}
   check:
     description: Program and arguments that judge the tree, on every run.
     type: list
@@ -132,6 +143,8 @@ ARGUMENTS = {
     "package_lists_max_age_seconds": {"type": "int", "default": 3600},
     "accounts": {"type": "list", "elements": "dict", "default": [], "options": ACCOUNT},
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
+    "locked": _STRINGS,
+    "kernel_settings": {"type": "dict", "default": {}},
     "check": _STRINGS,
     "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
     "record": record.ARGUMENT,
@@ -142,6 +155,7 @@ def converge(host: Host, params: dict[str, Any]) -> list[str]:
     """Apply everything in order; the paths that changed."""
     packages.apply(host, params["packages"], params["package_lists_max_age_seconds"])
     accounts.apply(host, params["accounts"])
+    accounts.lock(host, params["locked"])
     specs = [*accounts.files(params["accounts"]), *params["files"]]
     changes = files.plan(host, specs)
     paths = [str(change.path) for change in changes]
@@ -152,8 +166,9 @@ def converge(host: Host, params: dict[str, Any]) -> list[str]:
         for note in notes:
             note.unlink(missing_ok=True)
         raise
+    kernel.apply(host, params["kernel_settings"])
     units.apply(host, params["units"], paths)
-    asked = {name: params[name] for name in ("packages", "accounts", "check", "units")}
+    asked = {name: params[name] for name in record.ASKED}
     if not host.check_mode:
         record.keep(
             host, params["record"], "apply", {**asked, "paths": record.paths(files.wanted(specs, False))}
@@ -173,7 +188,10 @@ def main() -> None:
         paths = converge(host, module.params)
     except (HostError, OSError) as error:
         module.fail_json(msg=str(error), changes=host.changes)
-    module.exit_json(changed=bool(host.changes), changes=host.changes, changed_paths=paths, diff=host.diffs)
+    module.exit_json(
+        changed=bool(host.changes), changes=host.changes, changed_paths=paths, withheld=host.withheld,
+        diff=host.diffs,
+    )  # fmt: skip
 
 
 if __name__ == "__main__":

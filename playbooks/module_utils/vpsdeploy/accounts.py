@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import grp
 import pwd
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.vpsdeploy.host import Host
 
 NO_PASSWORD = "*"  # noqa: S105 - not a password: what shadow(5) holds where none can ever match
 """Not "!", which sshd takes for a locked account where PAM is off. Source: sshd(8), LOGIN PROCESS."""
+
+_SHADOW = Path("/etc/shadow")
+_NO_EXPIRY = ["-K", "PASS_MAX_DAYS=-1", "-K", "PASS_MIN_DAYS=-1"]
+"""PAM refuses even a login by key where a password has expired, also where there is none. Source: pam_unix(8), account."""
 
 
 def apply(host: Host, accounts: list[dict[str, Any]]) -> None:
@@ -21,6 +26,18 @@ def apply(host: Host, accounts: list[dict[str, Any]]) -> None:
             _create(host, account)
         else:
             _correct(host, account, entry)
+
+
+def lock(host: Host, names: list[str], shadow: Path = _SHADOW) -> None:
+    """Take away the passwords of users who are there: a key still logs them in, sudo still makes them root."""
+    lines = (line.split(":") for line in shadow.read_text().splitlines()) if names else iter(())
+    passwords = {fields[0]: fields[1] for fields in lines}
+    for name in names:
+        if passwords.get(name, NO_PASSWORD)[:1] in ("*", "!"):
+            continue
+        host.changed(f"user {name}: no password", _diff(name, "password: set\n", "password: none\n"))
+        if not host.check_mode:
+            host.run(["usermod", "--password", NO_PASSWORD, name])
 
 
 def files(accounts: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -56,7 +73,9 @@ def _create(host: Host, account: dict[str, Any]) -> None:
     home = ["--create-home"] if account["create_home"] else ["--no-create-home"]
     extra = ["--groups", ",".join(account["groups"])] if account["groups"] else []
     attributes = ["--home-dir", account["home"], "--shell", account["shell"], "--comment", account["comment"]]
-    host.run(["useradd", *group, *system, *home, *extra, *attributes, "--password", NO_PASSWORD, name])
+    host.run(
+        ["useradd", *group, *system, *home, *extra, *attributes, *_NO_EXPIRY, "--password", NO_PASSWORD, name]
+    )
 
 
 def _correct(host: Host, account: dict[str, Any], entry: pwd.struct_passwd) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.vpsdeploy import accounts, entries, packages, preflight, record, units
+from ansible.module_utils.vpsdeploy import accounts, entries, kernel, packages, preflight, record, units
 from ansible.module_utils.vpsdeploy.host import Host, HostError
 from ansible.module_utils.vpsdeploy.node_versions import NodeError
 
@@ -24,15 +24,21 @@ def run(directory: Path = record.DIRECTORY) -> dict[str, Any]:
         directory: Where the records are.
     Returns: `fingerprint`: of the last converge of the whole host, which begins with its preflight; empty where there
         was none. `recorded`: its calls that left a record. `differences`: what is not as they asked, one text each.
+        `withheld`: settings that they asked for and that this host has no say in.
     """
     fingerprint, records = _last_converge(directory)
     found: list[str] = []
+    withheld: list[str] = []
     for check in (_preflight, _node, _apply):
+        host = Host(check_mode=True)
         try:
-            found += check(records)
+            found += check(records, host)
         except (HostError, NodeError, OSError) as error:
             found.append(str(error))
-    return {"fingerprint": fingerprint, "recorded": sorted(records), "differences": found}
+        withheld += host.withheld
+    return {
+        "fingerprint": fingerprint, "recorded": sorted(records), "differences": found, "withheld": withheld,
+    }  # fmt: skip
 
 
 def _last_converge(directory: Path) -> tuple[str, Records]:
@@ -45,25 +51,26 @@ def _of(records: Records, kind: str) -> list[dict[str, Any]]:
     return [kept["wanted"] for kept in records.values() if kept["kind"] == kind]
 
 
-def _preflight(records: Records) -> list[str]:
+def _preflight(records: Records, _: Host) -> list[str]:
     return [finding for wanted in _of(records, "preflight") for finding in preflight.findings(wanted)]
 
 
-def _node(records: Records) -> list[str]:
+def _node(records: Records, host: Host) -> list[str]:
     from ansible.module_utils.vpsdeploy import node
 
-    host = Host(check_mode=True)
     for wanted in _of(records, "node"):
         node.converge({**wanted, "timeout_seconds": _SOURCE_SECONDS}, host)
     return host.changes
 
 
-def _apply(records: Records) -> list[str]:
+def _apply(records: Records, host: Host) -> list[str]:
     """All calls together: one question to dpkg and one to systemd."""
     calls = _of(records, "apply")
-    host = Host(check_mode=True)
     packages.apply(host, [name for call in calls for name in call["packages"]], 0)
     accounts.apply(host, [account for call in calls for account in call["accounts"]])
+    accounts.lock(host, [name for call in calls for name in call.get("locked", [])])
+    for call in calls:
+        kernel.apply(host, call.get("kernel_settings", {}))
     differing = [path for call in calls for path in _differing(call["paths"])]
     refused = [text for call in calls if call["check"] for text in _refusal(host, call["check"])]
     units.apply(host, [unit for call in calls for unit in call["units"]], [])

@@ -24,6 +24,7 @@ class Host:
         self.changes: list[str] = []
         self.diffs: list[dict[str, str]] = []
         self.warnings: list[str] = []
+        self.withheld: list[str] = []
 
     def changed(self, what: str, diff: dict[str, str] | None = None) -> None:
         """Record one change that was made or, in check mode, would be made."""

@@ -15,6 +15,9 @@ from ansible.module_utils.vpsdeploy.put import put
 DIRECTORY = Path("/var/lib/vpsdeploy/converged")
 """One file for each call, root's own: a name there says what root-only files are, though never what is in them."""
 
+ASKED = ("packages", "accounts", "locked", "kernel_settings", "check", "units")
+"""What a record of vpsdeploy_apply has word for word; of files it has the digest."""
+
 ARGUMENT = {"type": "dict", "options": {"name": {"type": "str"}, "fingerprint": {"type": "str"}}}
 """The module argument that asks for a record; module_defaults of the playbook fill it in."""
 

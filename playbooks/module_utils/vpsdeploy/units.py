@@ -14,6 +14,7 @@ cannot swallow one. Gone after a reboot, as is the need."""
 _PROPERTIES = (
     "Id,LoadState,UnitFileState,ActiveState,NeedDaemonReload,ConditionResult,ConditionTimestampMonotonic"
 )
+_READ_BY_SYSTEMD = ("/etc/systemd/system/", "/etc/systemd/system.conf.d/")
 _RUNNING = ("active", "activating", "reloading")
 
 
@@ -38,7 +39,7 @@ def apply(host: Host, units: list[dict[str, Any]], paths: list[str]) -> None:
     A unit whose own conditions keep it from running here (time synchronisation in a container) counts as started:
     it is enabled, systemd was asked, and it says no.
     """
-    unit_files = any(path.startswith("/etc/systemd/system/") for path in paths)
+    unit_files = any(path.startswith(_READ_BY_SYSTEMD) for path in paths)
     states = _show(host, [unit["name"] for unit in units])
     if unit_files or any(state["NeedDaemonReload"] == "yes" for state in states.values()):
         host.changed("systemd: daemon-reload")

@@ -107,6 +107,22 @@ def test_stage_carries_roles_and_files(tmp_path: Path) -> None:
     assert stage.hosts[0].key_file is None
 
 
+def test_a_host_knows_when_it_may_restart(tmp_path: Path) -> None:
+    """For all of a stage or for one host; without it, never by itself."""
+    text = _PLAIN.replace("ansible_port: 2222}", 'ansible_port: 2222, vpsdeploy_reboot_at: "03:30"}')
+    _stage_dir(tmp_path, text.replace('ansible_port: "22"', 'vpsdeploy_reboot_at: "13:00"'))
+    assert [host.reboot_at for host in load_stage(tmp_path, None).hosts] == ["03:30", "13:00"]
+    _stage_dir(tmp_path, _PLAIN, "plain")
+    assert {host.reboot_at for host in load_stage(tmp_path, "plain").hosts} == {""}
+
+
+@pytest.mark.parametrize(("written", "seen"), [("13:30", "810"), ('"3:30"', "3:30"), ('"24:00"', "24:00")])
+def test_a_time_that_cannot_be_is_refused(written: str, seen: str, tmp_path: Path) -> None:
+    """Without quotes YAML reads a time as a number."""
+    (line,) = _refusal(tmp_path, _web(f"vpsdeploy_reboot_at: {written}"))
+    assert line.replace('"', "").endswith(f"{seen} is not allowed; it must be a time of day in quotes, 03:30")
+
+
 def test_key_files_know_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A key under ~ is found in the user's home."""
     monkeypatch.setenv("HOME", "/home/ann")

@@ -86,7 +86,7 @@ def test_the_fields_for_programs() -> None:
         "stage": "production", "check": False, "seconds": 4.568,
         "hosts": [{
             "name": "web-1", "ok": 12, "changed": 2, "failed": 0, "unreachable": 0, "module_calls": 9, "seconds": 3.21,
-            "audited": False, "changes": [{"task": "Files", "items": ["/etc/a"], "diff": "-x\n+y"}],
+            "audited": False, "withheld": [], "changes": [{"task": "Files", "items": ["/etc/a"], "diff": "-x\n+y"}],
         }],
     }  # fmt: skip
 
@@ -100,3 +100,16 @@ def test_hosts_that_needed_no_ansible() -> None:
     assert report.text(result(audited, HostResult("web-2", HostCounts(ok=12), 9, 3.0))).endswith(
         "\nnothing had to be changed"
     )
+
+
+def test_what_is_written_and_not_in_force_is_told_once_for_all_hosts() -> None:
+    """A container has its machine's kernel; that the settings are on its disk changes nothing there."""
+    contained = [
+        HostResult(name, HostCounts(ok=3), 3, 1.0, withheld=("fs.a", "kernel.b")) for name in ("a", "b")
+    ]
+    shown = report.text(result(*contained, GOOD))
+    assert (
+        "a, b have no say in 2 settings of the kernel (a container): written, not in force\n    fs.a kernel.b\n"
+        in shown
+    )
+    assert "no say" not in report.text(result(GOOD))

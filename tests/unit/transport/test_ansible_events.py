@@ -130,3 +130,18 @@ def test_no_recorded_event_shows_a_secret() -> None:
     """Nothing that we make of the streams holds the marker that their secret tasks wrote."""
     for stream in STREAMS.glob("*.jsonl"):
         assert "marker-secret" not in repr(events(stream.stem)), stream.name
+
+
+def test_what_a_module_says_is_withheld_is_told() -> None:
+    """Settings that are written and that a container's kernel does not take."""
+    raw = {
+        "event": "runner_on_ok",
+        "event_data": {
+            "host": "web-1",
+            "task": "T",
+            "res": {"changed": False, "withheld": ["fs.suid_dumpable"]},
+        },
+    }
+    event = ansible_events.parse(raw)
+    assert isinstance(event, TaskEnded)
+    assert event.withheld == ("fs.suid_dumpable",)

@@ -19,14 +19,14 @@ from orchestrator.errors import (
     UsageError,
     VpsdeployError,
 )
-from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.fleet import GROUP_APP, GROUP_LOADBALANCER, Host, Stage
 from orchestrator.model.provision import Event, Output, ProvisionResult
 from orchestrator.report.provision_progress import Lines
 from orchestrator.report.reporter import Console
 from orchestrator.transport import ansible_events
 from orchestrator.transport.ansible_settings import Play
 from orchestrator.transport.ssh_check import Reached
-from orchestrator.workflows import provision, provision_play
+from orchestrator.workflows import converged, provision, provision_play
 from orchestrator.workflows.provision import Wish
 
 STREAMS = Path(__file__).parents[1] / "transport" / "data"
@@ -69,7 +69,8 @@ class World:
         if self.differences is None:
             return ""
         fingerprint = self.plays[0].variables["vpsdeploy_fingerprint"]
-        recorded = ["preflight", "base", "access", "nodejs", "agent", "app", "nginx", "fail2ban"]
+        both = Host("web-1", "10.0.0.11", groups=frozenset({GROUP_APP, GROUP_LOADBALANCER}))
+        recorded = sorted(converged.recorded_on(both))
         found = {
             "fingerprint": fingerprint,
             "recorded": recorded,
@@ -138,7 +139,7 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
         "vpsdeploy_instances_max": 4,
         "vpsdeploy_domains": ["shop.example"], "vpsdeploy_node": "lts", "vpsdeploy_shared": [],
         "vpsdeploy_limits": {"memory": "512M", "cpu": "100%"}, "vpsdeploy_deploy_keys": ["ssh-ed25519 AAAA"],
-        "vpsdeploy_health_path": "/health", "vpsdeploy_npm_registry": "https://npm.example/",
+        "vpsdeploy_health_path": "/health", "vpsdeploy_npm_registry": "https://npm.example/", "vpsdeploy_reboots": {},
     }  # fmt: skip
 
 
