@@ -10,7 +10,7 @@ expect "systemd reads all of it at boot" systemctl restart systemd-sysctl.servic
 has "what holds on a kernel of its own is written" "fs.suid_dumpable = 0" cat /etc/sysctl.d/99-vpsdeploy.conf
 refuse "the machine's kernel is out of reach" sh -c 'echo 0 > /proc/sys/fs/suid_dumpable'
 for module in dccp usb-storage; do
-  has "$module is not loaded on demand" "install $module /bin/false" modprobe --showconfig
+  has "$module is not loaded on demand" "install $module /bin/false" cat /etc/modprobe.d/vpsdeploy.conf
 done
 for place in /tmp /dev/shm; do
   for option in nodev nosuid noexec; do

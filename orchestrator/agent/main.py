@@ -88,6 +88,9 @@ VERBS = {
     "hook": Verb("hook.hook"),
     "history": Verb("history.history"),
     "audit": Verb("audit.audit", app=False),
+    "updates": Verb("updates.updates", app=False),
+    "upgrade": Verb("updates.upgrade", token=True),
+    "reboot": Verb("updates.reboot", token=True),
     "boot": Verb("boot.boot", app=False),
 }
 STREAMED = ("copy", "exec", "cron-run", "logs", "boot")

@@ -117,6 +117,7 @@ class HostFacts:
         provisioned: Whether the host knows the app.
         maintenance: What this host's nginx answers instead of the app; None where it does not.
         jobs: The app's workers and cron entries here.
+        apps: All apps that the host is provisioned for, this one and others.
     """
 
     name: str
@@ -140,6 +141,7 @@ class HostFacts:
     jobs: JobsFacts = jobs_facts.NONE
     sizes: dict[Colour, int] = field(default_factory=dict)
     out: dict[str, Json] = field(default_factory=dict)
+    apps: tuple[str, ...] = ()
     provisioned_instances: int = 0
     instances_max: int = 0
 
@@ -184,6 +186,7 @@ def _parse(name: str, app: str, answer: Json) -> HostFacts:
         jobs=jobs_facts.parse(answer.get("jobs")),
         sizes={Colour(name): int(size) for name, size in (answer.get("sizes") or {}).items()},
         out=dict(answer.get("out") or {}),
+        apps=tuple(sorted(answer["apps"])),
         provisioned_instances=_count(answer, app, "instances"),
         instances_max=_count(answer, app, "instances_max"),
     )

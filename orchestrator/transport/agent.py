@@ -46,5 +46,8 @@ class Fleet(Protocol):
     def open(self, host: str) -> None:
         """Connect now: so that all hosts are known to be reachable before the first verb."""
 
+    def forget(self, host: str) -> None:
+        """Drop the connection to a host that restarts: its next verb logs in anew."""
+
     def close(self) -> None:
         """Close every connection."""

@@ -115,6 +115,15 @@ class SshFleet:
         session.send([agent_protocol.request_line(self._app, self._by, request)])
         return session
 
+    def forget(self, host: str) -> None:
+        """Drop the connection to a host that restarts: its next verb logs in anew."""
+        with self._guard:
+            connection = self._connections.pop(host, None)
+            self._first.pop(host, None)
+            self._idle.pop(host, None)
+        if connection and connection.succeeded:
+            connection.result().close()
+
     def close(self) -> None:
         """Close every connection."""
         with self._guard:

@@ -14,7 +14,7 @@ NO_PASSWORD = "*"  # noqa: S105 - not a password: what shadow(5) holds where non
 
 _SHADOW = Path("/etc/shadow")
 _NO_EXPIRY = ["-K", "PASS_MAX_DAYS=-1", "-K", "PASS_MIN_DAYS=-1"]
-"""PAM refuses even a login by key where a password has expired, also where there is none. Source: pam_unix(8), account."""
+"""PAM refuses even a login by key where a password has expired, or none is set. Source: pam_unix(8), account."""
 
 
 def apply(host: Host, accounts: list[dict[str, Any]]) -> None:

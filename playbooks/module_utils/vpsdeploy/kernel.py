@@ -32,10 +32,15 @@ def apply(
         container: There where this host is a container: then the rest is its machine's, even where it is writable.
     """
     contained = container.exists()
-    for name, value in settings.items():
+    for name, value in sorted(settings.items(), key=_order):
         for path in _paths(directory, name):
             found = str(path.relative_to(directory)).replace("/", ".")
             _set(host, path, found, value, foreign=contained and not found.startswith(_OWN_TO_A_CONTAINER))
+
+
+def _order(setting: tuple[str, str]) -> tuple[bool, str]:
+    """Forwarding first: a change of it sets others anew. Source: Linux, net/ipv4/devinet.c, inet_forward_change."""
+    return not setting[0].endswith("forwarding"), setting[0]
 
 
 def _paths(directory: Path, name: str) -> Iterator[Path]:

@@ -34,11 +34,18 @@ def test_what_differs_is_set_and_what_is_right_is_left_alone(proc: Path) -> None
     settings = {"net.ipv4.conf.*.rp_filter": "1", "fs.suid_dumpable": "0"}
     host = apply(proc, settings)
     assert host.changes == [
-        "net.ipv4.conf.all.rp_filter = 1", "net.ipv4.conf.lo.rp_filter = 1", "fs.suid_dumpable = 0",
+        "fs.suid_dumpable = 0", "net.ipv4.conf.all.rp_filter = 1", "net.ipv4.conf.lo.rp_filter = 1",
     ]  # fmt: skip
     assert (proc / "fs/suid_dumpable").read_text() == "0\n"
-    assert (host.diffs[0]["before"], host.diffs[0]["after"]) == ("2\n", "1\n")
+    assert (host.diffs[1]["before"], host.diffs[1]["after"]) == ("2\n", "1\n")
     assert apply(proc, settings).changes == []
+
+
+def test_forwarding_comes_first(proc: Path) -> None:
+    """Where it changes, the kernel sets redirects anew: what was set before would be undone."""
+    (proc / "net/ipv4/conf/all/forwarding").write_text("1\n")
+    host = apply(proc, {"net.ipv4.conf.*.rp_filter": "1", "net.ipv4.conf.all.forwarding": "0"})
+    assert host.changes[0] == "net.ipv4.conf.all.forwarding = 0"
 
 
 def test_the_kernel_s_own_spacing_is_no_difference(proc: Path) -> None:

@@ -1,0 +1,163 @@
+"""One host's updates under the lock of all: install, restart where that is asked for, wait until it is well again."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from orchestrator.config import AppConfig
+from orchestrator.errors import HostNotReady, Interrupted, VpsdeployError
+from orchestrator.facts import updates as updates_facts
+from orchestrator.facts.fleet import FleetFacts
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.patch import HostUpdates, Upgrade
+from orchestrator.model.step import Step
+from orchestrator.plan import membership, settings, size
+from orchestrator.plan import patch as plan
+from orchestrator.plan.patch import Wish
+from orchestrator.report.reporter import Reporter
+from orchestrator.transport import http
+from orchestrator.workflows import heartbeat, repair
+from orchestrator.workflows.fleet import Context, Opener, opened
+from orchestrator.workflows.transaction import Answers, Transaction
+
+BOOT_SECONDS = 300.0
+"""Longest wait for a host that restarts (our choice; a VPS takes about 20 s)."""
+
+_PAUSE_SECONDS = 1.0
+_BOOTED = ("running", "degraded")
+"""Source: systemctl(1), is-system-running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was done on the host, and what it says now."""
+
+    upgraded: tuple[Upgrade, ...]
+    rebooted: bool
+    seen: HostUpdates
+
+
+class PatchHost:
+    """The steps on one host.
+
+    Args:
+        config: The app.
+        stage: Its hosts.
+        host: The one that is patched.
+        wish: How.
+        reporter: Told about each step.
+        opener: How the hosts are reached.
+    """
+
+    def __init__(
+        self, config: AppConfig, stage: Stage, host: Host, wish: Wish, reporter: Reporter, opener: Opener
+    ) -> None:
+        self._config, self._stage, self._host, self._wish = config, stage, host, wish
+        self._reporter, self._opener = reporter, opener
+        self._target = http.targets((host,), config.domains[0] if config.domains else "")[0]
+
+    def run(self, *, away: bool) -> Outcome:
+        """Do all of it.
+
+        Args:
+            away: Whether the host is out: then whoever brings it back asks for its health.
+        Raises: VpsdeployError: with its step, and what is so on the host.
+        """
+        with opened(self._config, self._stage, self._opener) as context:
+            context.story.command = "host patch"
+            facts = context.facts(also=(self._host.name,))
+            served = self._host.is_loadbalancer and http.reachable(self._target)
+            with heartbeat.kept(context):
+                return self._guarded(context, facts, away=away, served=served)
+
+    def _guarded(self, context: Context, facts: FleetFacts, *, away: bool, served: bool) -> Outcome:
+        acts = {"reboot": lambda step: self._restart(context, step), "serving": self._serving}
+        transaction = Transaction(
+            context, self._reporter, f"patch {self._host.name}", acts, wait_seconds=self._wish.wait_seconds
+        )
+        try:
+            return self._steps(context, transaction, facts, away=away, served=served)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "interrupted", step=transaction.position, state=self._so_far(transaction)
+            ) from None
+        except VpsdeployError as error:
+            error.state = error.state or self._so_far(transaction)
+            context.story.failed(error, flipped=False)
+            raise
+
+    def _steps(
+        self, context: Context, transaction: Transaction, facts: FleetFacts, *, away: bool, served: bool
+    ) -> Outcome:
+        name = self._host.name
+        hosts = membership.locked(facts, self._host)
+        transaction.run(Step("take the lock", "lock", hosts))
+        repair.put_in_order(context, self._reporter)
+        request = {"all": self._wish.everything}
+        answer = transaction.run(Step(f"upgrade {name}", "upgrade", (name,), request)).answers[name]
+        seen = updates_facts.parse(name, {"pending": [], **answer})
+        rebooted = plan.reboots(seen, self._wish)
+        if rebooted:
+            answer = transaction.run(Step(f"restart {name}", "reboot", (name,))).answers[name]
+            seen = updates_facts.parse(name, answer)
+        for step in self._health(context, away=away, served=served):
+            transaction.run(step)
+        context.story.result, context.story.release = "patched", name
+        transaction.run(Step("give the lock back", "unlock", hosts, tidy=True))
+        first = next(r for r in transaction.results if r.step.verb == "upgrade").answers[name]
+        return Outcome(updates_facts.upgrades(first["upgraded"]), rebooted, seen)
+
+    def _health(self, context: Context, *, away: bool, served: bool) -> tuple[Step, ...]:
+        """What shows that users are served as before: its instances where it kept them, nginx where it answered."""
+        facts = context.facts(also=(self._host.name,))
+        gate: tuple[Step, ...] = ()
+        if not away and facts.colour and membership.is_in(facts, self._host):
+            live = size.live_release(facts)
+            health = live.health if live and live.health else settings.of(self._config, "", "")["health"]
+            request = {"colour": facts.colour.value, **health}
+            gate = (Step("wait until its instances are healthy", "gate", (self._host.name,), request),)
+        serving = Step("wait until it serves", "serving", (self._host.name,))
+        return (*gate, *((serving,) if served else ()))
+
+    def _restart(self, context: Context, step: Step) -> Answers:
+        """Restart the host and wait until systemd has booted it; its lock outlives that, on its disk."""
+        (name,) = step.hosts
+        before = context.call(name, "reboot", {})["boot"]
+        deadline = time.monotonic() + BOOT_SECONDS
+        why = "it did not go down"
+        while time.monotonic() < deadline:
+            time.sleep(_PAUSE_SECONDS)
+            context.fleet.forget(name)
+            try:
+                answer: dict[str, Any] = context.call(name, "updates", {})
+            except VpsdeployError as error:
+                why = error.why or error.what
+                continue
+            why = f"systemd says: {answer['state']}"
+            if answer["boot"] != before and answer["state"] in _BOOTED:
+                return {name: answer}
+        raise HostNotReady(
+            "the host did not come back", host=name, why=f"{why} (limit {BOOT_SECONDS:.0f} s)",
+            state="it was restarted", next="look at its console at your provider",
+        )  # fmt: skip
+
+    def _serving(self, step: Step) -> Answers:
+        deadline = time.monotonic() + self._config.health.timeout_seconds
+        while not http.reachable(self._target):
+            if time.monotonic() > deadline:
+                raise HostNotReady(
+                    "the load balancer does not serve", host=self._host.name,
+                    why=f"no good answer from {self._target.address}, port {self._target.port}, for "
+                    f"{self._config.health.timeout_seconds:g} s; it answered before",
+                    next=f"vpsdeploy status, and journalctl -u nginx on {self._host.name}",
+                )  # fmt: skip
+            time.sleep(_PAUSE_SECONDS)
+        return {name: {} for name in step.hosts}
+
+    def _so_far(self, transaction: Transaction) -> str:
+        begun = transaction.begun
+        if "reboot" in begun:
+            return f"{self._host.name} has its updates and was restarted"
+        return f"{self._host.name} may have its updates" if "upgrade" in begun else "nothing was upgraded"
