@@ -28,11 +28,12 @@ _COMMANDS = {
     "yarn 1": "install --frozen-lockfile --production --non-interactive",
 }
 
+# TMPDIR: managers put programs there, and none runs in /tmp.
 _SCRIPT = """\
 set -eu
 cd "$CACHE_DIRECTORY"
-export HOME="$CACHE_DIRECTORY"
-mkdir tree
+export HOME="$CACHE_DIRECTORY" TMPDIR="$CACHE_DIRECTORY/tmp"
+mkdir tmp tree
 cd tree
 cp -R "$STAGE/project/." .
 node "$STAGE/manager/$PROGRAM" $ARGUMENTS

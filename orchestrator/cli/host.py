@@ -1,4 +1,4 @@
-"""vpsdeploy host drain | join | list: which app hosts serve users."""
+"""vpsdeploy host drain | join | patch | list: which hosts serve users, and keeping them up to date."""
 
 from __future__ import annotations
 
@@ -13,6 +13,28 @@ _group = typer.Typer(no_args_is_help=True, help="Take hosts out of service and b
 HostArgument = Annotated[str, typer.Argument(metavar="HOST", help="Inventory name.")]
 DeadOption = Annotated[
     bool, typer.Option("--dead", help="The host is lost: go on without it, and do not ask it anything.")
+]
+
+
+HostsArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[HOST]...", help="Inventory names; default: all.")
+]
+CheckOption = Annotated[
+    bool, typer.Option("--check", help="Show what would be upgraded; upgrade and restart nothing.")
+]
+AllUpdatesOption = Annotated[
+    bool, typer.Option("--all", help="Every update that waits, not only those of security.")
+]
+RebootOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--reboot/--no-reboot",
+        help="Restart each host, or none; default: those whose updates ask for it.",
+        show_default=False,
+    ),
+]
+OutageOption = Annotated[
+    bool, typer.Option("--allow-outage", help="Restart a host also where no other can serve meanwhile.")
 ]
 
 
@@ -86,6 +108,45 @@ def join(
         load(project), load_stage(project, stage), workflow.Wish(host, wait_seconds=wait), told
     )
     typer.echo(envelope.result_line("host_join", report.fields(moved)) if as_json else report.text(moved))
+
+
+@_group.command("patch")
+def patch(
+    hosts: HostsArgument = None,
+    check: CheckOption = False,
+    all_updates: AllUpdatesOption = False,
+    reboot: RebootOption = None,
+    allow_outage: OutageOption = False,
+    wait: WaitOption = 0,
+    stage: StageOption = None,
+    project: ProjectOption = HERE,
+    as_json: JsonOption = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Install security updates host after host: take it out, upgrade, restart where asked for, bring it back.
+
+    App hosts come first, then load balancers; it stops at the first that does not come back. Where no other host
+    can serve meanwhile nothing is touched, unless you say which you want: no restart, or an outage.
+
+    \b
+    Examples:
+      vpsdeploy host patch --check               what waits on which host
+      vpsdeploy host patch
+      vpsdeploy host patch web-1 --no-reboot     install only; the reboot is for later
+      vpsdeploy host patch --all --allow-outage  the only host there is, everything, whatever it takes
+    """
+    from orchestrator.config import load
+    from orchestrator.config.inventory import choose_hosts, load_stage
+    from orchestrator.plan.patch import Wish
+    from orchestrator.report import envelope, reporter
+    from orchestrator.report import patch as report
+    from orchestrator.workflows import patch as workflow
+
+    told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
+    wish = Wish(check, all_updates, reboot is True, reboot is False, allow_outage, wait)
+    known = load_stage(project, stage)
+    done = workflow.run(load(project), known, choose_hosts(known, hosts or ()), wish, told)
+    typer.echo(envelope.result_line("host_patch", report.fields(done)) if as_json else report.text(done))
 
 
 @_group.command("list")

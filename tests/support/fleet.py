@@ -80,6 +80,11 @@ class FakeHost:
         self.after: Json = tally()
         self.looks: Json = {}
         self.bans: list[Json] = []
+        self.pending_updates: list[Json] = []
+        self.reboot_required = False
+        self.stale: list[str] = []
+        self.states: list[str] = []
+        self.boots = 0
 
     def facts(self, _: Json) -> Json:
         """Everything, as the agent says it."""
@@ -334,6 +339,32 @@ class FakeHost:
         manifest = {"digest": "d" * 64, "files": 1}
         return {"manifest": manifest, "settings": self.settings[request["release"]]}
 
+    def updates(self, _: Json) -> Json:
+        """What waits; a host that restarts is back at once, in a new boot."""
+        state = self.states.pop(0) if self.states else "running"
+        standing = {
+            "reboot_required": self.reboot_required,
+            "reboot_for": [],
+            "stale": self.stale,
+            "state": state,
+        }
+        return {"pending": self.pending_updates, "boot": f"boot-{self.boots}", **standing}
+
+    def upgrade(self, request: Json) -> Json:
+        """Install at once; a new kernel asks for a reboot."""
+        wanted = [one for one in self.pending_updates if one["security"] or request["all"]]
+        self.pending_updates = [one for one in self.pending_updates if one not in wanted]
+        self.reboot_required |= any(one["package"].startswith("linux-image") for one in wanted)
+        self.history.append({"verb": "upgrade"})
+        return {**self.updates({}), "upgraded": wanted, "nginx_renewed": False}
+
+    def reboot(self, _: Json) -> Json:
+        """In memory it takes no time."""
+        before = f"boot-{self.boots}"
+        self.boots += 1
+        self.reboot_required, self.stale = False, []
+        return {"boot": before}
+
     def prune(self, _: Json) -> Json:
         """Keep everything."""
         return {"removed": []}
@@ -363,6 +394,9 @@ class FakeFleet:
 
     def open(self, host: str) -> None:
         """Always reachable."""
+
+    def forget(self, host: str) -> None:
+        """Nothing is remembered."""
 
     def close(self) -> None:
         """Nothing is open."""
