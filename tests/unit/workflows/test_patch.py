@@ -14,9 +14,9 @@ from orchestrator.report import patch as report
 from orchestrator.transport import agent_pyz, http
 from orchestrator.workflows import patch, patch_host
 from tests.support import shapes
+from tests.support.changes import CONFIG, OLD, Silent, SilentProbe, fail_at, live_fleet
 from tests.support.fleet import VERSION, FakeFleet, stage
 from tests.unit.workflows.conftest import Clock
-from tests.unit.workflows.test_change_over import CONFIG, OLD, Silent, SilentProbe, fail_at, live_fleet
 
 FLEET = stage("web-1", "web-2", balancers=["lb-1", "lb-2"])
 ONE = stage("web-1")
