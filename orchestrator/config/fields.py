@@ -18,6 +18,9 @@ _RESERVED_ENV = {
     "NODE_ENV": "it is always production",
 }
 _SECRET_WORDS = frozenset({"PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "CREDENTIALS", "PRIVATEKEY"})
+_OUR_DIRECTORIES = frozenset({"converged", "routes", "swapfile"})
+"""What stands in /var/lib/vpsdeploy beside a directory for each app (docs/internals.md)."""
+
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
 
 
@@ -37,6 +40,12 @@ def _matches(pattern: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _not_ours(name: str) -> str:
+    if name in _OUR_DIRECTORIES:
+        raise ValueError(f'"{name}" names a directory of vpsdeploy itself on the hosts')
+    return name
 
 
 def _memory(value: str) -> str:
@@ -115,6 +124,7 @@ def looks_secret(key: str) -> bool:
 AppName = Annotated[
     str,
     _matches(r"[a-z][a-z0-9-]{0,30}"),
+    AfterValidator(_not_ours),
     Allowed(
         "a small letter, then up to 30 small letters, digits and hyphens (it names a Linux user and a unit)"
     ),

@@ -40,6 +40,10 @@ def test_missing_file_names_init(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "app: routes",
+            '1: app: "routes" names a directory of vpsdeploy itself on the hosts',
+        ),
         ("app: Shop", '1: app: "Shop" is not allowed; it must be a small letter, then up to 30'),
         ("app: shop\ninstance: 2", '2: instance: unknown key; did you mean "instances"?'),
         (
