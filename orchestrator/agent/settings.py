@@ -55,7 +55,7 @@ def parse(raw: Any) -> Settings:
         entry=jobsettings.entry("entry", raw.get("entry")),
         env=jobsettings.env("env", raw.get("env") or {}),
         instances=count("instances", raw.get("instances"), 1, 99),
-        port=count("port", raw.get("port"), 1024, 65335),
+        port=count("port", raw.get("port"), 1024, 65336),
         memory_bytes=jobsettings.memory_bytes("limits.memory", limits.get("memory")),
         cpu=jobsettings.cpu("limits.cpu", limits.get("cpu")),
         stop_timeout_seconds=count("stop_timeout_seconds", raw.get("stop_timeout_seconds", 30), 1, 3600),

@@ -33,11 +33,12 @@ class Wish:
 def run(
     config: AppConfig, stage: Stage, wish: Wish, reporter: Reporter, opener: Opener = open_over_ssh
 ) -> Changed | None:
-    """Run as many instances on each app host as are asked for.
+    """Run as many instances on each app host as are asked for. No hook runs: nothing new goes live.
 
     Returns: What was done; None where so many run already.
     Raises: UsageError: too many, or nothing is live; others as for a release.
     """
+    config = config.without_hooks()
     with opened(config, stage, opener) as context:
         context.story.command, instances = "scale", wish.instances
         facts = context.facts()

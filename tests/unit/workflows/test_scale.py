@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.config.app import AppConfig
 from orchestrator.errors import ReleaseFailed, UsageError
 from orchestrator.model.fleet import Stage
 from orchestrator.transport import agent_pyz
@@ -39,6 +40,17 @@ def test_scaling_flips_to_a_pool_of_another_size() -> None:
     changed = scaled(fleet, 4)
     assert (changed.release, size(fleet)) == (OLD, ({4}, {4}))
     assert fleet.summary() == {("blue", OLD)}
+
+
+def test_hooks_are_for_releases() -> None:
+    """Nothing new goes live: nobody has to purge a cache, and no hook is told that this is a rollback."""
+    fleet = live_fleet(THREE)
+    hooks = {"before_start": ({"run": "warm-up", "where": "app"},), "after_confirm": ("false",)}
+    told = AppConfig.model_validate({**CONFIG.model_dump(exclude_unset=True), "hooks": hooks})
+    changed = scale.run(told, THREE, scale.Wish(4), Silent(), lambda *_: fleet)
+    assert changed is not None
+    assert changed.warnings == ()
+    assert [host.hooks for host in fleet.hosts.values() if host.hooks] == []
 
 
 def test_what_was_scaled_stays_scaled() -> None:
