@@ -64,6 +64,7 @@ class AppLayout:
         self.parts = self.incoming / "parts"
         self.state = host.state / name
         self.mutex_file = self.state / "mutex"
+        self.closing_file = self.state / "closing"
         self.lock_file = self.state / "lock.json"
         self.waiting_file = self.state / "waiting.json"
         self.pools_file = self.state / "pools.json"

@@ -51,7 +51,7 @@ class Verb(NamedTuple):
 
 VERBS = {
     "facts": Verb("facts.facts", app=False),
-    "lock": Verb("lock.lock", alone=True),
+    "lock": Verb("lock.lock"),
     "unlock": Verb("lock.unlock", alone=True),
     "renew": Verb("lock.renew", token=True),
     "offer": Verb("offer.offer", token=True, body=True),
@@ -77,7 +77,7 @@ VERBS = {
     "stop": Verb("stop.stop", token=True, alone=True),
     "jobs": Verb("jobs.jobs", token=True, alone=True),
     "prune": Verb("prune.prune", token=True, alone=True),
-    "maintenance": Verb("maintenance.maintenance", alone=True),
+    "maintenance": Verb("maintenance.maintenance"),
     "bans": Verb("bans.bans"),
     "ban": Verb("bans.ban"),
     "lift": Verb("bans.lift"),

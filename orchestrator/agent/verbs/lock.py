@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from orchestrator.agent import durable, entry, lease, turns
+from orchestrator.agent import durable, entry, lease, mutex, turns
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import LockHeld, UsageError
 
+_MUTEX_SECONDS = 120.0
+_BUSY_SECONDS = 1.0
+"""How long one waits for a running step whose lock is another's anyway: for a place in the queue (our choice)."""
+
 
 def lock(call: Call) -> dict[str, Any]:
-    """Take the app's lock on this host; with `wait` keep a place in the queue where somebody holds it."""
+    """Take the app's lock on this host; with `wait` keep a place in the queue where somebody holds it.
+
+    Not while a verb runs: one whose controller is gone is carried out to its end before another may have the lock.
+    Whose lock it is can be said at once, however long the holder's step takes.
+    """
     owner, dead = call.request.fields.get("owner"), call.request.fields.get("dead_owner")
     if not isinstance(owner, dict):
         raise UsageError("the request is wrong", why="owner is not an object")
     call.app_facts()
     message, seconds = call.request.text("message", "")[:500], call.request.seconds("lease_seconds")
     wish = lease.Wish(owner, message, seconds, manual=call.request.flag("manual"))
-    token, before = _take(call, wish, dead)
-    _record_lock(call, wish, before)
+    gone = dead if isinstance(dead, dict) else None
+    with contextlib.ExitStack() as alone:
+        held = _held(call, wish, gone)
+        try:
+            alone.enter_context(mutex.held(call.app.mutex_file, _BUSY_SECONDS if held else _MUTEX_SECONDS))
+        except LockHeld as busy:
+            raise held or busy from None
+        token, before = _take(call, wish, gone)
+        _record_lock(call, wish, before)
     return {"token": token, "taken_over": before, "again": bool(before and before["manual"])}
 
 
@@ -47,12 +63,21 @@ def unlock(call: Call) -> dict[str, Any]:
     return {"released": True, "was": shown}
 
 
-def _take(call: Call, wish: lease.Wish, dead: Any) -> tuple[str, dict[str, Any] | None]:
+def _held(call: Call, wish: lease.Wish, gone: dict[str, Any] | None) -> LockHeld | None:
+    """The error for one who cannot have the lock as it is now."""
+    try:
+        lease.check_free(call.app.lock_file, wish, gone)
+    except LockHeld as held:
+        return held
+    return None
+
+
+def _take(call: Call, wish: lease.Wish, gone: dict[str, Any] | None) -> tuple[str, dict[str, Any] | None]:
     """Take it, in turn.
 
     Raises: LockHeld: with `ahead`, how many are before us, where we wait.
     """
-    file, queue, gone = call.app.lock_file, call.app.waiting_file, dead if isinstance(dead, dict) else None
+    file, queue = call.app.lock_file, call.app.waiting_file
     try:
         lease.check_free(file, wish, gone)
         if not lease.is_ours(file, wish):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import ipaddress
 from typing import Any
 
-from orchestrator.agent import closing
+from orchestrator.agent import closing, mutex
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.closing import Wanted
 from orchestrator.agent.failures import HostNotReady, UsageError
+from orchestrator.agent.layout import AppLayout
 
+_MUTEX_SECONDS = 30.0
 _MOST_MESSAGE = 500
 _MOST_ADDRESSES = 1024
 """A file each."""
@@ -17,13 +19,22 @@ _MOST_SECONDS = 86400
 
 
 def maintenance(call: Call) -> dict[str, Any]:
-    """Turn it on (again: with other settings) or off. Holds no lock: it must be possible while a release runs.
+    """Turn it on (again: with other settings) or off.
+
+    Holds neither the lock nor the mutex of the other verbs: it must be possible while a release runs, whose step may
+    wait for a worker's last job.
+
 
     Returns: `maintenance` as it is now and `before` as it was, null where it is off.
     """
     app = call.app
     if not app.routes.is_dir():
         raise HostNotReady("the host has no route for the app", why=f"{app.routes} does not exist")
+    with mutex.held(app.closing_file, _MUTEX_SECONDS):
+        return _turned(call, app)
+
+
+def _turned(call: Call, app: AppLayout) -> dict[str, Any]:
     before = closing.read(app)
     if call.request.flag("on"):
         _on(call, before)
