@@ -180,3 +180,14 @@ def host(bare: Host) -> Host:
     """A provisioned host whose lock we hold."""
     bare.lock()
     return bare
+
+
+@pytest.fixture(name="shop")
+def _shop(host: Host) -> Host:
+    """A host with two releases that have jobs."""
+    from tests.unit.agent.with_jobs import CRON, FIRST, SECOND, UNIT, WORKERS  # late: it imports this module
+
+    host.app.unit_file.write_text(UNIT)
+    for release in (FIRST, SECOND):
+        host.ship(release, {"dist/main.js": release.encode()}, workers=WORKERS, cron=CRON)
+    return host
