@@ -6,21 +6,8 @@ import signal
 
 from tests.drills.fault import Ends, Fault
 from tests.drills.fleet import STATE
-from tests.drills.harms import (
-    AgentKilled,
-    Blinded,
-    Corrupted,
-    Cut,
-    Full,
-    Harm,
-    InstanceKilled,
-    Killed,
-    PowerCut,
-    Rebooted,
-    Rival,
-    Skewed,
-    Stopped,
-)
+from tests.drills.harms import AgentKilled, Cut, Harm, Killed, Rival, Skewed
+from tests.drills.host_harms import Blinded, Corrupted, Full, InstanceKilled, PowerCut, Rebooted, Stopped
 from tests.drills.steps import Moment, Step
 
 _UNREACHABLE, _NOT_READY, _FAILED, _INTERRUPTED = 5, 6, 8, 130
