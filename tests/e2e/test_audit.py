@@ -6,7 +6,6 @@ import http.server
 import json
 import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from tests.support import shapes
 from tests.support.node_apps import bundle
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.sandbox
 
@@ -277,11 +277,3 @@ def test_a_release_whose_lock_is_ended_stops_and_the_next_one_repairs(shop: Proj
     )
     assert robbed["command"] == "flip"
     assert before != shop.json("status")[-1]["live"]
-
-
-def until(is_so: Any) -> None:
-    """Wait for something."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.2)

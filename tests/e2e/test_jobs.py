@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from orchestrator.workflows import sandbox
 from tests.support import shapes
+from tests.support.job_logs import (
+    BUCKET_SECONDS,
+    TICK,
+    WORKER,
+    assert_each_tick_once,
+    assert_one_at_a_time,
+    buckets,
+    log,
+)
 from tests.support.node_apps import bundle
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.waiting import begun, until
 
 pytestmark = pytest.mark.sandbox
 
@@ -32,27 +41,6 @@ cron:
   quick: {schedule: "@yearly", entry: dist/quick.js}
   made-up-for: {schedule: "@yearly", command: ["true"], catch_up: true}
 """
-BUCKET_SECONDS = 5
-WORKER = """
-const fs = require('node:fs');
-const say = (...words) => fs.appendFileSync(`work/${process.argv[2] || 'single'}.log`,
-  [Date.now(), process.pid, 'TEXT', ...words].join(' ') + '\\n');
-let stopping = false;
-process.on('SIGTERM', () => { stopping = true; });
-CRASH
-say('start');
-const job = () => {
-  say('begin');
-  setTimeout(() => {
-    say('end');
-    if (stopping) { say('stop'); process.exit(0); }
-    job();
-  }, Number(process.env.JOB_MS || 200));
-};
-job();
-"""
-# A shell, since Node may take longer than a tick to start on a busy machine.
-TICK = 'echo "$(date +%s%3N) TEXT $VPSDEPLOY_RELEASE" >>work/tick.log'
 
 
 @pytest.fixture(scope="module", name="shop")
@@ -103,56 +91,6 @@ def entry(project: Project, name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def log(project: Project, name: str, host: str = "web-1") -> list[list[str]]:
-    """The words of each line that jobs of every release wrote on a host."""
-    text = project.on(host, "sh", "-c", f"cat /srv/shop/shared/work/{name}.log 2>/dev/null || true")
-    return [line.split() for line in text.splitlines()]
-
-
-def assert_one_at_a_time(project: Project) -> None:
-    """No process of `single` began before the one before it had stopped, and none lost the job in hand."""
-    words = sorted(log(project, "single") + log(project, "single", "web-2"), key=lambda line: int(line[0]))
-    running: set[str] = set()
-    for _, pid, text, what in words:
-        if what == "start":
-            assert not running, f"{text} started beside {running}"
-            running.add(f"{pid} {text}")
-        if what == "stop":
-            running.remove(f"{pid} {text}")
-
-
-def buckets(project: Project) -> list[int]:
-    """The tick that each run of `tick` belongs to, over both hosts."""
-    lines = log(project, "tick") + log(project, "tick", "web-2")
-    return sorted(int(line[0]) // (BUCKET_SECONDS * 1000) for line in lines)
-
-
-def assert_each_tick_once(project: Project, since: int) -> None:
-    """From a tick on until now, none came twice and none is lacking."""
-    seen = [one for one in buckets(project) if one >= since]
-    assert seen == list(range(since, seen[-1] + 1))
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.5)
-
-
-def begin(project: Project, text: str, step: str) -> subprocess.Popen[bytes]:
-    """A release that has just begun a step."""
-    command = [VPSDEPLOY, "release", "--json", "--bundle", app_bundle(project, text)]
-    process = subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    for line in process.stdout:
-        event = json.loads(line)
-        if event.get("state") == "started" and event["n"] and event["title"].startswith(step):
-            return process
-    raise AssertionError(f"the release ended before {step}")
-
-
 def test_each_job_runs_where_it_belongs(shop: Project) -> None:
     """`concurrency: 1` and cron entries on the first host, other workers on each; all in the app's sandbox."""
     assert [(one["host"], one["state"]) for one in processes(shop, "single")] == [("web-1", "active")]
@@ -175,7 +113,7 @@ def test_each_job_runs_where_it_belongs(shop: Project) -> None:
 def test_what_is_printed_for_programs_is_documented(shop: Project) -> None:
     """Fields and types of docs/json.md."""
     examples = shapes.examples()
-    eventually(lambda: entry(shop, "tick")["last"] is not None)
+    until(lambda: entry(shop, "tick")["last"] is not None)
     for kind, arguments in (
         ("workers", ["workers"]), ("cron", ["cron", "list"]), ("cron_run", ["cron", "run", "quick"]),
         ("status", ["status"]),
@@ -187,10 +125,10 @@ def test_what_is_printed_for_programs_is_documented(shop: Project) -> None:
 
 def test_a_release_waits_for_the_job_in_hand_and_loses_no_tick(shop: Project) -> None:
     """The old worker ends its job before the new one starts; the cron entry comes once a tick, with either release."""
-    eventually(lambda: bool(buckets(shop)))
+    until(lambda: bool(buckets(shop)))
     first = buckets(shop)[-1]
     changed = release(shop, "second")
-    eventually(lambda: log(shop, "tick")[-1][1] == "second")
+    until(lambda: log(shop, "tick")[-1][1] == "second")
     assert_one_at_a_time(shop)
     assert [line[2:] for line in log(shop, "single") if line[3] in ("start", "stop")] == [
         ["first", "start"], ["first", "stop"], ["second", "start"],
@@ -198,7 +136,7 @@ def test_a_release_waits_for_the_job_in_hand_and_loses_no_tick(shop: Project) ->
     assert_each_tick_once(shop, first)
     assert log(shop, "tick")[-1][2] == changed["release"]
     assert {one["release"] for one in processes(shop, "many") if one["wanted"]} == {changed["release"]}
-    eventually(lambda: len(processes(shop, "many")) == 4)
+    until(lambda: len(processes(shop, "many")) == 4)
 
 
 def test_run_now_passes_output_and_exit_code(shop: Project) -> None:
@@ -207,7 +145,7 @@ def test_run_now_passes_output_and_exit_code(shop: Project) -> None:
     assert done.returncode == 3, done.stderr
     assert done.stdout.splitlines() == ["hello from a$$b %i"]
     assert "fails on web-1 failed (exit-code, exit status 3)" in done.stderr
-    eventually(lambda: entry(shop, "fails")["last"] is not None)
+    until(lambda: entry(shop, "fails")["last"] is not None)
     assert "warning: cron entry fails failed (exit-code, exit status 3)" in shop.vpsdeploy("status").stdout
     assert shop.vpsdeploy("doctor").returncode == 6
     assert "hello from" in shop.vpsdeploy("logs", "--cron", "fails").stdout
@@ -223,7 +161,7 @@ def test_an_entry_does_not_run_twice_at_a_time(shop: Project) -> None:
     with subprocess.Popen(
         [VPSDEPLOY, "cron", "run", "fails"], cwd=shop.path, stderr=subprocess.PIPE
     ) as first:
-        eventually(lambda: entry(shop, "fails")["running"])
+        until(lambda: entry(shop, "fails")["running"])
         second = shop.vpsdeploy("cron", "run", "fails")
         assert second.returncode == 8, second.stderr
         assert "cron entry fails is running" in second.stderr
@@ -244,7 +182,7 @@ def test_a_rollback_brings_the_old_schedule_back(shop: Project) -> None:
     assert len(buckets(shop)) == ran
     shop.json("rollback")
     assert entry(shop, "tick")["schedule"] == "*/5 * * * * *"
-    eventually(lambda: len(buckets(shop)) > ran)
+    until(lambda: len(buckets(shop)) > ran)
     assert len(set(buckets(shop))) == len(buckets(shop)), "a tick came twice"
     assert first < buckets(shop)[-1]
     assert {one["release"] for one in processes(shop, "single")} == {configure_and_release["previous"]}
@@ -255,15 +193,15 @@ def test_a_rollback_brings_the_old_schedule_back(shop: Project) -> None:
 def test_an_entry_that_moves_to_another_host_comes_once_a_tick(shop: Project) -> None:
     """The timer of the old host hands over when it came last."""
     release(shop, "before-move")
-    eventually(lambda: log(shop, "tick")[-1][1] == "before-move")
+    until(lambda: log(shop, "tick")[-1][1] == "before-move")
     first = buckets(shop)[-1]
     configure(shop, "dist/tick.sh]}", "dist/tick.sh], host: web-2}")
     release(shop, "moved")
     assert entry(shop, "tick")["host"] == "web-2"
-    eventually(lambda: any(line[1] == "moved" for line in log(shop, "tick", "web-2")))
+    until(lambda: any(line[1] == "moved" for line in log(shop, "tick", "web-2")))
     configure(shop)
     release(shop, "moved-back")
-    eventually(lambda: log(shop, "tick")[-1][1] == "moved-back")
+    until(lambda: log(shop, "tick")[-1][1] == "moved-back")
     assert_each_tick_once(shop, first)
 
 
@@ -288,36 +226,36 @@ def test_a_worker_that_does_not_stay_up_undoes_the_release(shop: Project) -> Non
 @pytest.mark.parametrize("step", ["flip", "confirm", "change workers", "drain"])
 def test_the_next_release_repairs_a_killed_one(shop: Project, step: str) -> None:
     """SIGKILL around the change over: at no time two of `single`, and in the end the one of the live release."""
-    process = begin(shop, f"killed-{step.replace(' ', '-')}", step)
+    process = begun(shop, app_bundle(shop, f"killed-{step.replace(' ', '-')}"), step)
     process.kill()
     process.communicate(timeout=TIMEOUT_SECONDS)
     changed = release(shop, f"after-{step.replace(' ', '-')}")
     assert [(one["host"], one["release"]) for one in processes(shop, "single")] == [
         ("web-1", changed["release"])
     ]
-    eventually(lambda: log(shop, "tick")[-1][2] == changed["release"])
+    until(lambda: log(shop, "tick")[-1][2] == changed["release"])
     assert_one_at_a_time(shop)
 
 
 def test_a_host_that_is_drained_hands_its_jobs_on(shop: Project) -> None:
     """What may run once ends there before it starts elsewhere, and comes back when the host joins."""
     live = release(shop, "before-drain")["release"]
-    eventually(lambda: log(shop, "tick")[-1][2] == live)
+    until(lambda: log(shop, "tick")[-1][2] == live)
     first = buckets(shop)[-1]
     shop.json("host", "drain", "web-1")
     assert [(one["host"], one["release"]) for one in processes(shop, "single")] == [("web-2", live)]
     assert entry(shop, "tick")["host"] == "web-2"
-    eventually(
+    until(
         lambda: (
             not shop.on(
                 "web-1", "systemctl", "list-units", "--no-legend", "shop-worker-*", "shop-cron-*.timer"
             )
         )
     )
-    eventually(lambda: log(shop, "tick", "web-2")[-1][2] == live)
+    until(lambda: log(shop, "tick", "web-2")[-1][2] == live)
     shop.json("host", "join", "web-1")
     assert [(one["host"], one["release"]) for one in processes(shop, "single")] == [("web-1", live)]
-    eventually(lambda: int(log(shop, "tick")[-1][0]) > int(log(shop, "tick", "web-2")[-1][0]))
+    until(lambda: int(log(shop, "tick")[-1][0]) > int(log(shop, "tick", "web-2")[-1][0]))
     assert_each_tick_once(shop, first)
     assert_one_at_a_time(shop)
 
@@ -333,11 +271,11 @@ def test_after_a_reboot_workers_and_timers_are_back(shop: Project) -> None:
     assert entry(shop, "made-up-for")["last"] is None
     sandbox.power_off(shop.name, "web-1", hard=True)
     sandbox.power_on(shop.name, "web-1")
-    eventually(lambda: shop.vpsdeploy("status").returncode == 0)
-    eventually(lambda: [one["state"] for one in processes(shop, "single")] == ["active"])
+    until(lambda: shop.vpsdeploy("status").returncode == 0)
+    until(lambda: [one["state"] for one in processes(shop, "single")] == ["active"])
     assert {one["release"] for one in processes(shop, "single") + processes(shop, "many")} == {live}
     ran = len(buckets(shop))
-    eventually(lambda: len(buckets(shop)) > ran)
+    until(lambda: len(buckets(shop)) > ran)
     assert entry(shop, "made-up-for")["last"] is not None
     assert entry(shop, "fails")["last"] == before
     enabled = shop.on(
@@ -350,7 +288,7 @@ def test_a_release_without_jobs_takes_them_away(shop: Project) -> None:
     """What vpsdeploy.yml no longer names does not run any more."""
     (shop.path / "vpsdeploy.yml").write_text(CONFIG.partition("workers:")[0])
     release(shop, "without")
-    eventually(lambda: shop.json("workers")[-1]["processes"] == [])
+    until(lambda: shop.json("workers")[-1]["processes"] == [])
     assert shop.json("cron", "list")[-1]["entries"] == []
     assert (
         shop.on("web-1", "sh", "-c", "ls /etc/systemd/system | grep -c 'shop-cron-.*timer' || true").strip()

@@ -6,9 +6,7 @@ import http.client
 import json
 import signal
 import subprocess
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -17,6 +15,7 @@ import pytest
 
 from orchestrator.workflows import sandbox
 from tests.support.node_apps import bundle
+from tests.support.visitors import Clients, ask
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -69,14 +68,6 @@ def addresses(project: Project) -> dict[str, str]:
     return {host.name: host.address for host in sandbox.status(project.name).hosts}
 
 
-def ask(address: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    """Status, headers and body of one answer on /."""
-    with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
-        connection.request(method, "/", body=b"x" if method == "POST" else None)
-        answered = connection.getresponse()
-        return answered.status, dict(answered.getheaders()), answered.read()
-
-
 def ask_from(project: Project, host: str, address: str) -> int:
     """The status that a host of the fleet gets: another client address than ours."""
     script = (
@@ -95,46 +86,6 @@ def migrations(project: Project) -> dict[str, list[str]]:
     """What the migration wrote, by app host."""
     script = "cat /srv/shop/shared/migrations 2>/dev/null || true"
     return {name: project.on(name, "sh", "-c", script).splitlines() for name in ("web-1", "web-2")}
-
-
-class Clients:
-    """Keep-alive clients without retries: each answer by its kind, each broken connection by its error."""
-
-    def __init__(self, targets: list[str]) -> None:
-        self.seen: Counter[str] = Counter()
-        self._over = threading.Event()
-        methods = ("GET", "POST")
-        self._threads = [
-            threading.Thread(target=self._run, args=(address, method))
-            for address in targets
-            for method in methods
-        ]
-
-    def __enter__(self) -> Clients:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(TIMEOUT_SECONDS)
-
-    def _run(self, address: str, method: str) -> None:
-        connection = http.client.HTTPConnection(address, timeout=20)
-        while not self._over.is_set():
-            try:
-                connection.request(method, "/", body=b"x" if method == "POST" else None)
-                answered = connection.getresponse()
-                answered.read()
-            except (OSError, http.client.HTTPException) as error:
-                self.seen[f"{type(error).__name__}: {error}"] += 1
-                connection.close()
-            else:
-                closed = answered.getheader("Vpsdeploy-Maintenance"), answered.getheader("Retry-After")
-                self.seen[f"{answered.status} {closed}"] += 1
-            time.sleep(0.005)
-        connection.close()
 
 
 def test_on_and_off_break_no_connection_and_reload_nothing(shop: Project) -> None:

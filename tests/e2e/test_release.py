@@ -17,6 +17,7 @@ import pytest
 from examples.load import Load
 from tests.support.node_apps import BEHAVIOURS, bundle
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.waiting import begun, wait_for
 
 pytestmark = pytest.mark.sandbox
 
@@ -151,7 +152,7 @@ def test_two_releases_at_once_do_not_mix(shop: Project) -> None:
 def test_ctrl_c_leaves_one_release(shop: Project, step: str) -> None:
     """Interrupted at any step: exit code 130 (or the release was done), and the host is on one release."""
     before = live(shop)
-    process = begin(shop, f"int-{step.replace(' ', '-')}", step)
+    process = begun(shop, bundle(shop.path, f"int-{step.replace(' ', '-')}"), step)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode in (130, 0)
@@ -165,7 +166,7 @@ def test_ctrl_c_leaves_one_release(shop: Project, step: str) -> None:
 @pytest.mark.parametrize("step", STEPS)
 def test_the_next_release_repairs_a_killed_one(shop: Project, step: str) -> None:
     """SIGKILL at any step: the next release needs no help and ends on itself."""
-    process = begin(shop, f"kill-{step.replace(' ', '-')}", step)
+    process = begun(shop, bundle(shop.path, f"kill-{step.replace(' ', '-')}"), step)
     process.kill()
     process.communicate(timeout=TIMEOUT_SECONDS)
     assert answer(shop)["release"] == live(shop)
@@ -228,21 +229,3 @@ def release_digest(project: Project, text: str) -> str:
     """The end of the id of a release that says `text`."""
     kept = project.json("releases")[-1]["releases"]
     return str(next(one["id"] for one in kept if one["revision"] == text))[-8:]
-
-
-def begin(project: Project, text: str, step: str) -> subprocess.Popen[bytes]:
-    """A release that has just begun a step."""
-    command = [VPSDEPLOY, "release", "--json", "--bundle", bundle(project.path, text)]
-    process = subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE)
-    wait_for(process, step)
-    return process
-
-
-def wait_for(process: subprocess.Popen[bytes], step: str) -> None:
-    """Read progress until a step of the release has begun."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        event = json.loads(line)
-        if event.get("state") == "started" and event["n"] and event["title"].startswith(step):
-            return
-    raise AssertionError(f"the release ended before {step}")

@@ -12,7 +12,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ import pytest
 from tests.support import memory
 from tests.support.node_apps import bundle
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.sandbox
 
@@ -64,14 +65,6 @@ def state(project: Project) -> list[Any]:
     kept = [project.on(host, "ls", "/srv/shop/releases") for host in HOSTS]
     lying = [project.on(host, "find", "/srv/shop/incoming", "-mindepth", "1") for host in HOSTS]
     return [[(host["current"], host["lock"]) for host in hosts], kept, lying]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for something on a host."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def cut_at(project: Project, host: str, signal: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ import pytest
 
 from examples.load import Load
 from tests.support.node_apps import bundle
-from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.vps import TIMEOUT_SECONDS, Project, project_on_sandbox
+from tests.support.waiting import begun
 
 pytestmark = pytest.mark.sandbox
 
@@ -73,18 +73,6 @@ def assert_whole(project: Project, release: str) -> None:
     assert {host["lock"] is None for host in now["hosts"]} == {True}
 
 
-def begin(project: Project, text: str, step: str, *options: str) -> subprocess.Popen[bytes]:
-    """A release that has just begun a step."""
-    command = [VPSDEPLOY, "release", "--json", "--bundle", bundle(project.path, text), *options]
-    process = subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    for line in process.stdout:
-        event = json.loads(line)
-        if event.get("state") == "started" and event["title"].startswith(step):
-            return process
-    raise AssertionError(f"the release ended before {step}")
-
-
 def test_a_good_release_is_watched_under_load(shop: Project) -> None:
     """With the default watch: its users' requests were looked at on both load balancers, and none was dropped."""
     one, two = addresses(shop)
@@ -118,7 +106,7 @@ def test_a_canary_gets_its_share_on_every_load_balancer(shop: Project) -> None:
     file = shop.path / "vpsdeploy.yml"
     usual = file.read_text()
     file.write_text(usual.replace("drain_seconds: 5", "drain_seconds: 5, watch_seconds: 30"))
-    process = begin(shop, "canary", "watch 25 %", "--canary", "25,100")
+    process = begun(shop, bundle(shop.path, "canary"), "watch 25 %", "--canary", "25,100")
     file.write_text(usual)
     for name in BALANCERS:
         shop.on(name, "systemctl", "restart", "nginx")
@@ -134,7 +122,7 @@ def test_a_canary_gets_its_share_on_every_load_balancer(shop: Project) -> None:
 def test_a_dead_controller_leaves_the_old_release(shop: Project, step: str, options: tuple[str, ...]) -> None:
     """kill -9 in the watch: each load balancer goes back on its own, and the next release works."""
     before = status(shop)["live"]
-    process = begin(shop, f"dead-{len(options)}", step, *options)
+    process = begun(shop, bundle(shop.path, f"dead-{len(options)}"), step, *options)
     process.kill()
     process.communicate(timeout=TIMEOUT_SECONDS)
     deadline = time.monotonic() + 120
@@ -149,7 +137,7 @@ def test_a_dead_controller_leaves_the_old_release(shop: Project, step: str, opti
 def test_a_controller_that_was_asleep_learns_that_it_is_too_late(shop: Project) -> None:
     """A laptop that was closed during the watch: the flip was taken back, and it says so."""
     before = status(shop)["live"]
-    process = begin(shop, "asleep", "watch it")
+    process = begun(shop, bundle(shop.path, "asleep"), "watch it")
     process.send_signal(signal.SIGSTOP)
     time.sleep(75)
     process.send_signal(signal.SIGCONT)
