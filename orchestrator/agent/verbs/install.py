@@ -59,7 +59,11 @@ def _install(call: Call, how: HostInstall, node: str, files: Path, kept: Path) -
                 + b"\n"
                 for entry in _taken(call, tree, stage)
             )
-        durable.sync_filesystems(call.app.home)
+            target.flush()
+            durable.sync_filesystems(
+                call.app.home
+            )  # a list whose lines or files a power cut takes is never seen
+        durable.sync_directory(kept.parent)
     finally:
         shutil.rmtree(stage, ignore_errors=True)
         installer.clean(call)

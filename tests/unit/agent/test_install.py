@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import installer, installs
+from orchestrator.agent import durable, installer, installs
 from orchestrator.agent.main import run
 from orchestrator.agent.programs import Finished
 from orchestrator.agent.systemd import Systemd
@@ -120,6 +120,21 @@ def test_another_lockfile_or_manager_is_installed(site: Host, change: str) -> No
     """Whatever an installation reads."""
     ship(site, RELEASES[0])
     assert ship(site, RELEASES[1], {**FILES, change: b"other"})["installed"] is True
+
+
+def test_the_list_appears_when_everything_is_on_the_disk(site: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power cut an empty list would be whole, and every release of this lockfile without dependencies."""
+    real, seen = durable.sync_filesystems, []
+
+    def sync(*paths: Path) -> None:
+        (partial,) = (path.read_bytes() for path in site.app.installs.glob(".*.new"))
+        seen.append((b"node_modules/rxjs/run.sh" in partial, list(site.app.installs.glob("*.files"))))
+        real(*paths)
+
+    digest = send(site)
+    monkeypatch.setattr(durable, "sync_filesystems", sync)
+    assert site.call("install", manifest_digest=digest, node="24.21.0")["installed"] is True
+    assert seen == [(True, [])]
 
 
 def test_one_that_goes_on_without_its_controller_is_waited_for(site: Host, tmp_path: Path) -> None:
