@@ -33,6 +33,9 @@ class Layout:
         self.ban_signers = root / "etc/vpsdeploy/bans.signers"
         self.fail2ban_file = root / "var/lib/fail2ban/fail2ban.sqlite3"
         self.ssh = root / "etc/ssh"
+        self.tls = root / "etc/vpsdeploy/tls"
+        self.certbot = root / "etc/letsencrypt"
+        self.acme = root / "var/lib/vpsdeploy/acme"
 
     def app(self, name: str) -> AppLayout:
         """Places of one app."""
@@ -82,6 +85,12 @@ class AppLayout:
         self.maintenance = self.routes / "maintenance"
         self.sizes = self.routes / "instances"
         self.without = self.routes / "without"
+        self.https_names = self.routes / "https"
+        self.tls_file = host.tls / f"{name}.json"
+        self.tls = host.tls / name
+        self.certificate = self.tls / "current"
+        self.tls_mutex = self.state / "certificate.mutex"
+        self.tls_tried_file = self.state / "certificate.json"
         self.access_log = host.nginx_logs / f"{name}.access.log"
         self.unit_file = host.units / f"{name}@.service"
         self.return_unit = f"vpsdeploy-return-{name}"

@@ -81,6 +81,7 @@ VERBS = {
     "bans": Verb("bans.bans"),
     "ban": Verb("bans.ban"),
     "lift": Verb("bans.lift"),
+    "certificate": Verb("certificate.certificate"),
     "exec": Verb("exec.exec_"),
     "cron-run": Verb("cron_run.cron_run"),
     "logs": Verb("logs.logs"),
@@ -101,6 +102,7 @@ UNITS_VERBS = {
     "drain": Verb("drain.wait"),
     "ran": Verb("ran.ran"),
     "exchange": Verb("bans.exchange", app=False),
+    "certificate": Verb("certificate.by_unit"),
     "boot": VERBS["boot"],
 }
 """What units of the host call (with --request): they hold no lock, and there is nobody to hold one."""

@@ -60,6 +60,14 @@ class Systemd:
         """Read changed unit files."""
         self._checked(["systemctl", "daemon-reload"])
 
+    def reload_service(self, unit: str) -> None:
+        """Have a service read its files anew."""
+        self._checked(["systemctl", "reload", unit])
+
+    def ask(self, arguments: Sequence[str]) -> Finished:
+        """Run another program that knows the host; whatever it says."""
+        return self._run(arguments)
+
     def run_transient(self, unit: str, command: Sequence[str], options: Sequence[str] = ()) -> None:
         """Run a command as a unit of its own, that outlives us; tried again where it is killed or fails."""
         again = ["--property=Restart=on-failure", "--property=RestartSec=1"]

@@ -18,6 +18,7 @@ COMMANDS = (
     "releases",
     "maintenance",
     "bans",
+    "tls",
     "status",
     "history",
     "lock",

@@ -23,7 +23,7 @@ TagsOption = Annotated[
     typer.Option(
         "--tags",
         metavar="ROLE,...",
-        help="Only these roles: base, access, nodejs, agent, app, nginx, fail2ban.",
+        help="Only these roles: base, access, nodejs, agent, app, tls, nginx, fail2ban.",
     ),
 ]
 AcceptOption = Annotated[

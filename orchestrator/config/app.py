@@ -31,6 +31,7 @@ from orchestrator.config.migrate import MigrateConfig
 from orchestrator.config.networks import Networks, ProxyNetworks
 from orchestrator.config.notify import Notify
 from orchestrator.config.section import Section as _Section
+from orchestrator.config.tls import Mode, TlsConfig
 from orchestrator.config.web import HttpConfig, RateLimitsConfig
 from orchestrator.model.pool import MAX_INSTANCES, PORT_SPAN
 
@@ -146,6 +147,14 @@ class AppConfig(_Section):
     trusted_proxies: ProxyNetworks = Field(
         default=(), description="CDN or load balancer in front of ours, whose X-Forwarded-For is believed"
     )
+    tls: TlsConfig = TlsConfig()
+
+    @field_validator("tls")
+    @classmethod
+    def _needs_domains(cls, tls: TlsConfig, info: ValidationInfo) -> TlsConfig:
+        if tls.mode in ("acme", "files") and info.data.get("domains") == ():
+            raise ValueError(f"mode {tls.mode} needs `domains`: a certificate is for names")
+        return tls
 
     @field_validator("instances_max")
     @classmethod
@@ -166,6 +175,11 @@ class AppConfig(_Section):
     def most_instances(self) -> int:
         """What nginx is provisioned for: up to this number a change of size needs no reload (count for each host)."""
         return max(self.instances_max or max(2 * self.instances, LEAST_ROOM), self.instances)
+
+    @property
+    def tls_mode(self) -> Mode:
+        """Where certificates come from: with domains HTTPS is what one gets without asking."""
+        return self.tls.mode or ("acme" if self.domains else "off")
 
     @property
     def source_dir(self) -> Path:

@@ -9,6 +9,7 @@ from orchestrator.facts.host import HostFacts
 from orchestrator.model.fleet import Stage
 from orchestrator.model.maintenance import Balancer
 from orchestrator.model.pool import Colour
+from orchestrator.model.tls import TlsBalancer
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,11 @@ class FleetFacts:
     def maintenance(self) -> tuple[Balancer, ...]:
         """What each load balancer answers instead of the app."""
         return tuple(Balancer(host.name, host.maintenance) for host in self.loadbalancers)
+
+    @property
+    def tls(self) -> tuple[TlsBalancer, ...]:
+        """The app's certificate on each load balancer."""
+        return tuple(TlsBalancer(host.name, host.tls) for host in self.loadbalancers)
 
     def _of(self, names: set[str]) -> tuple[HostFacts, ...]:
         return tuple(host for host in self.hosts if host.name in names)

@@ -7,9 +7,11 @@ from typing import Any
 
 from orchestrator.errors import InternalError
 from orchestrator.facts import jobs as jobs_facts
+from orchestrator.facts import tls as tls_facts
 from orchestrator.facts.jobs import JobsFacts
 from orchestrator.model.maintenance import Maintenance
 from orchestrator.model.pool import Colour
+from orchestrator.model.tls import Tls
 
 Json = dict[str, Any]
 
@@ -118,6 +120,7 @@ class HostFacts:
         maintenance: What this host's nginx answers instead of the app; None where it does not.
         jobs: The app's workers and cron entries here.
         apps: All apps that the host is provisioned for, this one and others.
+        tls: The app's certificate here; None where it has no HTTPS on this host.
     """
 
     name: str
@@ -144,6 +147,7 @@ class HostFacts:
     apps: tuple[str, ...] = ()
     provisioned_instances: int = 0
     instances_max: int = 0
+    tls: Tls | None = None
 
     def release_of(self, colour: Colour | None) -> str:
         """The release that a pool has on record; empty where it has none."""
@@ -189,6 +193,7 @@ def _parse(name: str, app: str, answer: Json) -> HostFacts:
         apps=tuple(sorted(answer["apps"])),
         provisioned_instances=_count(answer, app, "instances"),
         instances_max=_count(answer, app, "instances_max"),
+        tls=tls_facts.parse(answer.get("tls")),
     )
 
 

@@ -65,6 +65,7 @@ class TaskEnded:
         change: What was changed; None where nothing was.
         failure: Why it failed; None where it did not.
         withheld: Settings that were written and that the host has no say in: a container's kernel is its machine's.
+        notices: What our own modules want people to know though nothing failed.
     """
 
     host: str
@@ -75,6 +76,7 @@ class TaskEnded:
     change: Change | None = None
     failure: TaskFailure | None = None
     withheld: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ class HostResult:
     Attributes:
         audited: Whether the host's own audit found nothing to do, so that Ansible was not needed there.
         withheld: Settings that are written and not in force, because the host has no say in them.
+        notices: What is not as it was asked for though no task failed: a certificate that nobody issues yet.
     """
 
     name: str
@@ -139,6 +142,7 @@ class HostResult:
     changes: tuple[Change, ...] = ()
     audited: bool = False
     withheld: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def _instance(look: Look) -> Reason | None:
 def _silent(address: str, seconds: float) -> Reason | None:
     if seconds < SILENT_SECONDS:
         return None
-    return Reason("", f"http://{address}/ has not answered well for {seconds:.0f} s")
+    return Reason("", f"the load balancer at {address} has not answered well for {seconds:.0f} s")
 
 
 def _failed(compared: Compared, words: str) -> Reason | None:

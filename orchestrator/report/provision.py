@@ -28,6 +28,7 @@ def _host_fields(host: HostResult) -> dict[str, Any]:
         "unreachable": counts.unreachable, "module_calls": host.module_calls,
         "seconds": round(host.seconds, 3),
         "audited": host.audited, "withheld": list(host.withheld),
+        "notices": list(host.notices),
         "changes": [{"task": c.task, "items": list(c.items), "diff": c.diff} for c in host.changes],
     }  # fmt: skip
 
@@ -35,6 +36,7 @@ def _host_fields(host: HostResult) -> dict[str, Any]:
 def text(result: ProvisionResult) -> str:
     """The result for people: in a rehearsal the diffs, then the table and a line that says what is true now."""
     lines = [*(_diffs(result) if result.check else ()), *_table(result.hosts), *_withheld(result.hosts)]
+    lines += [f"warning: {host.name}: {text}" for host in result.hosts for text in host.notices]
     if not result.failures:
         lines += ["", _conclusion(result)]
     return "\n".join(lines)

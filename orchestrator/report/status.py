@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.facts import migrations
+from orchestrator.facts import tls as tls_facts
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
-from orchestrator.report import jobs, lock, maintenance, membership, table
+from orchestrator.report import jobs, lock, maintenance, membership, table, tls
 from orchestrator.report import silent as missing
 from orchestrator.report.silent import Silent
 
@@ -21,7 +23,7 @@ def text(app: str, url: str, facts: FleetFacts, silent: Silent | None = None) ->
     live = next((one for host in facts.apps for one in host.releases if one.id == facts.live), None)
     about = f"  {live.revision[:12]} {live.subject}".rstrip() if live else ""
     lines = [f"{app} on {facts.stage.name}: {url}", f"live: {shown}{about}"]
-    lines += [*missing.lines(silent or {}), *_locks(facts)]
+    lines += [*missing.lines(silent or {}), *_locks(facts), *tls_facts.missing(facts.tls)]
     lines += [*maintenance.banner(facts.maintenance), *migrations.crossed(facts, facts.live)]
     lines += [*(line for host in facts.loadbalancers if (line := _pending(facts, host))), ""]
     rows = [row for host in (*facts.apps, *facts.away) for row in _rows(host)]
@@ -34,7 +36,8 @@ def text(app: str, url: str, facts: FleetFacts, silent: Silent | None = None) ->
 
 def _troubles(facts: FleetFacts) -> list[str]:
     """First, so that nobody overlooks them."""
-    return [f"warning: {text}" for text in jobs.troubles(facts)]
+    found = [*jobs.troubles(facts), *tls_facts.ending(facts.tls, datetime.now(UTC))]
+    return [f"warning: {text}" for text in found]
 
 
 def _jobs(facts: FleetFacts) -> list[str]:
@@ -78,6 +81,7 @@ def _host(facts: FleetFacts, host: HostFacts) -> dict[str, Any]:
         "last": host.last or None,
         "maintenance": maintenance.of(host.maintenance),
         "jobs": jobs.fields(host.jobs),
+        "tls": tls.of(host.tls),
     }
 
 

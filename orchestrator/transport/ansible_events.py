@@ -71,6 +71,7 @@ def _ended(status: TaskStatus, fields: dict[str, Any], shown: str) -> TaskEnded:
         change=Change(task, *ansible_diff.of_result(result)) if status is TaskStatus.CHANGED else None,
         failure=TaskFailure(host, task, why(result)) if failed else None,
         withheld=tuple(result.get("withheld") or ()),
+        notices=tuple(str(text) for text in result.get("notices") or ()),
     )
 
 

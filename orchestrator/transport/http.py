@@ -11,13 +11,16 @@ from __future__ import annotations
 import http.client
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orchestrator.model.change import Proof
 from orchestrator.model.fleet import Host
 from orchestrator.model.maintenance import HEADER
+from orchestrator.transport import https
 
 HTTP_PORT = 80
+HTTPS_PORT = 443
 CONNECTIONS = 2
 """Keep-alive connections to each load balancer (count)."""
 
@@ -40,10 +43,29 @@ class Target:
     name: str
     """Value of the Host header."""
 
+    pin: str = ""
+    """SHA-256 of the certificate that the host says it has; empty: it is asked by HTTP."""
 
-def targets(balancers: tuple[Host, ...], domain: str) -> tuple[Target, ...]:
-    """One target for each load balancer; without a domain the address is the name."""
-    return tuple(Target(host.address, HTTP_PORT, domain or host.address) for host in balancers)
+    def connection(self, timeout: float) -> http.client.HTTPConnection:
+        """Not open yet."""
+        if self.pin:
+            return https.PinnedConnection(self.address, self.port, self.name, self.pin, timeout)
+        return http.client.HTTPConnection(self.address, self.port, timeout=timeout)
+
+
+def targets(balancers: tuple[Host, ...], domain: str, pins: Mapping[str, str]) -> tuple[Target, ...]:
+    """One target for each load balancer; without a domain the address is the name.
+
+    Args:
+        balancers: All of the stage.
+        domain: The app's first; may be empty.
+        pins: Certificates of those that send users to HTTPS, by their name; the others are asked by HTTP.
+    """
+    return tuple(
+        Target(host.address, HTTPS_PORT if pin else HTTP_PORT, domain or host.address, pin)
+        for host in balancers
+        for pin in (pins.get(host.name, ""),)
+    )
 
 
 class Probe:
@@ -91,7 +113,7 @@ class Probe:
         )  # fmt: skip
 
     def _loop(self, target: Target) -> None:
-        connection = http.client.HTTPConnection(target.address, target.port, timeout=TIMEOUT_SECONDS)
+        connection = target.connection(TIMEOUT_SECONDS)
         while not self._over.is_set():
             begin = time.monotonic()
             failure = _request(connection, target)
@@ -110,7 +132,7 @@ class Probe:
 
 def reachable(target: Target) -> bool:
     """Whether one request is answered by the app, or for it while it is in maintenance."""
-    connection = http.client.HTTPConnection(target.address, target.port, timeout=TIMEOUT_SECONDS / 5)
+    connection = target.connection(TIMEOUT_SECONDS / 5)
     try:
         return _request(connection, target) in ("", HEADER)
     finally:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from orchestrator.errors import Interrupted, ReleaseFailed, VpsdeployError
-from orchestrator.facts import migrations
+from orchestrator.facts import migrations, tls
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.change import Changed, Proof
 from orchestrator.model.step import Step
@@ -14,9 +15,8 @@ from orchestrator.plan import migration
 from orchestrator.plan.release import Target, confirm_seconds
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.report.reporter import Reporter
-from orchestrator.transport import http
 from orchestrator.workflows import heartbeat, repair, story
-from orchestrator.workflows.fleet import Context, url
+from orchestrator.workflows.fleet import Context, probe, url
 from orchestrator.workflows.hooks import Hooks
 from orchestrator.workflows.transaction import Act, Transaction
 from orchestrator.workflows.undo import Undo
@@ -54,9 +54,7 @@ class ChangeOver:
         self._warnings: list[str] = []
         hooks = Hooks(context.config, reporter, self._warnings.append, context)
         self._wait_drain, self._decided = wait_drain, decided
-        config = context.config
-        domain = config.domains[0] if config.domains else ""
-        self._probe = http.Probe(http.targets(context.stage.loadbalancers, domain))
+        self._probe = probe(context, facts)
         self._is_probing = False
         self._watch = Watch(context, self._probe)
         own: dict[str, Act] = {"hook": hooks.act, "watch": self._watch.run, **(acts or {})}
@@ -188,18 +186,18 @@ class ChangeOver:
         found = migrations.crossed(self._facts, self._target.release)
         if any(one.maintenance for one in self._facts.maintenance):
             found.append("maintenance is on: users get 503 until `vpsdeploy maintenance off`")
-        return found
+        return [*found, *tls.ending(self._facts.tls, datetime.now(UTC))]
 
     def _changed(self, seconds: float, proof: Proof | None) -> Changed:
         return Changed(
-            self._target.release, self._facts.live, url(self._context), tuple(self._transaction.results),
+            self._target.release, self._facts.live, url(self._context, self._facts), tuple(self._transaction.results),
             seconds, proof, self._context.story.warnings, self._watch.result,
         )  # fmt: skip
 
 
 def _proof_warnings(proof: Proof) -> list[str]:
     found = [
-        f"http://{address}/ did not answer from here before the flip: not measured"
+        f"the load balancer at {address} did not answer from here before the flip: not measured"
         for address in proof.unreachable
     ]
     if proof.in_maintenance:

@@ -17,7 +17,7 @@ VARIABLE = "vpsdeploy_fingerprint"
 _HARDENING = frozenset({"kernel", "updates", "accounts"})
 _EVERY_HOST = frozenset({"preflight", "base", "access", "agent", "fail2ban"}) | _HARDENING
 _APP_HOST = frozenset({"nodejs", "app"})
-_LOADBALANCER = frozenset({"nginx"})
+_LOADBALANCER = frozenset({"nginx", "tls"})
 
 
 def recorded_on(host: Host) -> frozenset[str]:

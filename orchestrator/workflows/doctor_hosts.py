@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator.config import AppConfig
 from orchestrator.errors import VpsdeployError
 from orchestrator.facts import host as host_facts
-from orchestrator.facts import migrations
+from orchestrator.facts import migrations, tls
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.diagnosis import Diagnosis, error, from_error, ok, warning
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.tls import TlsBalancer
 from orchestrator.transport import agent_pyz, ansible_private, local, ssh_check, ssh_options
 from orchestrator.transport.agent import Fleet
 from orchestrator.transport.agent_ssh import SshFleet
@@ -79,6 +81,21 @@ def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iter
     for text in migrations.crossed(FleetFacts(stage, (facts,)), facts.current):
         yield warning(facts.name, text, "correct the newer release and release it: forward is the way out")
     yield from _jobs(stage, facts)
+    yield from _certificate(facts)
+
+
+def _certificate(facts: HostFacts) -> Iterator[Diagnosis]:
+    """Of load balancers with HTTPS."""
+    if facts.tls is None:
+        return
+    balancer = (TlsBalancer(facts.name, facts.tls),)
+    ending, missing = tls.ending(balancer, datetime.now(UTC)), tls.missing(balancer)
+    advice = "vpsdeploy tls renew (docs/runbooks/certificate-trouble.md)"
+    yield from (error(facts.name, text, advice) for text in ending)
+    yield from (warning(facts.name, text, advice) for text in missing)
+    if facts.tls.certificate and not ending:
+        until = f"{facts.tls.certificate.not_after:%Y-%m-%d}"
+        yield ok(facts.name, f"certificate for {', '.join(facts.tls.certificate.names)} until {until}")
 
 
 def _jobs(stage: Stage, facts: HostFacts) -> Iterator[Diagnosis]:

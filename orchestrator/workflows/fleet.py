@@ -14,7 +14,7 @@ from orchestrator.facts import fleet as fleet_facts
 from orchestrator.facts import host as host_facts
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.fleet import Stage
-from orchestrator.transport import local
+from orchestrator.transport import http, local
 from orchestrator.transport.agent import Fleet
 from orchestrator.transport.agent_ssh import SshFleet
 from orchestrator.workflows import advice
@@ -122,10 +122,22 @@ class Context:
         return named - balancers
 
 
-def url(context: Context) -> str:
+def url(context: Context, facts: FleetFacts) -> str:
     """Where the app answers: its first domain, or the first load balancer's address."""
-    domains = context.config.domains
-    return f"http://{domains[0] if domains else context.stage.loadbalancers[0].address}/"
+    domain = _domain(context)
+    is_https = bool(facts.tls) and all(one.tls and one.tls.pin(domain) for one in facts.tls)
+    return f"http{'s' if is_https else ''}://{domain or context.stage.loadbalancers[0].address}/"
+
+
+def probe(context: Context, facts: FleetFacts) -> http.Probe:
+    """What asks every load balancer while something changes: by HTTPS where it sends users there."""
+    domain = _domain(context)
+    pins = {one.name: one.tls.pin(domain) for one in facts.tls if one.tls}
+    return http.Probe(http.targets(context.stage.loadbalancers, domain, pins))
+
+
+def _domain(context: Context) -> str:
+    return context.config.domains[0] if context.config.domains else ""
 
 
 @contextmanager

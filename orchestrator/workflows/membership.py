@@ -20,7 +20,7 @@ from orchestrator.plan import membership, preflight, settings, size
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz, http
 from orchestrator.transport.bundle_stream import Missing
-from orchestrator.workflows import heartbeat, repair
+from orchestrator.workflows import fleet, heartbeat, repair
 from orchestrator.workflows.fleet import Context, Opener, open_over_ssh, opened
 from orchestrator.workflows.parallel import each
 from orchestrator.workflows.sending import Sending
@@ -120,8 +120,7 @@ class _Move:
         patience = self.wish.wait_seconds
         acts = Sending(self, self.context, self.reporter).acts
         transaction = Transaction(self.context, self.reporter, message, acts, wait_seconds=patience)
-        config, stage = self.context.config, self.context.stage
-        probe = http.Probe(http.targets(stage.loadbalancers, config.domains[0] if config.domains else ""))
+        probe = fleet.probe(self.context, self.facts)
         try:
             with heartbeat.kept(self.context):
                 self._act(transaction, plan, undo, probe)

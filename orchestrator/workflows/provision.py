@@ -15,6 +15,7 @@ from orchestrator.facts import audit
 from orchestrator.facts.audit import Audit
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.provision import Event, HostCounts, HostResult, Output, ProvisionResult, TaskEnded
+from orchestrator.project import certificate
 from orchestrator.report.provision_progress import Progress
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import (
@@ -81,12 +82,13 @@ def run(
         watch: Makes whoever is shown Ansible's progress, from the hosts' names.
 
     Raises:
-        UsageError, ConfigError, HostUnreachable, HostNotReady: nothing was changed.
+        UsageError, ConfigError (also of an own certificate), HostUnreachable, HostNotReady: nothing was changed.
         ProvisionFailed: Ansible itself could not go on. A failed host is no exception: it is in the result.
         Interrupted: Ctrl-C; Ansible has been ended.
     """
     began = time.monotonic()
     refuse_placeholders(stage, hosts)
+    certificate.checked(config)
     if wish.accept_host_key:
         _accept(stage, hosts, wish.accept_host_key, reporter)
     keys = ssh_public_keys.collect(stage, hosts)

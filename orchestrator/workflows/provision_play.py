@@ -10,6 +10,7 @@ from orchestrator import shipped
 from orchestrator.config import AppConfig
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.plan import reboots
+from orchestrator.project import certificate
 from orchestrator.project.node_request import detect_node
 from orchestrator.project.package_json import read_package
 from orchestrator.transport import agent_pyz, ssh_hostkeys
@@ -65,6 +66,7 @@ def variables(
         "vpsdeploy_instances": config.instances,
         "vpsdeploy_instances_max": config.most_instances,
         "vpsdeploy_domains": list(config.domains),
+        "vpsdeploy_tls": tls(config),
         "vpsdeploy_node": node_request(config),
         "vpsdeploy_shared": list(config.shared),
         "vpsdeploy_limits": config.limits.model_dump(),
@@ -102,6 +104,20 @@ def _plain(value: object) -> object:
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, tuple | list) else value
+
+
+def tls(config: AppConfig) -> dict[str, object]:
+    """What the load balancers are told about certificates; of an own one where it is, and a digest that says which.
+
+    Raises: ConfigError: the own certificate cannot be used.
+    """
+    own = certificate.checked(config)
+    files = {"certificate": str(own.certificate), "key": str(own.key), "digest": own.digest} if own else {}
+    return {
+        "mode": config.tls_mode, "email": config.tls.email or "", "directory_url": config.tls.directory_url,
+        "hsts_seconds": config.tls.hsts_seconds, "hsts_subdomains": config.tls.hsts_subdomains,
+        "certificate": "", "key": "", "digest": "", **files,
+    }  # fmt: skip
 
 
 def node_request(config: AppConfig) -> str:

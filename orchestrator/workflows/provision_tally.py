@@ -30,6 +30,7 @@ class _Host:
     module_calls: int = 0
     seconds: float = 0.0
     changes: list[Change] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
     failure: TaskFailure | None = None
     withheld: list[str] = field(default_factory=list)
 
@@ -72,6 +73,7 @@ class Tally:
         host.seconds = self._clock() - self._began
         host.changed += event.status is TaskStatus.CHANGED
         host.withheld += event.withheld
+        host.notices += event.notices
         if event.change:
             host.changes.append(event.change)
         if event.failure:
@@ -94,6 +96,7 @@ class Tally:
                 host.seconds,
                 tuple(host.changes),
                 withheld=tuple(host.withheld),
+                notices=tuple(host.notices),
             )
             for name, host in self._hosts.items()
         )

@@ -36,4 +36,4 @@ def run(config: AppConfig, stage: Stage, opener: Opener = open_over_ssh) -> Seen
         facts, silent = context.facts_of_answering()
         for error in silent.values():
             error.next = with_stage(error.next, stage.name)
-        return Seen(config.app, url(context), facts, silent)
+        return Seen(config.app, url(context, facts), facts, silent)

@@ -35,7 +35,9 @@ class ActionModule(ActionBase):
         if spec.get("state", "file") != "file":
             return spec
         ready = {key: value for key, value in spec.items() if key not in _ON_CONTROLLER}
-        if "source" in spec:
+        if "source" in spec and spec.get("secret"):
+            ready["secret_content"] = Path(self._find_needle("files", spec["source"])).read_text()
+        elif "source" in spec:
             ready["binary_content"] = self._binary(spec["source"])
         else:
             content = ready.pop("content", None)

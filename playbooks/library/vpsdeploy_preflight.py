@@ -42,7 +42,8 @@ def main() -> None:
         module.fail_json(msg="the host cannot be provisioned: " + "; ".join(found), findings=found)
     wanted = {name: module.params[name] for name in ("app", "port", "http_port", "disk_free_min_bytes")}
     record.keep(Host(module.check_mode), module.params["record"], "preflight", wanted)
-    module.exit_json(changed=False)
+    # What the roles' templates depend on; gathering all facts would cost a second.
+    module.exit_json(changed=False, ansible_facts={"vpsdeploy_debian": preflight.debian()})
 
 
 if __name__ == "__main__":

@@ -53,6 +53,16 @@ def tally(requests: int = 0, failed: int = 0, **latency: int) -> Json:
             "upstreams": upstreams, "failures": shown}  # fmt: skip
 
 
+def https(*domains: str, serial: str = "01", ends: str = "2099-01-01T00:00:00Z", issued: bool = True) -> Json:
+    """What a load balancer with HTTPS says of it."""
+    times = {"not_before": "2026-11-01T00:00:00Z", "not_after": ends}
+    found = {"names": list(domains), "issuer": "CN=E7", "serial": serial, "fingerprint": serial * 32, **times}
+    tried = {"at": 1.0, "time": "2026-11-01T00:00:00Z", "result": "issued" if issued else "astray", "why": ""}
+    missing = [] if issued else list(domains)
+    told = {"mode": "acme", "domains": list(domains), "missing": missing, "tried": tried}
+    return {**told, "certificate": found if issued else None}
+
+
 class FakeHost:
     """One host: what its disk says."""
 
@@ -72,6 +82,8 @@ class FakeHost:
         self.jobs: Json = {}
         self.stamps: Json = {}
         self.maintenance: Json | None = None
+        self.tls: Json | None = None
+        self.authority = ""
         self.migrations: dict[str, Json] = {}
         self.migrated: list[str] = []
         self.sizes: dict[str, int] = {}
@@ -95,6 +107,7 @@ class FakeHost:
             "pools": self.pools, "pending": self.pending, "lock": self.lock, "current": self.current or None,
             "releases": [self._release(one) for one in self.releases], "jobs": self._jobs(), "instances": [],
             "last": self.history[-1] if self.history else None, "maintenance": self.maintenance,
+            "tls": self.tls,
             "migrations": list(self.migrations.values()),
         }  # fmt: skip
 
@@ -203,6 +216,16 @@ class FakeHost:
             "time": "2026-11-01T00:00:00Z",
         }
         self.migrations[release] = line
+
+    def certificate(self, request: Json) -> Json:
+        """A new one where it is missing or asked for; `authority` says why there is none."""
+        assert self.tls
+        if self.tls["certificate"] and not request["renew"]:
+            return {"state": self.tls, "names": self.tls["domains"], "changed": False, "notices": []}
+        if self.authority:
+            return {"state": self.tls, "names": [], "changed": False, "notices": [self.authority]}
+        self.tls = https(*self.tls["domains"], serial="02")
+        return {"state": self.tls, "names": self.tls["domains"], "changed": True, "notices": []}
 
     def do_maintenance(self, request: Json) -> Json:
         """As asked for, from now on."""

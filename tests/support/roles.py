@@ -34,6 +34,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "nginx_app_instances_max": 4,
         "nginx_health_path": "/health",
     },
+    "tls": {"tls_app": "my-shop", "tls_mode": "acme", "tls_domains": ["shop.example.com"]},
 }
 """Values for variables whose default says "none here": a template of nothing proves nothing."""
 

@@ -10,10 +10,14 @@ from typing import Any
 import pytest
 
 from tests.support import roles
+from tests.support.certificates import Root
 from tests.templates.conftest import Judge
 
 ALL = [(role, name) for role in roles.NAMES for name in roles.templates(role)]
 UNITS = [(role, name) for role, name in ALL if name.startswith("etc/systemd/system/")]
+
+TLS = {"nginx_domains": ["shop.example.com", "www.shop.example.com"], "nginx_tls_enabled": True}
+"""What HTTPS needs, for Debian 12; the hosts of Molecule and of the end-to-end tests judge what 13 gets."""
 
 NGINX_CASES: dict[str, dict[str, Any]] = {
     "without an app": {"nginx_app": "", "nginx_upstreams": []},
@@ -30,7 +34,18 @@ NGINX_CASES: dict[str, dict[str, Any]] = {
     "no health path": {"nginx_health_path": ""},
     "health path is the root": {"nginx_health_path": "/"},
     "without IPv6": {"nginx_ipv6_enabled": False},
+    "HTTPS by ACME, two load balancers": {
+        **TLS,
+        "nginx_acme_enabled": True,
+        "nginx_acme_peers": ["10.0.0.2", "2001:db8::2"],
+    },
+    "HTTPS by ACME, alone": {**TLS, "nginx_acme_enabled": True, "nginx_ipv6_enabled": False},
+    "HTTPS with an own certificate": {**TLS, "nginx_hsts_subdomains": True},
+    "HTTPS without HSTS": {**TLS, "nginx_hsts_seconds": 0},
 }
+
+
+TLS_FILE, SITE_FILE = "etc/nginx/conf.d/vpsdeploy-tls.conf.j2", "etc/nginx/sites-enabled/app.conf.j2"
 
 
 @pytest.mark.parametrize(("role", "name"), ALL)
@@ -106,14 +121,41 @@ def nginx_tree(root: Path, values: dict[str, Any]) -> None:
         target = root / name.removesuffix(".j2")
         target.parent.mkdir(parents=True, exist_ok=True)
         text = roles.render("nginx", name, **values)
-        for moved in ("/etc/nginx/", "/var/log/nginx/", "/run/nginx.pid"):
+        for moved in ("/etc/nginx/", "/var/log/nginx/", "/run/nginx.pid", "/etc/vpsdeploy/tls/"):
             text = text.replace(f" {moved}", f" {root}{moved}")
         # Nor may a test make the machine's own directories, or listen on its ports.
         text = text.replace("http {", "\n".join(["http {", *temporary]))
-        target.write_text(text.replace(":80 ", ":18080 ").replace("listen 80", "listen 18080"))
+        for port in (80, 443):
+            text = text.replace(f":{port} ", f":{18000 + port} ").replace(
+                f"listen {port}", f"listen {18000 + port}"
+            )
+        target.write_text(text)
     for directory in ("var/log/nginx", "run"):
         (root / directory).mkdir(parents=True)
     (root / "etc/nginx/mime.types").write_text("types { text/html html; }\n")
+    if values.get("nginx_tls_enabled"):
+        current = root / "etc/vpsdeploy/tls/app/current"
+        current.mkdir(parents=True)
+        leaf = Root("a root").issue("shop.example.com")
+        (current / "fullchain.pem").write_text(leaf.chain)
+        (current / "privkey.pem").write_text(leaf.key)
+
+
+def test_each_debian_gets_the_tls_that_its_nginx_and_openssl_know() -> None:
+    """An unknown group keeps nginx from starting; tickets whose key never changes are off."""
+    found = {debian: roles.render("nginx", TLS_FILE, nginx_debian=debian) for debian in (12, 13)}
+    assert "ssl_ecdh_curve X25519:prime256v1:secp384r1;" in found[12]
+    assert "ssl_ecdh_curve X25519MLKEM768:X25519:prime256v1:secp384r1;" in found[13]
+    assert ("ssl_session_tickets off;" in found[12], "ssl_session_tickets" in found[13]) == (True, False)
+    sites = {debian: roles.render("nginx", SITE_FILE, nginx_debian=debian, **TLS) for debian in (12, 13)}
+    assert ("listen 443 ssl http2;" in sites[12], "http2 on;" in sites[12]) == (True, False)
+    assert ("listen 443 ssl;" in sites[13], "http2 on;" in sites[13]) == (True, True)
+
+
+def test_without_https_nothing_listens_for_it() -> None:
+    """And no browser is told to come back by HTTPS."""
+    text = roles.render("nginx", SITE_FILE)
+    assert not any(word in text for word in ("443", "ssl", "Strict-Transport", "https"))
 
 
 def test_the_only_host_is_never_counted_out() -> None:

@@ -69,8 +69,17 @@ def _app(call: Call, app: AppLayout) -> dict[str, Any]:
         "releases": [releases.summary(app, identifier) for identifier in releases.identifiers(app)],
         "current": pools.current(app), "instances": _instances(call, recorded),
         "last": _last_change(app), "maintenance": closing.read(app),
-        "migrations": migrations.told(app), "jobs": _jobs(call),
+        "migrations": migrations.told(app), "jobs": _jobs(call), "tls": _tls(call),
     }  # fmt: skip
+
+
+def _tls(call: Call) -> dict[str, Any] | None:
+    """None where the app has no HTTPS on this host: those hosts load nothing for it."""
+    if not call.app.tls_file.exists():
+        return None
+    from orchestrator.agent import certificates
+
+    return certificates.state(call)
 
 
 def _jobs(call: Call) -> dict[str, Any] | None:

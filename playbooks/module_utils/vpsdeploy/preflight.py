@@ -68,6 +68,11 @@ def _os_release(root: Path) -> dict[str, str]:
     return {key: value.strip('"') for key, _, value in (line.partition("=") for line in lines)}
 
 
+def debian(root: Path = Path("/")) -> int:
+    """The host's Debian release, which the findings have let pass."""
+    return int(_os_release(root)["VERSION_ID"])
+
+
 def _disk(minimum: int, root: Path) -> list[str]:
     free = shutil.disk_usage(root).free
     if free >= minimum:

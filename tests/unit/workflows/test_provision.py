@@ -30,6 +30,10 @@ from orchestrator.workflows import converged, provision, provision_play
 from orchestrator.workflows.provision import Wish
 
 STREAMS = Path(__file__).parents[1] / "transport" / "data"
+TLS = {
+    "mode": "acme", "email": "", "directory_url": "https://acme-v02.api.letsencrypt.org/directory",
+    "hsts_seconds": 63072000, "hsts_subdomains": False, "certificate": "", "key": "", "digest": "",
+}  # fmt: skip
 CONFIG = AppConfig(app="shop", domains=("shop.example",))
 
 
@@ -136,7 +140,7 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
         "vpsdeploy_http": {"max_body_size": "10M", "timeout_seconds": 60, "security_headers": True},
         "vpsdeploy_trusted_addresses": [], "vpsdeploy_trusted_proxies": [], "vpsdeploy_host_keys": {},
         "vpsdeploy_stage": "production", "vpsdeploy_app": "shop", "vpsdeploy_port": 4000, "vpsdeploy_instances": 2,
-        "vpsdeploy_instances_max": 4,
+        "vpsdeploy_instances_max": 4, "vpsdeploy_tls": TLS,
         "vpsdeploy_domains": ["shop.example"], "vpsdeploy_node": "lts", "vpsdeploy_shared": [],
         "vpsdeploy_limits": {"memory": "512M", "cpu": "100%"}, "vpsdeploy_deploy_keys": ["ssh-ed25519 AAAA"],
         "vpsdeploy_health_path": "/health", "vpsdeploy_npm_registry": "https://npm.example/", "vpsdeploy_reboots": {},

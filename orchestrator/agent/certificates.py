@@ -1,0 +1,164 @@
+"""The app's certificate on this load balancer: which one nginx has, and which names are sent to HTTPS.
+
+nginx reads `current`, a link to one of three directories: `placeholder` (for nobody), `files` (the user's own, from the
+role tls) and certbot's `live/<app>`. A name that the certificate is for has a file in routes/<app>/https, which nginx
+looks for on each request: so HTTP goes on until HTTPS works, and neither way needs other nginx files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from orchestrator.agent import durable, x509
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import HostNotReady
+from orchestrator.agent.layout import AppLayout
+
+ACME, FILES = "acme", "files"
+ALERT_PART = 0.25
+"""Of the certificate's life: whoever renews has had time enough by then (certbot begins at a third)."""
+
+HTTPS_PORT = 443
+_SERVED_SECONDS = 10.0
+_POLL_SECONDS = 0.1
+
+
+def settings(app: AppLayout) -> dict[str, Any] | None:
+    """What the role tls wrote; None where the app has no HTTPS here."""
+    found = durable.read_json(app.tls_file)
+    return found if isinstance(found, dict) else None
+
+
+def current(call: Call) -> x509.Certificate | None:
+    """The certificate that nginx is to use; None where it is a placeholder or none."""
+    if not call.app.certificate.exists() or call.app.certificate.resolve() == _placeholder(call.app):
+        return None
+    return x509.read(call.systemd, call.app.certificate / "fullchain.pem")
+
+
+def state(call: Call) -> dict[str, Any] | None:
+    """For `facts`: null where the app has no HTTPS here."""
+    wanted = settings(call.app)
+    if wanted is None:
+        return None
+    found = current(call)
+    missing = [name for name in wanted["domains"] if not (found and found.covers(name))]
+    told = {"mode": wanted["mode"], "domains": wanted["domains"], "missing": missing}
+    return {
+        **told, "certificate": found.fields() if found else None, "tried": durable.read_json(call.app.tls_tried_file)
+    }  # fmt: skip
+
+
+def troubles(call: Call, now: float) -> list[str]:
+    """What somebody has to look at: names without a certificate, an end that comes near."""
+    wanted, found = settings(call.app), current(call)
+    if wanted is None:
+        return []
+    if found is None:
+        return [f"no certificate for {', '.join(wanted['domains'])}: served by HTTP"]
+    lacking = [name for name in wanted["domains"] if not found.covers(name)]
+    texts = [f"the certificate is not for {', '.join(lacking)}: served by HTTP"] if lacking else []
+    left = found.part_left(now)
+    if left <= 0:
+        texts.append(f"the certificate expired on {found.fields()['not_after']}")
+    elif left < ALERT_PART:
+        texts.append(
+            f"the certificate ends on {found.fields()['not_after']}, less than a quarter of its life is left"
+        )
+    return texts
+
+
+def prepare(call: Call) -> None:
+    """See that nginx finds a certificate, whatever became of the last one."""
+    app = call.app
+    fallback = _placeholder(app)
+    if not (fallback / "privkey.pem").exists():
+        fallback.mkdir(mode=0o700, parents=True, exist_ok=True)
+        x509.placeholder(call.systemd, fallback, app.name)
+    choose(app)
+    mark(call)
+
+
+def choose(app: AppLayout) -> Path:
+    """Point `current` to the best that is there. Returns: where it pointed before."""
+    before = app.certificate.readlink() if app.certificate.is_symlink() else _placeholder(app)
+    mode = (settings(app) or {}).get("mode")
+    best = app.tls / "files" if mode == FILES else app.host.certbot / "live" / app.name
+    whole = all((best / name).exists() for name in ("fullchain.pem", "privkey.pem"))
+    target = best if whole else _placeholder(app)
+    if before != target or not app.certificate.is_symlink():
+        durable.link(app.certificate, str(target))
+    return before
+
+
+def mark(call: Call) -> None:
+    """Send the names to HTTPS that the certificate is for, and no others."""
+    app, found = call.app, current(call)
+    wanted = (settings(app) or {}).get("domains", [])
+    names = {name for name in wanted if found and found.covers(name)}
+    app.https_names.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for name in names:
+        if not (app.https_names / name).exists():
+            durable.write(app.https_names / name, b"")
+    for path in app.https_names.iterdir():
+        if path.name not in names:
+            durable.remove(path)
+
+
+def deploy(call: Call) -> None:
+    """Give nginx the certificate that is there now, if it finds its files right, and see that it has it.
+
+    Raises: HostNotReady: nginx refuses it, and goes on with the one that it has.
+    """
+    before = choose(call.app)
+    tested = call.systemd.ask(["nginx", "-t", "-q"])
+    if tested.code != 0:
+        durable.link(call.app.certificate, str(before))
+        raise HostNotReady(
+            "nginx refuses the new certificate", why=tested.errors.strip()[-1000:],
+            state="nginx goes on with the certificate that it has",
+        )  # fmt: skip
+    call.systemd.reload_service("nginx.service")
+    wanted, found = settings(call.app) or {}, current(call)
+    name = next((name for name in wanted.get("domains", ()) if found and found.covers(name)), "")
+    if found and name:
+        _until_served(found, name)
+    mark(call)
+
+
+def _until_served(wanted: x509.Certificate, name: str) -> None:
+    """A reload is over when new workers answer; until then nobody may be sent to HTTPS."""
+    deadline = time.monotonic() + _SERVED_SECONDS
+    while (seen := served(name)) != wanted.fingerprint:
+        if time.monotonic() > deadline:
+            raise HostNotReady(
+                "nginx was reloaded and does not serve the new certificate",
+                why=f"asked for {name} on port {HTTPS_PORT} it answers with {seen[:16] or 'nothing'}, "
+                f"the new one is {wanted.fingerprint[:16]}",
+                next="systemctl status nginx; nginx -T | grep ssl_certificate",
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def served(name: str) -> str:
+    """SHA-256 of the certificate that this host answers with for a name; empty where it does not answer."""
+    import ssl  # late: only who deploys needs it
+
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE  # it is compared as a whole
+    try:
+        with (
+            socket.create_connection(("127.0.0.1", HTTPS_PORT), timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname=name) as secure,
+        ):
+            return hashlib.sha256(secure.getpeercert(binary_form=True) or b"").hexdigest()
+    except OSError:
+        return ""
+
+
+def _placeholder(app: AppLayout) -> Path:
+    return app.tls / "placeholder"

@@ -1,0 +1,308 @@
+"""Certificates on a host that is a directory: openssl is real; certbot, nginx and systemctl are stood in for."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.agent import acme, certificates, programs, x509
+from orchestrator.agent.programs import Finished
+from orchestrator.agent.systemd import Systemd
+from orchestrator.model import tls as model
+from tests.support.certificates import Leaf, Root
+from tests.unit.agent.conftest import FakeSystemd, Host
+
+SHOP, WWW = "shop.example.com", "www.shop.example.com"
+
+
+class Programs(FakeSystemd):
+    """What the host runs: certbot writes a certificate, or says why not."""
+
+    def __init__(self, host: Host, root: Root) -> None:
+        super().__init__()
+        self.host, self.root = host, root
+        self.certbot: str = ""
+        self.code = 0
+        self.nginx: str = ""
+        self.asked: list[list[str]] = []
+
+    def __call__(self, arguments: Sequence[str]) -> Finished:
+        """openssl itself; the rest by what the test says."""
+        words = list(arguments)
+        if words[0] == "openssl":
+            return programs.run(words)
+        if words[0] == "nginx":
+            return Finished(1 if self.nginx else 0, "", self.nginx)
+        if words[0] == "timeout":
+            return self._certbot(words)
+        return super().__call__(arguments)
+
+    def _certbot(self, words: list[str]) -> Finished:
+        self.asked.append(words)
+        if self.certbot or self.code:
+            return Finished(self.code or 1, "Saving debug log to x\n", self.certbot)
+        names = [words[n + 1] for n, word in enumerate(words) if word == "--domain"]
+        put(self.host, self.root.issue(*names))
+        return Finished(0, "", "")
+
+
+def put(host: Host, leaf: Leaf) -> None:
+    """What certbot leaves behind."""
+    live = host.layout.certbot / "live" / "shop"
+    live.mkdir(parents=True, exist_ok=True)
+    (live / "fullchain.pem").write_text(leaf.chain)
+    (live / "privkey.pem").write_text(leaf.key)
+
+
+@pytest.fixture(name="world")
+def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    """A load balancer whose names point to it; nginx serves what it was given, at once."""
+    host = Host(tmp_path)
+    host.provision()
+    made = Programs(host, Root("test root"))
+    host.systemd = made
+    wish(host)
+    (host.layout.tls / "shop").mkdir()
+    monkeypatch.setattr(acme, "astray", lambda *_: [])
+    monkeypatch.setattr(certificates, "served", lambda _: print_of(host))
+    return made
+
+
+def wish(host: Host, mode: str = "acme", *domains: str) -> None:
+    """What the role tls writes."""
+    host.layout.tls.mkdir(parents=True, exist_ok=True)
+    wanted = {
+        "mode": mode,
+        "domains": domains or [SHOP],
+        "email": "",
+        "directory_url": "https://ca.example/dir",
+    }
+    host.app.tls_file.write_text(json.dumps(wanted))
+
+
+def by_unit(host: Host, act: str) -> dict[str, Any]:
+    """What a unit of the host calls."""
+    request = json.dumps({"protocol": 1, "app": "shop", "act": act, "by": "timer"})
+    return host.words(["certificate", "--request", request])
+
+
+def state(host: Host) -> dict[str, Any]:
+    """What `facts` says of it."""
+    found: dict[str, Any] = host.call("facts")["tls"]
+    return found
+
+
+def print_of(host: Host) -> str:
+    """Fingerprint of the certificate that nginx reads."""
+    found = x509.read(Systemd(host.systemd), host.app.certificate / "fullchain.pem")
+    return found.fingerprint if found else ""
+
+
+def marked(host: Host) -> set[str]:
+    """Names that nginx sends to HTTPS."""
+    return {path.name for path in host.app.https_names.iterdir()}
+
+
+def test_at_first_nginx_finds_a_certificate_for_nobody(world: Programs) -> None:
+    """Root's own, and no name is sent to HTTPS; facts call it none."""
+    assert by_unit(world.host, "boot")["event"] == "result"
+    current = world.host.app.certificate
+    assert (current / "fullchain.pem").read_text().startswith("-----BEGIN CERTIFICATE")
+    assert (current / "privkey.pem").stat().st_mode & 0o777 == 0o600
+    assert marked(world.host) == set()
+    assert (state(world.host)["certificate"], state(world.host)["missing"]) == (None, [SHOP])
+
+
+def test_without_https_there_is_nothing_to_tell(world: Programs) -> None:
+    """facts has null, a unit that is left over does nothing, and whoever asks is told what to do."""
+    world.host.app.tls_file.unlink()
+    assert world.host.call("facts")["tls"] is None
+    assert by_unit(world.host, "tend") == {"event": "result", "notices": []}
+    refused = world.host.call("certificate")
+    assert (refused["kind"], refused["what"]) == ("HostNotReady", "the host has no HTTPS for the app")
+
+
+def test_a_missing_certificate_is_asked_for_and_given_to_nginx(world: Programs) -> None:
+    """Tested, reloaded, and only then the name is sent to HTTPS; the history has it."""
+    done = world.host.call("certificate")
+    assert (done["changed"], done["names"], done["notices"]) == (True, [SHOP], [])
+    assert ["systemctl", "reload", "nginx.service"] in world.told
+    assert marked(world.host) == {SHOP}
+    assert state(world.host)["tried"]["result"] == "issued"
+    assert '"verb":"certificate"' in world.host.app.history_file.read_text().replace(" ", "")
+
+
+def test_one_that_fits_is_left_alone(world: Programs) -> None:
+    """Nobody is asked until a third of its life is left; unless people insist."""
+    world.host.call("certificate")
+    assert not world.host.call("certificate")["changed"]
+    assert len(world.asked) == 1
+    assert world.host.call("certificate", renew=True)["changed"]
+    assert "--force-renewal" in world.asked[1]
+
+
+@pytest.mark.parametrize(("days_gone", "is_asked"), [(59, False), (61, True)])
+def test_the_timer_renews_at_a_third_of_its_life(world: Programs, days_gone: int, is_asked: bool) -> None:
+    """Whatever certbot's own rule is."""
+    begin = datetime.now(UTC) - timedelta(days=days_gone)
+    put(world.host, world.root.issue(SHOP, begin=begin, days=90))
+    assert by_unit(world.host, "tend")["event"] == "result"
+    assert bool(world.asked) is is_asked
+
+
+def test_other_names_are_a_new_certificate(world: Programs) -> None:
+    """Until it is there, the old one goes on for the names that it has."""
+    world.host.call("certificate")
+    wish(world.host, "acme", SHOP, WWW)
+    world.certbot = "Detail: DNS problem: NXDOMAIN looking up A for www.shop.example.com"
+    failed = world.host.call("certificate")
+    assert not failed["changed"]
+    assert "NXDOMAIN" in failed["notices"][0]
+    assert marked(world.host) == {SHOP}
+    world.certbot = ""
+    assert world.host.call("certificate")["names"] == [SHOP, WWW]
+    assert marked(world.host) == {SHOP, WWW}
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "result", "why"),
+    [
+        (
+            "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='ca.example', port=443): Max retries "
+            "exceeded with url: /dir (Caused by NewConnectionError('Connection refused'))",
+            1, "unreachable", "https://ca.example/dir cannot be reached",
+        ),
+        ("", 124, "unreachable", "https://ca.example/dir did not answer within 300 s"),
+        (
+            "An unexpected error occurred:\nError creating new order :: too many certificates (5) already issued",
+            1, "limited", "it was asked too often: Error creating new order",
+        ),
+        ("Domain: shop.example.com\nType: unauthorized\nDetail: 203.0.113.9: no", 1, "refused", "unauthorized"),
+    ],
+)  # fmt: skip
+def test_an_authority_that_does_not_issue_is_no_failure(
+    world: Programs, said: str, code: int, result: str, why: str
+) -> None:
+    """The notice says why, and what is served; nginx is not touched; the timer waits before it asks again."""
+    world.certbot, world.code = said, code
+    done = world.host.call("certificate")
+    assert (done["event"], done["changed"]) == ("result", False)
+    assert why in done["notices"][0]
+    assert "the app is served by HTTP" in done["notices"][0]
+    assert state(world.host)["tried"]["result"] == result
+    assert ["systemctl", "reload", "nginx.service"] not in world.told
+    asked = len(world.asked)
+    by_unit(world.host, "tend")
+    assert len(world.asked) == asked
+    world.host.call("certificate")
+    assert len(world.asked) == asked + 1
+
+
+def test_the_old_certificate_stays_where_the_authority_is_down(world: Programs) -> None:
+    """And the notice says until when."""
+    put(world.host, world.root.issue(SHOP, begin=datetime.now(UTC) - timedelta(days=65), days=90))
+    world.certbot = "NewConnectionError: Connection refused"
+    done = world.host.call("certificate")
+    assert "the old certificate stays, until" in done["notices"][0]
+    assert marked(world.host) == {SHOP}
+    assert by_unit(world.host, "tend")["event"] == "result"
+
+
+@pytest.mark.parametrize(
+    ("days_gone", "text"),
+    [(70, "less than a quarter of its life is left"), (91, "the certificate expired on")],
+)
+def test_the_timer_fails_loudly_when_the_end_comes_near(world: Programs, days_gone: int, text: str) -> None:
+    """So that the unit is among systemctl --failed; the audit says the same."""
+    put(world.host, world.root.issue(SHOP, begin=datetime.now(UTC) - timedelta(days=days_gone), days=90))
+    world.certbot = "NewConnectionError: Connection refused"
+    failed = by_unit(world.host, "tend")
+    assert failed["event"] == "error"
+    assert text in failed["what"]
+
+
+def test_what_nginx_refuses_is_not_used(world: Programs) -> None:
+    """The link goes back, nothing is reloaded, the host says so."""
+    by_unit(world.host, "boot")
+    world.nginx = "nginx: [emerg] key values mismatch"
+    failed = world.host.call("certificate")
+    assert (failed["kind"], failed["why"]) == ("HostNotReady", "nginx: [emerg] key values mismatch")
+    assert world.host.app.certificate.readlink().name == "placeholder"
+    assert ["systemctl", "reload", "nginx.service"] not in world.told
+    assert marked(world.host) == set()
+
+
+def test_a_reload_that_does_not_come_is_seen(world: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is sent to HTTPS while nginx answers with another certificate."""
+    monkeypatch.setattr(certificates, "_SERVED_SECONDS", 0.0)
+    monkeypatch.setattr(certificates, "served", lambda _: "")
+    failed = world.host.call("certificate")
+    assert failed["what"] == "nginx was reloaded and does not serve the new certificate"
+    assert marked(world.host) == set()
+
+
+def test_an_own_certificate_is_used_as_it_is(world: Programs) -> None:
+    """A star covers one label; nobody is asked, and renewing it is the user's."""
+    wish(world.host, "files", SHOP, WWW)
+    files = world.host.app.tls / "files"
+    files.mkdir()
+    leaf = world.root.issue("*.shop.example.com", SHOP)
+    (files / "fullchain.pem").write_text(leaf.chain)
+    (files / "privkey.pem").write_text(leaf.key)
+    by_unit(world.host, "boot")
+    assert marked(world.host) == {SHOP, WWW}
+    assert "yours to renew" in world.host.call("certificate", renew=True)["notices"][0]
+    assert world.asked == []
+
+
+def test_a_name_that_has_no_address_is_not_asked_for(
+    world: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody bothers an authority with it."""
+    monkeypatch.undo()
+    wish(world.host, "acme", "nobody.invalid")
+    done = world.host.call("certificate")
+    assert "nobody.invalid has no address" in done["notices"][0]
+    assert world.asked == []
+    assert state(world.host)["tried"]["result"] == "astray"
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (lambda text: text, ""),
+        (lambda _: None, ""),
+        (
+            lambda _: "<html>parked</html>",
+            "shop.example.com does not point here: 203.0.113.9 answers for it, and is none of the app's load balancers",
+        ),
+    ],
+)
+def test_a_name_leads_here_elsewhere_or_nowhere_that_we_can_see(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, expected: str
+) -> None:
+    """Only somebody else's answer is proof of somebody else."""
+    monkeypatch.setattr(acme.socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("203.0.113.9", 80))])
+    monkeypatch.setattr(acme, "_answer", lambda *_: answer("text"))
+    assert acme._astray(SHOP, "token", "text") == expected
+
+
+def test_the_controller_warns_when_the_host_does() -> None:
+    """One figure in two programs."""
+    assert model.ALERT_PART == certificates.ALERT_PART
+
+
+def test_a_try_is_remembered_with_its_time(world: Programs) -> None:
+    """For people, and for the timer's patience."""
+    world.certbot = "refused"
+    begin = time.time()
+    world.host.call("certificate")
+    kept = json.loads(world.host.app.tls_tried_file.read_text())
+    assert kept["at"] >= begin
+    assert kept["why"] == "refused"
