@@ -13,7 +13,7 @@ from orchestrator.errors import LockHeld, VpsdeployError
 from orchestrator.facts import fleet as fleet_facts
 from orchestrator.facts import host as host_facts
 from orchestrator.facts.fleet import FleetFacts
-from orchestrator.model.fleet import Stage
+from orchestrator.model.fleet import Host, Stage
 from orchestrator.transport import http, local
 from orchestrator.transport.agent import Fleet
 from orchestrator.transport.agent_ssh import SshFleet
@@ -131,9 +131,14 @@ def url(context: Context, facts: FleetFacts) -> str:
 
 def probe(context: Context, facts: FleetFacts) -> http.Probe:
     """What asks every load balancer while something changes: by HTTPS where it sends users there."""
+    return http.Probe(targets(context, facts, context.stage.loadbalancers))
+
+
+def targets(context: Context, facts: FleetFacts, balancers: tuple[Host, ...]) -> tuple[http.Target, ...]:
+    """How the app is asked for through some load balancers."""
     domain = _domain(context)
     pins = {one.name: one.tls.pin(domain) for one in facts.tls if one.tls}
-    return http.Probe(http.targets(context.stage.loadbalancers, domain, pins))
+    return http.targets(balancers, domain, pins)
 
 
 def _domain(context: Context) -> str:

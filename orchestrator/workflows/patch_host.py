@@ -19,7 +19,7 @@ from orchestrator.plan.patch import Wish
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import http
 from orchestrator.workflows import heartbeat, repair
-from orchestrator.workflows.fleet import Context, Opener, opened
+from orchestrator.workflows.fleet import Context, Opener, opened, targets
 from orchestrator.workflows.transaction import Answers, Transaction
 
 BOOT_SECONDS = 300.0
@@ -56,7 +56,7 @@ class PatchHost:
     ) -> None:
         self._config, self._stage, self._host, self._wish = config, stage, host, wish
         self._reporter, self._opener = reporter, opener
-        self._target = http.targets((host,), config.domains[0] if config.domains else "")[0]
+        self._target: http.Target
 
     def run(self, *, away: bool) -> Outcome:
         """Do all of it.
@@ -68,6 +68,7 @@ class PatchHost:
         with opened(self._config, self._stage, self._opener) as context:
             context.story.command = "host patch"
             facts = context.facts(also=(self._host.name,))
+            (self._target,) = targets(context, facts, (self._host,))
             served = self._host.is_loadbalancer and http.reachable(self._target)
             with heartbeat.kept(context):
                 return self._guarded(context, facts, away=away, served=served)
