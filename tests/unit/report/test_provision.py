@@ -86,7 +86,8 @@ def test_the_fields_for_programs() -> None:
         "stage": "production", "check": False, "seconds": 4.568,
         "hosts": [{
             "name": "web-1", "ok": 12, "changed": 2, "failed": 0, "unreachable": 0, "module_calls": 9, "seconds": 3.21,
-            "audited": False, "notices": [], "withheld": [], "changes": [{"task": "Files", "items": ["/etc/a"], "diff": "-x\n+y"}],
+            "audited": False, "notices": [], "withheld": [],
+            "changes": [{"task": "Files", "items": ["/etc/a"], "diff": "-x\n+y"}],
         }],
     }  # fmt: skip
 
