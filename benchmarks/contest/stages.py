@@ -52,6 +52,8 @@ def project(directory: Path, box: Box, instances: int) -> Path:
     variables = {
         "ansible_user": "root", "ansible_host": box.address, "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_ssh_private_key_file": str(box.key), "vpsdeploy_private_address": box.address,
+        # The peers set up their half as root, as their own guides do, and pull from a git daemon.
+        "vpsdeploy_root_login": True, "firewall_allow": [{"port": 9418}],
     }  # fmt: skip
     groups = {group: {"hosts": {box.name: {}}} for group in ("app", "loadbalancer")}
     tree = {"all": {"hosts": {box.name: variables}, "children": groups}}

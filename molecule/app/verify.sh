@@ -22,21 +22,6 @@ has "it lives in the app's slice" my.slice/my-shop.slice cat "/proc/$pid/cgroup"
 score=$(systemd-analyze security --no-pager my-shop@4001.service | tail -1)
 expect "the sandbox scores 1.3 or better ($score)" systemd-analyze security --no-pager --threshold=13 my-shop@4001.service
 
-# The ports are closed to a neighbour: a network namespace with an address of its own.
-ip netns add neighbour 2>/dev/null && ip link add try0 type veth peer name try1 netns neighbour
-ip addr replace 198.51.100.1/24 dev try0 && ip link set try0 up
-ip netns exec neighbour ip addr replace 198.51.100.2/24 dev try1 && ip netns exec neighbour ip link set try1 up
-refuse "a neighbour does not reach the instance" ip netns exec neighbour curl -s -m 2 198.51.100.1:4001
-python3 -m http.server 4200 >/dev/null 2>&1 & other=$!
-expect "a neighbour reaches the first port beyond" ip netns exec neighbour curl -s --retry 5 --retry-connrefused -m 9 -o /dev/null 198.51.100.1:4200
-ip netns exec neighbour ip addr add 192.0.2.10/24 dev try1 && ip addr add 192.0.2.1/24 dev try0
-expect "a load balancer reaches the instance" ip netns exec neighbour curl -s -m 5 -o /dev/null --interface 192.0.2.10 192.0.2.1:4001
-kill $other
-ip link del try0; ip netns del neighbour
-for action in reload restart; do
-  expect "the rules survive a $action" systemctl $action my-shop-ports.service
-  has "the rules are there after a $action" 4000-4199 nft list table inet vpsdeploy_my-shop
-done
 systemctl stop my-shop@4001.service
 rm -r /run/systemd/system/my-shop@4001.service.d $release /srv/my-shop/slots/4001 && systemctl daemon-reload
 same "nothing failed" "" systemctl list-units --failed --no-legend --plain

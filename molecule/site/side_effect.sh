@@ -8,7 +8,7 @@ systemctl disable --quiet vpsdeploy-boot.service
 if [ -d /srv/my-shop ]; then
   rmdir /srv/my-shop/incoming
   echo Environment=TAMPERED=1 >> /etc/systemd/system/my-shop@.service
-  systemctl disable --quiet --now my-shop-ports.service
+  systemctl disable --quiet --now vpsdeploy-firewall.service
   rm /opt/node/*/bin/node
 fi
 if [ -d /etc/nginx ]; then

@@ -9,7 +9,7 @@ case $role in
     same "incoming is there, closed" 700 stat -c %a /srv/my-shop/incoming
     refuse "the unit is as it was" grep TAMPERED /etc/systemd/system/my-shop@.service
     has "systemd has read it" no systemctl show -P NeedDaemonReload my-shop@4001.service
-    has "the ports are closed again" 4000-4199 nft list table inet vpsdeploy_my-shop
+    has "the ports are closed again" 4000-4199 nft list table inet vpsdeploy
     expect "Node runs" sh -c '/opt/node/*/bin/node --version'
     refuse "no web server is here" dpkg-query -W nginx
     ;;

@@ -23,7 +23,7 @@ TagsOption = Annotated[
     typer.Option(
         "--tags",
         metavar="ROLE,...",
-        help="Only these roles: base, access, nodejs, agent, app, tls, nginx, fail2ban.",
+        help="Only these roles: base, access, nodejs, agent, app, tls, nginx, fail2ban, firewall, ssh.",
     ),
 ]
 AcceptOption = Annotated[
@@ -32,6 +32,13 @@ AcceptOption = Annotated[
         "--accept-host-key",
         metavar="SHA256:...",
         help="Learn the host's key if it has this fingerprint, which you have compared.",
+    ),
+]
+AcceptNewOption = Annotated[
+    bool,
+    typer.Option(
+        "--accept-new",
+        help="Accept the keys of hosts that are not known yet, unseen (for automation); never a changed key.",
     ),
 ]
 
@@ -53,6 +60,7 @@ def host(
     tags: TagsOption = "",
     full: FullOption = False,
     accept_host_key: AcceptOption = "",
+    accept_new: AcceptNewOption = False,
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
@@ -73,7 +81,7 @@ def host(
 
     config = load(project)
     loaded = load_stage(project, stage)
-    wish = provision.Wish(check, tuple(filter(None, tags.split(","))), accept_host_key, full)
+    wish = provision.Wish(check, tuple(filter(None, tags.split(","))), accept_host_key, full, accept_new)
     result = provision.run(
         config,
         loaded,

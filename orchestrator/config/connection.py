@@ -18,6 +18,9 @@ DEFAULT_USER = "root"
 LAST_PORT = 65535
 """Highest TCP port."""
 
+DEFAULT_ADMIN = "admin"
+"""The user that provisioning makes for people; equal to access_admin_user of the role (a test compares them)."""
+
 DEPLOY_USER = "deploy"
 """The user that provisioning makes; it may run the agent and nothing else."""
 
@@ -72,6 +75,7 @@ def _host(entry: HostEntry, values: dict[str, Any]) -> Host:
         private_address=values.get("vpsdeploy_private_address", address),
         port=values.get("ansible_port", 22),
         user=values.get("ansible_user", DEFAULT_USER),
+        admin_user=values.get("access_admin_user", DEFAULT_ADMIN),
         key_file=values.get("ansible_ssh_private_key_file"),
         groups=entry.groups,
         reboot_at=values.get("vpsdeploy_reboot_at", ""),
@@ -115,6 +119,10 @@ def _user(value: Any) -> str:
     return value
 
 
+def _admin(value: Any) -> str:
+    return "" if value == "" else _user(value)
+
+
 def _key_file(value: Any) -> Path:
     if not isinstance(value, str) or not re.fullmatch(r"(/|~/)[^\x00-\x1f{}]+", value):
         raise _Wrong("an absolute path, or one that starts with ~/")
@@ -132,6 +140,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "ansible_port": _port,
     "ansible_user": _user,
     "ansible_ssh_private_key_file": _key_file,
+    "access_admin_user": _admin,
     "vpsdeploy_private_address": _address,
     "vpsdeploy_reboot_at": _time_of_day,
 }

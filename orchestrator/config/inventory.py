@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from orchestrator.config import document
+from orchestrator.config import document, host_rules
 from orchestrator.config.connection import REFUSED, host_of
 from orchestrator.config.groups import Groups, HostEntry
 from orchestrator.config.problems import Problem, nearest, refused
@@ -95,6 +95,7 @@ def _hosts(groups: Groups, written: document.Document) -> tuple[list[Problem], t
     hosts: list[Host] = []
     for entry in entries:
         host, wrong = host_of(entry)
+        wrong += host_rules.problems_of(entry)
         wrong += [(item.path, REFUSED[name]) for name, item in entry.variables.items() if name in REFUSED]
         problems += [Problem(written.line(path), path, text) for path, text in wrong]
         hosts += [host] if host else []

@@ -1,6 +1,6 @@
 """group_vars/ and host_vars/ beside an inventory: Ansible reads them, releases do not.
 
-They may hold anything except what decides how a host is reached.
+They may hold anything except what decides how a host is reached, and who gets in.
 """
 
 from __future__ import annotations
@@ -10,11 +10,14 @@ from pathlib import Path
 
 import yaml
 
+from orchestrator.config import host_rules
 from orchestrator.config.connection import REFUSED, UNDERSTOOD
 from orchestrator.config.problems import Problem
 
 _FOLDERS = ("group_vars", "host_vars")
 _SUFFIXES = ("", ".yml", ".yaml", ".json")
+
+_OURS = UNDERSTOOD | host_rules.UNDERSTOOD | frozenset(REFUSED)
 
 
 def problems_in_variable_files(stage_dir: Path) -> Iterator[Problem]:
@@ -24,7 +27,7 @@ def problems_in_variable_files(stage_dir: Path) -> Iterator[Problem]:
             if file.suffix in _SUFFIXES and file.is_file():
                 name = file.relative_to(stage_dir)
                 for key in _top_level_keys(file):
-                    if key in UNDERSTOOD or key in REFUSED:
+                    if key in _OURS:
                         yield Problem(
                             0, (), f"{name} sets {key}, which only Ansible would see: set it in hosts.yml"
                         )

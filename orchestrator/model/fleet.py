@@ -19,6 +19,8 @@ class Host:
         private_address: What load balancers connect to (vpsdeploy_private_address, or the address).
         port: SSH port.
         user: Whom Ansible logs in as (root or a sudoer); releases log in as the deploy user.
+        admin_user: Who may become root once the host is provisioned, and root itself may not log in any more; empty
+            where there is none.
         key_file: Private key; None uses the SSH agent and the default keys.
         groups: app, loadbalancer or both.
         reboot_at: When it may restart by itself where an upgrade asks for it (HH:MM, its own time); empty for never.
@@ -29,9 +31,16 @@ class Host:
     private_address: str = ""
     port: int = 22
     user: str = "root"
+    admin_user: str = "admin"
     key_file: Path | None = None
     groups: frozenset[str] = frozenset()
     reboot_at: str = ""
+
+    @property
+    def logins(self) -> tuple[str, ...]:
+        """Whom to try to log in as: root is closed once a host is provisioned, so the administrator comes first."""
+        first = self.admin_user if self.user == "root" else ""
+        return (first, self.user) if first else (self.user,)
 
     @property
     def is_app(self) -> bool:

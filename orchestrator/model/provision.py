@@ -34,11 +34,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class TaskFailure:
-    """Why a task failed on a host."""
+    """Why a task failed on a host.
+
+    Attributes:
+        state: What is true on the host now, where the task says so itself.
+        next: What to do, where it says so.
+    """
 
     host: str
     task: str
     why: str
+    state: str = ""
+    next: str = ""
 
 
 @dataclass(frozen=True, slots=True)

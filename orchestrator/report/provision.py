@@ -52,8 +52,8 @@ def failure(result: ProvisionResult) -> ProvisionFailed | None:
         host=f"{first.host} ({result.stage})",
         step=first.task,
         why=first.why,
-        state=_state(result),
-        next=f"put that right, then: vpsdeploy provision host {hosts} --stage {result.stage}",
+        state="; ".join(filter(None, (first.state, _state(result)))),
+        next=f"{first.next or 'put that right, then'}: vpsdeploy provision host {hosts} --stage {result.stage}",
     )
 
 

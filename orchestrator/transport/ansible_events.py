@@ -69,10 +69,16 @@ def _ended(status: TaskStatus, fields: dict[str, Any], shown: str) -> TaskEnded:
         seconds=fields.get("duration") or 0.0,
         module_calls=ansible_calls.count(fields.get("task_action", ""), result) if sent else 0,
         change=Change(task, *ansible_diff.of_result(result)) if status is TaskStatus.CHANGED else None,
-        failure=TaskFailure(host, task, why(result)) if failed else None,
+        failure=_failure(host, task, result) if failed else None,
         withheld=tuple(result.get("withheld") or ()),
         notices=tuple(str(text) for text in result.get("notices") or ()),
     )
+
+
+def _failure(host: str, task: str, result: dict[str, Any]) -> TaskFailure:
+    """A guarded change tells itself what became of it (playbooks/action_plugins/vpsdeploy_apply.py)."""
+    state, following = (str(result.get(f"vpsdeploy_{key}") or "") for key in ("state", "next"))
+    return TaskFailure(host, task, why(result), state, following)
 
 
 def _is_changed(result: dict[str, Any], shown: str) -> bool:

@@ -99,8 +99,11 @@ retries = 2
 
 
 def _become(stage: Stage) -> dict[str, Any]:
-    """An inventory beside the user's: root needs no sudo, which a bare Debian does not have."""
-    return {"all": {"hosts": {host.name: {"ansible_become": host.user != "root"} for host in stage.hosts}}}
+    """An inventory beside the user's: who was found to get through; root needs no sudo, which a bare Debian lacks."""
+    found = {
+        host.name: {"ansible_user": host.user, "ansible_become": host.user != "root"} for host in stage.hosts
+    }
+    return {"all": {"hosts": found}}
 
 
 def environment(directory: Path) -> dict[str, str]:

@@ -1,4 +1,7 @@
-"""Write a host key into the stage's known_hosts, if it is the one that the user has compared."""
+"""Write a host key into the stage's known_hosts: one that the user has compared, or that is accepted unseen.
+
+A key that differs from a known one is never accepted, whatever was asked.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,18 @@ import base64
 import binascii
 import hashlib
 import subprocess
+from pathlib import Path
 
 from orchestrator.errors import HostUnreachable, UsageError
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.transport import ssh_hostkeys
+from orchestrator.transport import ssh_hostkeys, ssh_options
+
+_MODERN = "ssh-ed25519"
+_KEPT = {_MODERN, "ssh-rsa"}
+"""Types of host keys that sshd still has after the role `ssh`."""
+
+_READ_SECONDS = 20
+"""Longest wait for a host's public key (our choice; the connection is open already)."""
 
 _TIMEOUT_SECONDS = 5
 """Longest wait of ssh-keyscan for one host (its own default)."""
@@ -43,6 +54,45 @@ def accept(host: Host, stage: Stage, wanted: str) -> bool:
     if known:
         raise _changed_key(host, stage, name, known, wanted)
     _append(stage, f"{name} {line}")
+    return True
+
+
+def accept_new(host: Host, stage: Stage) -> str:
+    """Learn the key of a host that no file names, unseen; "type fingerprint" of it, or nothing where one is known.
+
+    Raises: HostUnreachable: no host there.
+    """
+    name = ssh_hostkeys.lookup_name(host.address, host.port)
+    if ssh_hostkeys.known_keys(stage, name):
+        return ""
+    presented = _scan(host, stage)
+    print_ = min(presented, key=lambda found: not presented[found].startswith(_MODERN))
+    _append(stage, f"{name} {presented[print_]}")
+    return f"{presented[print_].split()[0]} {print_}"
+
+
+def learn_modern(config: Path, host: Host, stage: Stage) -> bool:
+    """Learn the key that sshd keeps, where only one is known that it gives up; whether it was learned.
+
+    It is read over a connection that the known key has vouched for. The role `ssh` leaves Ed25519 and RSA.
+
+    Args:
+        config: As written by ssh_options.write.
+        host: Which the shared connection is open to.
+        stage: Whose known_hosts learns it.
+    """
+    name = ssh_hostkeys.lookup_name(host.address, host.port)
+    kinds = ssh_hostkeys.known_types(stage, name)
+    if not kinds or kinds & _KEPT:
+        return False
+    read = subprocess.run(
+        ssh_options.command(config, host, ["cat /etc/ssh/ssh_host_ed25519_key.pub"]),
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=_READ_SECONDS,
+    )  # fmt: skip
+    words = read.stdout.split()[:2]
+    if read.returncode or words[:1] != [_MODERN] or not _fingerprinted(*words):
+        return False
+    _append(stage, f"{name} {' '.join(words)}")
     return True
 
 

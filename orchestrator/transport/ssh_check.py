@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.errors import HostNotReady, HostUnreachable, VpsdeployError
@@ -29,6 +29,10 @@ _NO_CONNECTION = 255
 _NO_PYTHON = 91
 """Exit code of our question where Python is missing (ours: used by neither ssh nor sudo)."""
 
+_REFUSED, _SUDO_PASSWORD, _SUDO_REFUSED = "the login was refused", "sudo needs a password", "sudo was refused"
+_TRY_ANOTHER = (_REFUSED, _SUDO_PASSWORD, _SUDO_REFUSED)
+"""What speaks against a login, and not against the host."""
+
 _UNTOUCHED = "nothing was changed on any host"
 
 Answer = subprocess.CompletedProcess[str]
@@ -42,10 +46,12 @@ class Reached:
     Attributes:
         error: What is wrong; None where all is well.
         said: What the further question was answered with.
+        host: The host, with the login that got through.
     """
 
     error: VpsdeployError | None
     said: str
+    host: Host
 
 
 def ask_all(
@@ -60,18 +66,25 @@ def ask_all(
         further: Makes a shell command that never fails.
     """
     with ThreadPoolExecutor(max_workers=_MAX_AT_ONCE) as pool:
-        return list(pool.map(lambda host: _ask(config, stage, host, further(host), _run), hosts))
+        return list(pool.map(lambda host: ask(config, stage, host, further), hosts))
 
 
-def check(config: Path, stage: Stage, host: Host, run: Run | None = None) -> VpsdeployError | None:
-    """Ask one host; None where all is well."""
-    return _ask(config, stage, host, "", run or _run).error
+def ask(
+    config: Path, stage: Stage, host: Host, further: Callable[[Host], str], run: Run | None = None
+) -> Reached:
+    """Ask one host, as the first of its logins that gets through; the error is the one of the inventory's own."""
+    run = run or _run
+    for user in host.logins:
+        reached = _ask_as(config, stage, replace(host, user=user), further, run)
+        if not (isinstance(reached.error, HostUnreachable) and reached.error.what in _TRY_ANOTHER):
+            break
+    return reached
 
 
-def _ask(config: Path, stage: Stage, host: Host, further: str, run: Run) -> Reached:
-    question = "; ".join(filter(None, (_question(host), further)))
+def _ask_as(config: Path, stage: Stage, host: Host, further: Callable[[Host], str], run: Run) -> Reached:
+    question = "; ".join(filter(None, (_question(host), further(host))))
     answer = run(ssh_options.command(config, host, [question]))
-    return Reached(_judge(stage, host, answer), answer.stdout)
+    return Reached(_judge(stage, host, answer), answer.stdout, host)
 
 
 def _judge(stage: Stage, host: Host, answer: Answer) -> VpsdeployError | None:
@@ -86,8 +99,9 @@ def _judge(stage: Stage, host: Host, answer: Answer) -> VpsdeployError | None:
 
 def close_all(config: Path, hosts: tuple[Host, ...]) -> None:
     """End the shared connections that the check has left open, all at once."""
+    open_as = [replace(host, user=user) for host in hosts for user in host.logins]
     with ThreadPoolExecutor(max_workers=_MAX_AT_ONCE) as pool:
-        list(pool.map(lambda host: _run(ssh_options.command(config, host, [], "-O", "exit")), hosts))
+        list(pool.map(lambda host: _run(ssh_options.command(config, host, [], "-O", "exit")), open_as))
 
 
 def _run(arguments: list[str]) -> Answer:
@@ -140,7 +154,7 @@ def _host_key(stage: Stage, host: Host, said: str) -> VpsdeployError:
 def _wrong_key(stage: Stage, host: Host, said: str) -> VpsdeployError:
     login, key = f"{host.user}@{host.address}", f"-i {host.key_file} " if host.key_file else ""
     return HostUnreachable(
-        "the login was refused",
+        _REFUSED,
         host=_where(stage, host),
         why=f"{login} does not accept {host.key_file or 'the SSH agent and ~/.ssh/id_*'}: {_last(said)}",
         state=_UNTOUCHED,
@@ -168,7 +182,7 @@ def _no_sudo(stage: Stage, host: Host, answer: Answer) -> VpsdeployError:
         else f"apt-get install sudo && adduser {host.user} sudo, without a password for it"
     )
     return HostUnreachable(
-        "sudo needs a password" if wants_password else "sudo was refused",
+        _SUDO_PASSWORD if wants_password else _SUDO_REFUSED,
         host=_where(stage, host),
         why=_last(answer.stderr),
         state=_UNTOUCHED,

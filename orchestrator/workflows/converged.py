@@ -15,7 +15,7 @@ VARIABLE = "vpsdeploy_fingerprint"
 """What the playbook knows the fingerprint as."""
 
 _HARDENING = frozenset({"kernel", "updates", "accounts"})
-_EVERY_HOST = frozenset({"preflight", "base", "access", "agent", "fail2ban"}) | _HARDENING
+_EVERY_HOST = frozenset({"preflight", "base", "access", "agent", "fail2ban", "firewall", "ssh"}) | _HARDENING
 _APP_HOST = frozenset({"nodejs", "app"})
 _LOADBALANCER = frozenset({"nginx", "tls"})
 

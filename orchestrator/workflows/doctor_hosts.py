@@ -42,11 +42,14 @@ def look(config: AppConfig, stage: Stage) -> list[Diagnosis]:
 
 def _host(config: AppConfig, stage: Stage, host: Host, ssh_config: Path, fleet: Fleet) -> Iterator[Diagnosis]:
     refuse_placeholders(stage, (host,))
-    unreachable = ssh_check.check(ssh_config, stage, host)
-    if unreachable:
-        yield from_error(host.name, unreachable)
+    reached = ssh_check.ask(ssh_config, stage, host, lambda _: "")
+    if reached.error:
+        yield from_error(host.name, reached.error)
         return
-    yield ok(host.name, f"{host.user}@{host.address}: SSH, host key and administrator's rights are in order")
+    yield ok(
+        host.name,
+        f"{reached.host.user}@{host.address}: SSH, host key and administrator's rights are in order",
+    )
     try:
         facts = host_facts.parse(host.name, config.app, fleet.call(host.name, "facts", {}))
     except VpsdeployError as caught:

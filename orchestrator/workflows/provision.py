@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -49,6 +49,7 @@ class Wish:
         check: Rehearse: show what would change, change nothing.
         tags: Only tasks with one of these tags; empty means all.
         accept_host_key: Fingerprint of a host key to learn first; empty for none.
+        accept_new: Learn the keys of hosts that no file names, unseen; for automation.
         full: Run Ansible also on hosts whose audit finds nothing to do.
     """
 
@@ -56,6 +57,7 @@ class Wish:
     tags: tuple[str, ...] = ()
     accept_host_key: str = ""
     full: bool = False
+    accept_new: bool = False
 
     @property
     def may_skip(self) -> bool:
@@ -91,6 +93,8 @@ def run(
     certificate.checked(config)
     if wish.accept_host_key:
         _accept(stage, hosts, wish.accept_host_key, reporter)
+    elif wish.accept_new:
+        _accept_new(stage, hosts, reporter)
     keys = ssh_public_keys.collect(stage, hosts)
     # npm takes a third of a second to name its registry: long enough to reach the hosts meanwhile.
     with ansible_private.run_dir() as directory, ThreadPoolExecutor(1) as beside:
@@ -98,6 +102,7 @@ def run(
         ssh_config = ssh_options.write(directory, stage)
         try:
             audits = _reach(ssh_config, stage, hosts, reporter)
+            stage = _with_logins(stage, audits)
             play = provision_play.make(config, stage, hosts, keys, registry.result(), directory)
             play = replace(play, check=wish.check, tags=wish.tags)
             todo = _todo(play, audits, reporter) if wish.may_skip else play.hosts
@@ -141,6 +146,15 @@ def _accept(stage: Stage, hosts: tuple[Host, ...], fingerprint: str, reporter: R
         reporter.note(f"{hosts[0].name}: host key {fingerprint} written to {stage.known_hosts}")
 
 
+def _accept_new(stage: Stage, hosts: tuple[Host, ...], reporter: Reporter) -> None:
+    for host in hosts:
+        learned = ssh_accept.accept_new(host, stage)
+        if learned:
+            reporter.note(
+                f"{host.name}: first contact, its host key {learned} is accepted unseen: compare it"
+            )
+
+
 def _reach(
     ssh_config: Path, stage: Stage, hosts: tuple[Host, ...], reporter: Reporter
 ) -> dict[Host, Audit | None]:
@@ -152,7 +166,18 @@ def _reach(
     if errors:
         raise _with_others(errors, reporter)
     reporter.finished(title, time.monotonic() - began)
-    return {host: audit.parse(answer.said) for host, answer in zip(hosts, reached, strict=True)}
+    for answer in reached:
+        if ssh_accept.learn_modern(ssh_config, answer.host, stage):
+            reporter.note(
+                f"{answer.host.name}: its Ed25519 key written to {stage.known_hosts}: sshd keeps that one"
+            )
+    return {answer.host: audit.parse(answer.said) for answer in reached}
+
+
+def _with_logins(stage: Stage, reached: Iterable[Host]) -> Stage:
+    """The stage with the logins that got through."""
+    found = {host.name: host for host in reached}
+    return replace(stage, hosts=tuple(found.get(host.name, host) for host in stage.hosts))
 
 
 def _with_others(errors: list[VpsdeployError], reporter: Reporter) -> VpsdeployError:
@@ -218,7 +243,8 @@ def _interrupted(play: Play) -> Interrupted:
     return Interrupted(
         "interrupted",
         state="nothing was changed: this was a rehearsal" if play.check
-        else "Ansible was ended; what it had done stays, a package installation may still finish on the host",
+        else "Ansible was ended; what it had done stays, a package installation may still finish on the host; "
+        "what could lock you out and was not proven yet is taken back by the host itself",
         next=f"running it again is safe: vpsdeploy provision host {' '.join(play.hosts)} --stage {play.stage.name}",
     )  # fmt: skip
 

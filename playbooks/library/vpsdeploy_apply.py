@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vpsdeploy import accounts, files, kernel, packages, record, units
+from ansible.module_utils.vpsdeploy import accounts, files, guard, kernel, packages, record, units
 from ansible.module_utils.vpsdeploy.host import Host, HostError
 
 DOCUMENTATION = r"""
@@ -92,6 +93,24 @@ options:
       state: {description: Wanted state now., type: str, choices: [started, stopped]}
       reload_on: {description: Changed paths that ask for a reload., type: list, elements: str, default: []}
       restart_on: {description: Changed paths that ask for a restart., type: list, elements: str, default: []}
+  guard:
+    description:
+      - The files and units may cut off the owner. Where something is to change, the host takes it back by itself after
+        I(seconds), unless the action plugin confirms it over a fresh login, which it tries at once.
+    type: dict
+    suboptions:
+      name: {description: Name., type: str, required: true}
+      seconds: {description: Until the host takes the change back; 0 for no guard., type: int, default: 60}
+      users:
+        description: Who must be able to log in afterwards, with OpenSSH and with our own client.
+        type: list
+        elements: str
+        default: []
+      confirm_as:
+        description: Who confirms, as root or by sudo without a password; empty for the login of Ansible.
+        type: str
+        default: ''
+      take_back: {description: "Only take back what waits, for this reason.", type: str, default: ''}
   record:
     description: Keep a record of what this call asked for, that the host can be audited against.
     type: dict
@@ -138,6 +157,14 @@ UNIT = {
     "restart_on": _STRINGS,
 }
 
+GUARD = {
+    "name": {"type": "str", "required": True},
+    "seconds": {"type": "int", "default": 60},
+    "users": _STRINGS,
+    "confirm_as": {"type": "str", "default": ""},
+    "take_back": {"type": "str", "default": ""},
+}
+
 ARGUMENTS = {
     "packages": _STRINGS,
     "package_lists_max_age_seconds": {"type": "int", "default": 3600},
@@ -147,18 +174,52 @@ ARGUMENTS = {
     "kernel_settings": {"type": "dict", "default": {}},
     "check": _STRINGS,
     "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
+    "guard": {"type": "dict", "options": GUARD},
     "record": record.ARGUMENT,
 }
 
 
-def converge(host: Host, params: dict[str, Any]) -> list[str]:
-    """Apply everything in order; the paths that changed."""
+def converge(host: Host, params: dict[str, Any]) -> tuple[list[str], guard.Armed | None]:
+    """Apply everything in order; the paths that changed, and what waits for its confirmation."""
     packages.apply(host, params["packages"], params["package_lists_max_age_seconds"])
     accounts.apply(host, params["accounts"])
     accounts.lock(host, params["locked"])
-    specs = [*accounts.files(params["accounts"]), *params["files"]]
-    changes = files.plan(host, specs)
+    guarded = bool(params["guard"] and params["guard"]["seconds"])
+    specs = [*accounts.files(params["accounts"]), *(guard.files() if guarded else []), *params["files"]]
+    armed = None
+    if guarded and not host.check_mode:
+        with guard.held():
+            changes = files.plan(host, specs)
+            armed = _arm(host, params, changes)
+    else:
+        changes = files.plan(host, specs)
     paths = [str(change.path) for change in changes]
+    try:
+        _carry_out(host, params, changes, paths)
+    except (HostError, OSError):
+        if armed:
+            guard.take_back(host, armed.name, "it could not be made whole")
+        raise
+    asked = {name: params[name] for name in record.ASKED}
+    if not host.check_mode:
+        record.keep(
+            host, params["record"], "apply", {**asked, "paths": record.paths(files.wanted(specs, False))}
+        )
+    return paths, armed
+
+
+def _arm(host: Host, params: dict[str, Any], changes: list[files.Change]) -> guard.Armed | None:
+    """Where anything is to change, or an earlier change still waits: it is this run's to prove."""
+    wish = params["guard"]
+    if not changes and not guard.pending(wish["name"]):
+        rehearsal = Host(check_mode=True)
+        units.apply(rehearsal, params["units"], [])
+        if not rehearsal.changes:
+            return None
+    return guard.arm(host, wish["name"], wish["seconds"], changes, params["units"])
+
+
+def _carry_out(host: Host, params: dict[str, Any], changes: list[files.Change], paths: list[str]) -> None:
     notes = units.owe(host, params["units"], paths)
     try:
         files.apply(host, changes, params["check"])
@@ -168,12 +229,6 @@ def converge(host: Host, params: dict[str, Any]) -> list[str]:
         raise
     kernel.apply(host, params["kernel_settings"])
     units.apply(host, params["units"], paths)
-    asked = {name: params[name] for name in record.ASKED}
-    if not host.check_mode:
-        record.keep(
-            host, params["record"], "apply", {**asked, "paths": record.paths(files.wanted(specs, False))}
-        )
-    return paths
 
 
 def main() -> None:
@@ -184,13 +239,17 @@ def main() -> None:
     for spec in module.params["files"]:
         spec["mode"] = spec["mode"] or ("0755" if spec["state"] == "directory" else "0644")
     host = Host(module.check_mode, module._diff)
+    wish = module.params["guard"]
     try:
-        paths = converge(host, module.params)
+        if wish and wish["take_back"]:
+            module.exit_json(changed=guard.take_back(host, wish["name"], wish["take_back"]))
+        paths, armed = converge(host, module.params)
     except (HostError, OSError) as error:
         module.fail_json(msg=str(error), changes=host.changes)
+    waits = {"guard_armed": dataclasses.asdict(armed)} if armed else {}
     module.exit_json(
         changed=bool(host.changes), changes=host.changes, changed_paths=paths, withheld=host.withheld,
-        diff=host.diffs,
+        diff=host.diffs, **waits,
     )  # fmt: skip
 
 

@@ -97,10 +97,10 @@ def test_ports_of_the_roles_are_the_model_s() -> None:
         nginx_upstreams=["127.0.0.1"],
         nginx_upstream_names=["web-1"],
     )
-    closed = roles.render("app", "etc/vpsdeploy/ports/app.nft.j2", app_port=4000)
+    closed = roles.render("firewall", "etc/vpsdeploy/firewall.d/app.nft.j2", firewall_app_port=4000)
     preflight = Path(roles.ROLES.parent / "playbooks/module_utils/vpsdeploy/preflight.py").read_text()
     two = site.partition("upstream my-shop_blue_2 ")[2].partition("}")[0]
     assert re.findall(r"127\.0\.0\.1:(\d+)", two) == ["4001", "4002"]
     assert re.findall(r"127\.0\.0\.1:(41\d\d)", site)[-2:] == ["4101", "4102"]
-    assert f"4000-{4000 + PORT_SPAN - 1} accept" in closed
+    assert f"dport 4000-{4000 + PORT_SPAN - 1} ip saddr" in closed
     assert f"PORT_SPAN = {PORT_SPAN}\n" in preflight

@@ -20,7 +20,7 @@ import yaml
 
 from orchestrator.workflows import sandbox
 from tests.support import certificates, shapes
-from tests.support.acme import DIRECTORY_URL, Authority
+from tests.support.acme import DIRECTORY_URL, PORT, Authority
 from tests.support.node_apps import bundle
 from tests.support.vps import TIMEOUT_SECONDS, Project, project_on_sandbox
 
@@ -80,6 +80,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         inventory = path / "inventories" / NAME / "hosts.yml"
         tree = yaml.safe_load(inventory.read_text())
         tree["all"]["children"]["loadbalancer"]["hosts"]["web-1"] = {}
+        tree["all"]["vars"]["firewall_allow"] = [{"port": PORT}]  # the authority's
         inventory.write_text(yaml.safe_dump(tree))
         addresses = {host.name: host.address for host in sandbox.status(NAME).hosts}
         authority = Authority(project, "web-1", addresses["web-1"], BALANCERS)

@@ -18,13 +18,23 @@ NAMES = sorted(path.parent.parent.name for path in ROLES.glob("*/tasks/main.yml"
 
 SAMPLES: dict[str, dict[str, Any]] = {
     "access": {"access_deploy_keys": ["ssh-ed25519 AAAA you@laptop"]},
-    "app": {"app_name": "my-shop", "app_loadbalancers": ["192.0.2.10", "2001:db8::10"]},
+    "app": {"app_name": "my-shop"},
     "fail2ban": {
         "fail2ban_name": "lb-1",
         "fail2ban_web_enabled": True,
         "fail2ban_ignored": ["203.0.113.0/24", "2001:db8::/64"],
         "fail2ban_own_keys": ["ssh-ed25519 AAAA"],
         "fail2ban_peers": [{"name": "lb-2", "address": "10.0.0.2", "keys": ["ssh-ed25519 BBBB"]}],
+    },
+    "firewall": {
+        "firewall_app": "my-shop",
+        "firewall_app_port": 4000,
+        "firewall_loadbalancers": ["192.0.2.10", "2001:db8::10"],
+        "firewall_public_ports": [80, 443],
+        "firewall_allow": [
+            {"port": 5432, "from": ["198.51.100.0/24", "2001:db8:1::/48"]},
+            {"port": "60000-61000", "protocol": "udp"},
+        ],
     },
     "nginx": {
         "nginx_app": "my-shop",

@@ -95,11 +95,15 @@ def test_sudo_rules_are_accepted_by_visudo(admin: str, tmp_path: Path, judge: Ju
 
 
 @pytest.mark.parametrize("balancers", [[], ["10.0.0.10"], ["2001:db8::10"], ["10.0.0.10", "2001:db8::10"]])
-def test_closed_ports_are_accepted_by_nft(balancers: list[str], tmp_path: Path, judge: Judge) -> None:
-    """With and without load balancers elsewhere, of either address family."""
-    rules = tmp_path / "ports.nft"
-    rules.write_text(roles.render("app", "etc/vpsdeploy/ports/app.nft.j2", app_loadbalancers=balancers))
-    judge("nft", "--check", "--file", str(rules))
+def test_firewall_rules_are_accepted_by_nft(balancers: list[str], tmp_path: Path, judge: Judge) -> None:
+    """With and without load balancers elsewhere, of either address family; the whole and an app's part of it."""
+    values = {"firewall_loadbalancers": balancers, "firewall_ssh_from": balancers}
+    part, whole = tmp_path / "shop.nft", tmp_path / "firewall.nft"
+    part.write_text(roles.render("firewall", "etc/vpsdeploy/firewall.d/app.nft.j2", **values))
+    text = roles.render("firewall", "etc/vpsdeploy/firewall.nft.j2", **values)
+    whole.write_text(text.replace("/etc/vpsdeploy/firewall.d/", f"{tmp_path}/sh"))
+    judge("nft", "--check", "--file", str(part))
+    judge("nft", "--check", "--file", str(whole))
 
 
 @pytest.mark.parametrize("values", NGINX_CASES.values(), ids=NGINX_CASES.keys())

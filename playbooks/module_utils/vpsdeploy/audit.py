@@ -7,7 +7,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.vpsdeploy import accounts, entries, kernel, packages, preflight, record, units
+from ansible.module_utils.vpsdeploy import (
+    accounts,
+    entries,
+    guard,
+    kernel,
+    packages,
+    preflight,
+    record,
+    units,
+)
 from ansible.module_utils.vpsdeploy.host import Host, HostError
 from ansible.module_utils.vpsdeploy.node_versions import NodeError
 
@@ -36,6 +45,7 @@ def run(directory: Path = record.DIRECTORY) -> dict[str, Any]:
         except (HostError, NodeError, OSError) as error:
             found.append(str(error))
         withheld += host.withheld
+    found += [f"the change of {name} waits for its confirmation" for name in guard.all_pending()]
     return {
         "fingerprint": fingerprint, "recorded": sorted(records), "differences": found, "withheld": withheld,
     }  # fmt: skip

@@ -48,7 +48,9 @@ def _vpsdeploy(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Vpsdeploy:
     """Run the command line: (exit code, standard output, standard error)."""
-    monkeypatch.setattr(provision.ssh_check, "ask_all", lambda *given: [Reached(None, "")] * len(given[2]))
+    monkeypatch.setattr(
+        provision.ssh_check, "ask_all", lambda *given: [Reached(None, "", host) for host in given[2]]
+    )
     monkeypatch.setattr(provision.ssh_check, "close_all", lambda *_: None)
     monkeypatch.setattr(provision.ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
     monkeypatch.setattr(

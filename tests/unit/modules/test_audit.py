@@ -126,3 +126,13 @@ def test_only_a_user_without_a_service_manager_has_a_drop_in() -> None:
     (drop_in,) = accounts.files(people)
     assert drop_in["path"] == f"/etc/systemd/system/user@{os.getuid()}.service.d/50-vpsdeploy.conf"
     assert "ConditionPathExists=!/" in drop_in["content"]
+
+
+def test_a_change_that_waits_for_its_confirmation_is_a_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run has to prove it: else the host would take it back behind a clean audit."""
+    converged(tmp_path / "records")
+    monkeypatch.setattr(audit.guard, "all_pending", lambda: ["ssh"])
+    found = audit.run(tmp_path / "records")["differences"]
+    assert found == ["the change of ssh waits for its confirmation"]

@@ -114,3 +114,14 @@ def test_what_is_written_and_not_in_force_is_told_once_for_all_hosts() -> None:
         in shown
     )
     assert "no say" not in report.text(result(GOOD))
+
+
+def test_a_guarded_change_says_itself_what_became_of_it() -> None:
+    """What the task says comes first, then what is true of any failed run."""
+    failed = TaskFailure(
+        "web-10", "Apply sshd", "a fresh login failed", "it was taken back", "mend the inventory"
+    )
+    error = report.failure(result(BAD, failures=(failed,)))
+    assert error is not None
+    assert error.state.startswith("it was taken back; what was done before the failure stays")
+    assert error.next == "mend the inventory: vpsdeploy provision host web-10 --stage production"

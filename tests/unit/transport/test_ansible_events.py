@@ -13,6 +13,7 @@ from orchestrator.model.provision import (
     PlanKnown,
     Recap,
     TaskEnded,
+    TaskFailure,
     TaskStarted,
     TaskStatus,
 )
@@ -145,3 +146,12 @@ def test_what_a_module_says_is_withheld_is_told() -> None:
     event = ansible_events.parse(raw)
     assert isinstance(event, TaskEnded)
     assert event.withheld == ("fs.suid_dumpable",)
+
+
+def test_a_failed_task_may_say_what_is_true_now() -> None:
+    """A guarded change that was taken back tells what became of it, and what to do."""
+    result = {"msg": "refused", "vpsdeploy_state": "as before", "vpsdeploy_next": "mend it"}
+    raw = {"event": "runner_on_failed", "event_data": {"host": "web-1", "task": "Apply", "res": result}}
+    event = ansible_events.parse(raw)
+    assert isinstance(event, TaskEnded)
+    assert event.failure == TaskFailure("web-1", "Apply", "refused", "as before", "mend it")

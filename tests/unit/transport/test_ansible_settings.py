@@ -48,7 +48,8 @@ def test_root_needs_no_sudo(play: Play, tmp_path: Path) -> None:
     """Only a login that is not root's goes through sudo."""
     ansible_settings.write(tmp_path, play, tmp_path / "ssh_config")
     assert json.loads((tmp_path / "become.yml").read_text())["all"]["hosts"] == {
-        "web-1": {"ansible_become": False}, "web-2": {"ansible_become": True},
+        "web-1": {"ansible_user": "root", "ansible_become": False},
+        "web-2": {"ansible_user": "admin", "ansible_become": True},
     }  # fmt: skip
 
 

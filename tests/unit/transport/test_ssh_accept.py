@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,3 +61,36 @@ def test_something_that_is_no_fingerprint(stage: Stage) -> None:
     """MD5 fingerprints and typing errors are refused before the network is used."""
     with pytest.raises(UsageError, match="not a host key's fingerprint"):
         ssh_accept.accept(HOST, stage, "MD5:aa:bb")
+
+
+def test_a_host_that_nobody_knows_is_accepted_unseen_where_that_is_asked(stage: Stage) -> None:
+    """Once, and its fingerprint is told."""
+    assert ssh_accept.accept_new(HOST, stage) == f"ssh-ed25519 {fingerprint()}"
+    assert ssh_accept.accept_new(HOST, stage) == ""
+    assert stage.known_hosts.read_text() == f"10.0.0.11 ssh-ed25519 {BLOB}\n"
+
+
+def test_a_changed_key_is_not_new(stage: Stage) -> None:
+    """It is left to the connection, which refuses it."""
+    stage.known_hosts.write_text(f"10.0.0.11 ssh-ed25519 {OTHER}\n")
+    assert ssh_accept.accept_new(HOST, stage) == ""
+    assert stage.known_hosts.read_text() == f"10.0.0.11 ssh-ed25519 {OTHER}\n"
+
+
+@pytest.mark.parametrize(("kind", "learned"), [("ecdsa-sha2-nistp256", True), ("ssh-ed25519", False)])
+def test_the_key_that_sshd_keeps_is_learned_over_one_that_it_gives_up(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, kind: str, learned: bool
+) -> None:
+    """Read over the connection that the known key has vouched for; else the next login would know no key."""
+    real = subprocess.run
+
+    def run(arguments: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
+        if arguments[0] == "ssh":
+            return subprocess.CompletedProcess(arguments, 0, f"ssh-ed25519 {BLOB} root@web-1\n", "")
+        return real(arguments, **options)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    ecdsa = "AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBEPQ"
+    stage.known_hosts.write_text(f"10.0.0.11 {kind} {OTHER if kind == 'ssh-ed25519' else ecdsa}\n")
+    assert ssh_accept.learn_modern(Path("ssh_config"), HOST, stage) is learned
+    assert (f"10.0.0.11 ssh-ed25519 {BLOB}\n" in stage.known_hosts.read_text()) is learned

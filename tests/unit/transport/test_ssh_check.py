@@ -16,10 +16,15 @@ HOST = Host("web-1", "10.0.0.11", user="admin", key_file=Path("/keys/id"))
 STAGE = Stage("production", Path("inventories/production/hosts.yml"), Path("known_hosts"), (HOST,))
 
 
+def nothing(_host: Host) -> str:
+    """No further question."""
+    return ""
+
+
 def ask(code: int, stderr: str, host: Host = HOST) -> str:
     """The error for one answer of the SSH client, as the user sees it."""
     answer = subprocess.CompletedProcess([], code, "", stderr)
-    return str(ssh_check.check(Path("ssh_config"), STAGE, host, lambda _: answer))
+    return str(ssh_check.ask(Path("ssh_config"), STAGE, host, nothing, lambda _: answer).error)
 
 
 def test_a_good_answer_is_no_error() -> None:
@@ -36,7 +41,7 @@ def test_the_question_includes_sudo_for_a_sudoer_only() -> None:
         return subprocess.CompletedProcess(arguments, 0, "", "")
 
     for user in ("admin", "root"):
-        ssh_check.check(Path("ssh_config"), STAGE, replace(HOST, user=user), run)
+        ssh_check.ask(Path("ssh_config"), STAGE, replace(HOST, user=user, admin_user=""), nothing, run)
     assert ["sudo" in arguments[-1] for arguments in asked] == [True, False]
     assert asked[0][:8] == ["ssh", "-F", "ssh_config", "-p", "22", "-l", "admin", "10.0.0.11"]
 
@@ -97,7 +102,7 @@ def test_sudo(said: str, what: str) -> None:
 def test_missing_python() -> None:
     """A host without Python is reached, but not ready."""
     answer = subprocess.CompletedProcess([], 91, "", "")
-    error = ssh_check.check(Path("ssh_config"), STAGE, HOST, lambda _: answer)
+    error = ssh_check.ask(Path("ssh_config"), STAGE, HOST, nothing, lambda _: answer).error
     assert isinstance(error, HostNotReady)
     assert error.next == "ssh -p 22 admin@10.0.0.11 sudo apt-get install --yes python3"
 
@@ -112,3 +117,38 @@ def test_a_refused_host_key_is_explained_by_our_own_client(monkeypatch: pytest.M
     assert ask(255, "Host key verification failed.\r\n") == (
         "error: unknown host key on web-1\nwhy:   SHA256:x as admin\nstate: nothing was changed on any host"
     )
+
+
+@pytest.mark.parametrize(("refused", "login"), [((), "admin"), (("admin",), "root"), (("root",), "admin")])
+def test_the_login_that_gets_through_is_found(refused: tuple[str, ...], login: str) -> None:
+    """A bare host knows root only; once it is provisioned root is closed, and the administrator gets through."""
+    asked: list[str] = []
+
+    def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        user = arguments[arguments.index("-l") + 1]
+        asked.append(user)
+        said = f"{user}@10.0.0.11: Permission denied (publickey)." if user in refused else ""
+        return subprocess.CompletedProcess(arguments, 255 if said else 0, "", said)
+
+    reached = ssh_check.ask(Path("ssh_config"), STAGE, replace(HOST, user="root"), nothing, run)
+    assert (reached.error, reached.host.user) == (None, login)
+    assert asked == (["admin", "root"] if "admin" in refused else ["admin"])
+
+
+def test_where_nobody_gets_through_the_inventory_s_login_is_named() -> None:
+    """The error is about the user that people have written down."""
+    assert "root@10.0.0.11 does not accept /keys/id" in ask(
+        255, "Permission denied (publickey).", replace(HOST, user="root")
+    )
+
+
+def test_a_host_that_does_not_answer_is_asked_once() -> None:
+    """Another login would wait as long, and be no better."""
+    asked: list[list[str]] = []
+
+    def run(arguments: list[str]) -> subprocess.CompletedProcess[str]:
+        asked.append(arguments)
+        return subprocess.CompletedProcess(arguments, 255, "", "Connection timed out")
+
+    assert ssh_check.ask(Path("ssh_config"), STAGE, replace(HOST, user="root"), nothing, run).error
+    assert len(asked) == 1

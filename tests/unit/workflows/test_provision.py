@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -48,6 +49,7 @@ class World:
         self.directory = Path()
         self.stream, self.code = "provision_ok", 0
         self.interrupt = False
+        self.login = ""
 
     def ansible(self, play: Play, directory: Path, _config: Path, on_event: Callable[[Event], None]) -> int:
         """Replays the stream."""
@@ -63,11 +65,12 @@ class World:
             on_event(Output("[ERROR]: the role 'nginx' was not found", is_error=True))
         return self.code
 
-    def ask_all(self, *_: object) -> list[Reached]:
+    def ask_all(self, hosts: tuple[Host, ...]) -> list[Reached]:
         """What the hosts say: errors, or audits of the last play where `differences` is set."""
         if self.errors:
-            return [Reached(error, "") for error in self.errors]
-        return [Reached(None, self._audit(f"web-{n}")) for n in (1, 2)]
+            return [Reached(error, "", host) for error, host in zip(self.errors, hosts, strict=False)]
+        found = [replace(host, user=self.login or host.user) for host in hosts]
+        return [Reached(None, self._audit(host.name), host) for host in found]
 
     def _audit(self, host: str) -> str:
         if self.differences is None:
@@ -91,7 +94,7 @@ class World:
 def _world(monkeypatch: pytest.MonkeyPatch) -> World:
     world = World()
     monkeypatch.setattr(provision.ansible, "run", world.ansible)
-    monkeypatch.setattr(provision.ssh_check, "ask_all", lambda *given: world.ask_all()[: len(given[2])])
+    monkeypatch.setattr(provision.ssh_check, "ask_all", lambda *given: world.ask_all(given[2]))
     monkeypatch.setattr(provision.ssh_check, "close_all", world.close)
     monkeypatch.setattr(provision.ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
     monkeypatch.setattr(
@@ -203,7 +206,8 @@ def test_ctrl_c(world: World) -> None:
         run(stage())
     assert str(caught.value) == (
         "error: interrupted\n"
-        "state: Ansible was ended; what it had done stays, a package installation may still finish on the host\n"
+        "state: Ansible was ended; what it had done stays, a package installation may still finish on the host; "
+        "what could lock you out and was not proven yet is taken back by the host itself\n"
         "next:  running it again is safe: vpsdeploy provision host web-1 web-2 --stage production"
     )
     assert world.closed == 1
@@ -274,3 +278,26 @@ def test_another_config_makes_the_audit_worthless(world: World) -> None:
     other = AppConfig(app="shop", domains=("other.example",))
     provision.run(other, whole, whole.hosts, Wish(), Console(), lambda _: Lines())
     assert world.plays[1].hosts == ("web-1", "web-2")
+
+
+def test_ansible_logs_in_as_who_got_through(world: World) -> None:
+    """Root is closed after the first run: the play is told whom to log in as instead."""
+    world.login = "admin"
+    run(stage())
+    assert [host.user for host in world.plays[0].stage.hosts] == ["admin", "admin"]
+
+
+def test_new_hosts_are_accepted_unseen_only_where_that_is_asked(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each with its fingerprint, to be compared afterwards."""
+    asked: list[str] = []
+    monkeypatch.setattr(
+        provision.ssh_accept, "accept_new", lambda host, _: asked.append(host.name) or "ed SHA256:x"
+    )
+    run(stage())
+    assert asked == []
+    run(stage(), Wish(accept_new=True))
+    assert asked == ["web-1", "web-2"]
+    assert "web-1: first contact, its host key ed SHA256:x is accepted unseen" in capsys.readouterr().err
+    assert len(world.plays) == 2
