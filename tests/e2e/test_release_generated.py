@@ -15,8 +15,8 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
 
 # The CLI's projects have no health route: their only one is /.
 APPS = {
-    "monorepo": ("port: 4000", "domains: [monorepo.example.com]"),
-    "commonjs": ("port: 4200", "domains: [commonjs.example.com]"),
+    "monorepo": ("port: 4000", "domains: [monorepo.example.com]", "tls: {mode: off}"),
+    "commonjs": ("port: 4200", "domains: [commonjs.example.com]", "tls: {mode: off}"),
 }
 
 

@@ -145,6 +145,17 @@ def nginx_tree(root: Path, values: dict[str, Any]) -> None:
         (current / "privkey.pem").write_text(leaf.key)
 
 
+def test_two_apps_with_https_stand_side_by_side(tmp_path: Path, judge: Judge) -> None:
+    """Nobody's names are refused once, and neither is in the other's way: nginx has nothing to grumble about."""
+    nginx_tree(tmp_path, {**TLS, "nginx_acme_enabled": True})
+    sites = tmp_path / "etc/nginx/sites-enabled"
+    first = (sites / "app.conf").read_text()
+    second = first.replace("my-shop", "other").replace("shop.example.com", "other.example.com")
+    (sites / "other.conf").write_text(second)
+    said = judge("nginx", "-t", "-c", str(tmp_path / "etc/nginx/nginx.conf"), "-e", "stderr")
+    assert "[warn]" not in said.replace('[warn] the "user" directive', "")
+
+
 def test_each_debian_gets_the_tls_that_its_nginx_and_openssl_know() -> None:
     """An unknown group keeps nginx from starting; tickets whose key never changes are off."""
     found = {debian: roles.render("nginx", TLS_FILE, nginx_debian=debian) for debian in (12, 13)}
