@@ -13,6 +13,7 @@ COMMANDS = (
     "doctor",
     "provision",
     "build",
+    "env",
     "release",
     "rollback",
     "releases",

@@ -14,6 +14,7 @@ from orchestrator.config.fields import (
     Cpu,
     Domains,
     EnvKey,
+    EnvKeys,
     EnvValue,
     HealthPath,
     IncludePaths,
@@ -124,6 +125,9 @@ class AppConfig(_Section):
     )
     health: HealthConfig = HealthConfig()
     env: dict[EnvKey, EnvValue] = Field(default={}, description="Env variables of the app, as text")
+    env_required: EnvKeys = Field(
+        default=(), description="Env variables without which nothing is released: each here or a secret"
+    )
     shared: SharedPaths = Field(default=(), description="Directories that outlive releases, such as uploads")
     limits: LimitsConfig = LimitsConfig()
     release: ReleaseConfig = ReleaseConfig()

@@ -12,6 +12,9 @@ from pydantic import AfterValidator, BeforeValidator
 MIN_MEMORY_BYTES = 64 * 1024**2
 """Below this Node itself does not start an application (a bare NestJS process is about 60 MB resident)."""
 
+MOST_ENV_BYTES = 131_000
+"""Longest name and value of one env variable: the kernel's limit is 131,072 for both (MAX_ARG_STRLEN)."""
+
 _SCALE = {"K": 1024, "M": 1024**2, "G": 1024**3, "T": 1024**4}
 _RESERVED_ENV = {
     "PORT": "vpsdeploy sets it for each instance",
@@ -20,7 +23,8 @@ _RESERVED_ENV = {
 _SECRET_WORDS = frozenset({"PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "CREDENTIALS", "PRIVATEKEY"})
 _OUR_DIRECTORIES = frozenset({"converged", "routes", "swapfile"})
 """What stands in /var/lib/vpsdeploy beside a directory for each app (docs/internals.md)."""
-
+_PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
+_PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
 _DOMAIN = re.compile(r"(?=.{4,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])")
 
 
@@ -89,7 +93,11 @@ def _canary(steps: tuple[int, ...]) -> tuple[int, ...]:
     return steps
 
 
-def _env_key(key: str) -> str:
+def env_key(key: str) -> str:
+    """The name of a variable that an app may be given.
+
+    Raises: ValueError: no name of an env variable, or one of ours.
+    """
     if not re.fullmatch(r"[A-Z_][A-Za-z0-9_]*", key):
         raise ValueError(
             "a name of an env variable starts with a capital letter or _; letters, digits and _ follow"
@@ -108,11 +116,40 @@ def _env_value(value: str) -> str:
     return value
 
 
+def secret_value(name: str, value: str) -> str:
+    """The value of a secret: anything that systemd hands over as it is (agent/envfile.py refuses the same).
+
+    Raises: ValueError: it would not arrive; the value itself is never shown.
+    """
+    if any(_is_dropped(ord(character)) for character in value):
+        raise ValueError(
+            "holds a control character (beside tab and newline), which systemd hands to no process; "
+            "is it binary, or a text with CRLF line ends? base64 makes text of anything"
+        )
+    if len(value.encode()) + len(name) > MOST_ENV_BYTES:
+        raise ValueError(
+            f"is longer than {MOST_ENV_BYTES} bytes, the most that Linux hands over as one variable"
+        )
+    return value
+
+
+def _is_dropped(code: int) -> bool:
+    """Source: systemd, src/basic/env-util.c, env_value_is_valid and src/basic/utf8.c, unichar_is_valid."""
+    if code < 0x20:
+        return code not in (0x09, 0x0A)
+    return code == 0x7F or 0xD800 <= code <= 0xDFFF or 0xFDD0 <= code <= 0xFDEF or code & 0xFFFE == 0xFFFE
+
+
 def refuse_bool(value: Any) -> Any:
     """Python takes True for 1; a person who wrote true meant something else."""
     if isinstance(value, bool):
         raise ValueError
     return value
+
+
+def holds_secret(value: str) -> bool:
+    """Whether a value is one that should not be in a file under version control: a private key, a URL's password."""
+    return bool(_PRIVATE_KEY.search(value) or _PASSWORD_IN_URL.match(value))
 
 
 def looks_secret(key: str) -> bool:
@@ -151,7 +188,12 @@ SharedPaths = Annotated[
 ]
 IncludePaths = Annotated[tuple[RelativePath, ...], AfterValidator(_unique), Allowed("a list of paths")]
 Domains = Annotated[tuple[Domain, ...], AfterValidator(_unique), Allowed("a list of domain names")]
-EnvKey = Annotated[str, AfterValidator(_env_key)]
+EnvKey = Annotated[str, AfterValidator(env_key)]
+EnvKeys = Annotated[
+    tuple[EnvKey, ...],
+    AfterValidator(_unique),
+    Allowed("a list of names of env variables, such as [DATABASE_URL]"),
+]
 EnvValue = Annotated[
     str, AfterValidator(_env_value), Allowed('text, a number or true/false; "" for an empty value')
 ]

@@ -11,7 +11,7 @@ from orchestrator.config import document
 from orchestrator.config.app import AppConfig
 from orchestrator.config.document import Document
 from orchestrator.config.explain import explain
-from orchestrator.config.fields import looks_secret
+from orchestrator.config.fields import holds_secret, looks_secret
 from orchestrator.config.problems import KeyPath, Problem, dotted, refused
 from orchestrator.errors import ConfigError
 
@@ -90,8 +90,9 @@ def _warnings(config: AppConfig, written: Document) -> list[str]:
     envs |= {("workers", name): job.env for name, job in config.workers.items()}
     envs |= {("cron", name): job.env for name, job in config.cron.items()}
     return [
-        f"{FILE_NAME}:{written.line(path)}: {dotted(path)} looks like a secret; this file goes into Git"
+        f"{FILE_NAME}:{written.line(path)}: {dotted(path)} looks like a secret, and this file goes into Git: remove it "
+        f"here, then vpsdeploy env set {key} (encrypted, docs/secrets.md)"
         for at, env in envs.items()
         for key, value in env.items()
-        if value and looks_secret(key) and (path := (*at, "env", key))
+        if value and (looks_secret(key) or holds_secret(value)) and (path := (*at, "env", key))
     ]

@@ -70,6 +70,11 @@ class Stage:
     hosts: tuple[Host, ...] = field(default=())
 
     @property
+    def secrets(self) -> Path:
+        """The file of its secrets, inventories/<stage>/secrets.yml; it need not be there."""
+        return self.path.with_name("secrets.yml")
+
+    @property
     def app_hosts(self) -> tuple[Host, ...]:
         """Hosts that run instances."""
         return tuple(h for h in self.hosts if h.is_app)

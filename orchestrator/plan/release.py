@@ -27,6 +27,7 @@ class Target:
         colour: The pool that it starts in.
         settings: The release's settings.
         manifest: The bundle's as JSON, without its files; None where the release is on the hosts (a rollback).
+        made_of: The release on the hosts that it is made of, with another environment; empty for any other.
         instances: On each app host (count); 0 for what the settings say.
     """
 
@@ -35,6 +36,12 @@ class Target:
     settings: dict[str, Any]
     manifest: dict[str, Any] | None = None
     instances: int = 0
+    made_of: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether hosts have to make the release first."""
+        return self.manifest is not None or bool(self.made_of)
 
     @property
     def size(self) -> int:
@@ -72,7 +79,7 @@ def steps(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, .
 
 def _hooks(config: AppConfig, facts: FleetFacts, target: Target, phase: str) -> tuple[Step, ...]:
     """On a host they run in the directory of the release that is to become live."""
-    command = "rollback" if target.manifest is None else "release"
+    command = "release" if target.is_new else "rollback"
     told = {
         "command": command, "stage": facts.stage.name, "release": target.release, "previous": facts.live,
     }  # fmt: skip
@@ -80,9 +87,13 @@ def _hooks(config: AppConfig, facts: FleetFacts, target: Target, phase: str) -> 
 
 
 def _send(facts: FleetFacts, target: Target) -> tuple[Step, ...]:
+    apps = _names(facts)
+    if target.made_of:
+        request = {"release": target.release, "made_of": target.made_of}
+        request |= {key: target.settings[key] for key in ("env", "secrets") if key in target.settings}
+        return (Step(f"assemble {target.release}", "assemble", apps, request),)
     if target.manifest is None:
         return ()
-    apps = _names(facts)
     assemble = {
         "release": target.release,
         "manifest_digest": target.manifest["digest"],
@@ -184,7 +195,7 @@ def _tidy(config: AppConfig, facts: FleetFacts, target: Target) -> tuple[Step, .
     drain = {"colour": old.value, "timeout_seconds": config.release.drain_seconds}
     used = any(host.pools[old] for host in facts.apps)
     drained = (Step(f"drain the {old} pool", "drain", _names(facts), drain, tidy=True),) if used else ()
-    if target.manifest is None:
+    if not target.is_new:
         return drained
     keep = {"keep": config.release.keep}
     return (*drained, Step("remove old releases", "prune", _names(facts), keep, tidy=True))

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from orchestrator.config import AppConfig
 from orchestrator.config.jobs import CronConfig, WorkerConfig
 from orchestrator.config.schedule import on_calendar
 from orchestrator.facts.host import ReleaseFacts
+from orchestrator.plan import environment
+from orchestrator.secret import Secret
 
 STOP_TIMEOUT_SECONDS = 30
 """How long an instance has after SIGTERM before it is killed (the unit's own default)."""
@@ -28,12 +31,14 @@ def kept(config: AppConfig, release: ReleaseFacts) -> dict[str, Any]:
     }
 
 
-def of(config: AppConfig, entry: str, node: str) -> dict[str, Any]:
-    """The settings of a release of this configuration."""
+def of(
+    config: AppConfig, entry: str, node: str, secrets: Mapping[str, Secret] | None = None
+) -> dict[str, Any]:
+    """The settings of a release of this configuration, with the stage's secrets in its environment."""
     return {
         "node": node,
         "entry": entry,
-        "env": dict(config.env),
+        **environment.of(config, secrets or {}),
         "instances": config.instances,
         "port": config.port,
         "health": {

@@ -46,7 +46,8 @@ def warnings(
     if project.migrations and not migrate_is_set:
         found.append(_unasked(project.migrations))
     found += [
-        f"{name} is in Git: secrets in it are in every clone; remove it with git rm --cached {name}"
+        f"{name} is in Git: secrets in it are in every clone; vpsdeploy env import {name}, then "
+        f"git rm --cached {name}, and make the values new"
         for name in committed_env_files(project.root)
     ]
     return (*found, *_node_warnings(project, node))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from orchestrator.errors import ReleaseFailed
+from orchestrator.secret import without_key
 
 TAIL_LINES = 20
 _MOST_LINE_BYTES = 4096
@@ -40,7 +41,7 @@ def run(
     """
     mark, tail = secrets.token_hex(8), deque[str](maxlen=TAIL_LINES)
     process = subprocess.Popen(
-        ["sh", "-c", command], cwd=cwd, env={**os.environ, **env, _MARK: mark}, start_new_session=True,
+        ["sh", "-c", command], cwd=cwd, env={**without_key(os.environ), **env, _MARK: mark}, start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     reader = threading.Thread(target=_read, args=(process.stdout, tail, log), daemon=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 from orchestrator.errors import ProjectError
 from orchestrator.model.build import ManagerName, PackageManager
 from orchestrator.project.process import Log, run
+from orchestrator.secret import without_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def portable(tools: Toolchain, cache: Path, log: Log) -> Path:
 def _environment() -> dict[str, str]:
     """Ours, without what would make a build leave out development dependencies or ask a question."""
     dropped = {"NODE_ENV", "NPM_CONFIG_OMIT", "NPM_CONFIG_PRODUCTION", "NPM_CONFIG_ONLY", "INIT_CWD"}
-    env = {key: value for key, value in os.environ.items() if key.upper() not in dropped}
+    env = {key: value for key, value in without_key(os.environ).items() if key.upper() not in dropped}
     quiet = {"npm_config_audit": "false", "npm_config_fund": "false", "npm_config_update_notifier": "false"}
     # Else pnpm writes this machine's paths into .bin (pnpm.io settings, extendNodePath; pnpm_config_ from 11 on).
     portable = {"npm_config_extend_node_path": "false", "pnpm_config_extend_node_path": "false"}

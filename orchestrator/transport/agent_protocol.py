@@ -14,6 +14,7 @@ from orchestrator.errors import (
     UsageError,
     VpsdeployError,
 )
+from orchestrator.secret import revealed
 
 PROTOCOL = 1
 PROGRAM = "/usr/local/bin/vpsdeploy-agent"
@@ -35,11 +36,9 @@ def command(verb: str) -> str:
 
 
 def request_line(app: str, by: str, fields: dict[str, Any]) -> bytes:
-    """The request as one line of JSON."""
-    return (
-        json.dumps({"protocol": PROTOCOL, "app": app, "by": by, **fields}, separators=(",", ":")).encode()
-        + b"\n"
-    )
+    """The request as one line of JSON. A Secret, wherever it stands, goes to the host as what it is."""
+    request = {"protocol": PROTOCOL, "app": app, "by": by, **fields}
+    return json.dumps(request, separators=(",", ":"), default=revealed).encode() + b"\n"
 
 
 def parse_line(line: bytes) -> dict[str, Any] | None:

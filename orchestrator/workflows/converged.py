@@ -37,13 +37,16 @@ def is_converged(host: Host, audit: Audit | None, play: Play) -> bool:
 
 
 def fingerprint(play: Play, agent_digest: str) -> str:
-    """SHA-256 over all that decides what the play does: playbooks, roles, inventory, variables, the agent."""
+    """SHA-256 over all that decides what the play does: playbooks, roles, inventory, variables, the agent.
+
+    Secrets are the releases' and none of the play's business.
+    """
     variables = {**play.variables, "vpsdeploy_agent_pyz": agent_digest}
     digest = hashlib.sha256(json.dumps(variables, sort_keys=True).encode())
     inventory = play.stage.path.parent
     for root in (play.playbook.parent, play.roles, inventory):
         for path in _files(root):
-            if path != play.stage.known_hosts:
+            if path not in (play.stage.known_hosts, play.stage.secrets):
                 content = path.read_bytes()
                 digest.update(f"\0{path.relative_to(root)}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()

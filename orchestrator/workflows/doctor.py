@@ -14,7 +14,7 @@ from orchestrator.model.fleet import Stage
 from orchestrator.project import checks
 from orchestrator.project.detect import detect
 from orchestrator.project.node import controller_node
-from orchestrator.workflows import doctor_controller, doctor_hosts, notify
+from orchestrator.workflows import doctor_controller, doctor_hosts, doctor_secrets, notify
 from orchestrator.workflows.build import settings_of
 
 LookAtHosts = Callable[[AppConfig, Stage], Sequence[Diagnosis]]
@@ -41,6 +41,8 @@ def run(
         found += [warning("config", text, advice) for text, advice in notify.missing(config)]
         found += _project(config)
     stage = _tried("stage", lambda: load_stage(project_dir, stage_name), found)
+    if config and stage:
+        found += doctor_secrets.look(config, stage)
     if stage:
         found.append(ok("stage", f"{stage.name}: {', '.join(host.name for host in stage.hosts)}"))
     if config and stage:

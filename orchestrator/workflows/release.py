@@ -9,17 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrator import shipped
-from orchestrator.config import AppConfig
+from orchestrator.config import FILE_NAME, AppConfig
+from orchestrator.config import secrets as stage_secrets
+from orchestrator.config.secrets import Opening
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.bundle import Bundle
 from orchestrator.model.change import Changed
 from orchestrator.model.fleet import Stage
 from orchestrator.model.step import Step
+from orchestrator.plan import environment, migration, node, preflight, settings, size
 from orchestrator.plan import hooks as plan_hooks
-from orchestrator.plan import migration, node, preflight, settings, size
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.plan.release import steps as plan_steps
-from orchestrator.project import archive
+from orchestrator.project import archive, env_example
 from orchestrator.project.revision import release_id
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz, listing
@@ -67,6 +69,7 @@ def run(
     Raises: VpsdeployError: and users see what they saw before.
     """
     preflight.check_jobs(config, stage)
+    secrets = checked_secrets(config, stage)
     config = config if wish.hooks else config.without_hooks()
     with opened(config, stage, opener) as context, told(context, reporter, "release") as audience:
         facts = context.facts()  # before the build: a host that is not there is known at once
@@ -75,12 +78,17 @@ def run(
         bundle = obtain(config, wish.bundle, reporter, around)
         preflight.check_entries(config, _paths(bundle))
         release = release_id(datetime.now(UTC), bundle.manifest.digest)
-        for hint in (*config.warnings, *preflight.memory_hints(config, facts), *size.notes(config, facts)):
+        for hint in (
+            *config.warnings,
+            *_unset(config, secrets),
+            *preflight.memory_hints(config, facts),
+            *size.notes(config, facts),
+        ):
             reporter.note(f"hint: {hint}")
         audience.started(release, facts)
         return ChangeOver(
-            context, reporter, facts, lambda now: _target(config, now, bundle, release, wish), f"release {release}",
-            Sending(FromBundle(bundle), context, reporter).acts,
+            context, reporter, facts, lambda now: _target(config, now, bundle, release, wish, secrets),
+            f"release {release}", Sending(FromBundle(bundle), context, reporter).acts,
             wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
         ).run()  # fmt: skip
 
@@ -93,6 +101,7 @@ def dry_run(
     Raises: VpsdeployError: what would stop a release.
     """
     preflight.check_jobs(config, stage)
+    secrets = checked_secrets(config, stage)
     config = config if wish.hooks else config.without_hooks()
     with opened(config, stage, opener) as context:
         facts = context.facts()
@@ -101,7 +110,8 @@ def dry_run(
         phases = () if wish.bundle else plan_hooks.BUILD
         building = [step for phase in phases for step in plan_hooks.steps(config, phase, _told(stage))]
         preflight.check_entries(config, _paths(bundle))
-        target = _target(config, facts, bundle, release_id(datetime.now(UTC), bundle.manifest.digest), wish)
+        release = release_id(datetime.now(UTC), bundle.manifest.digest)
+        target = _target(config, facts, bundle, release, wish, secrets)
         return Plan(target.release, (*building, *plan_steps(config, facts, target)))
 
 
@@ -117,6 +127,24 @@ def obtain(
     return archive.read(file, config.project_dir / build.OWN_DIRECTORY / "unpacked", config.app)
 
 
+def checked_secrets(config: AppConfig, stage: Stage) -> Opening:
+    """The stage's secrets; they are being decrypted when this returns.
+
+    Raises: ConfigError: their key is not here, one that is required is missing, or a name is set twice.
+    """
+    found = stage_secrets.opened(stage)
+    environment.check(config, found.names, stage.name)
+    return found
+
+
+def _unset(config: AppConfig, secrets: Opening) -> Iterator[str]:
+    """What the project's .env.example has and nobody set."""
+    file, expected = env_example.names(config.source_dir)
+    if unset := environment.unset(config, secrets.names, expected):
+        names = ", ".join(unset)
+        yield f"{file} names {names}, and nothing sets it: vpsdeploy env set {unset[0]}, or env in {FILE_NAME}"
+
+
 def _told(stage: Stage) -> dict[str, str]:
     """What a hook of the build knows: the release has no name yet."""
     return {"command": "release", "stage": stage.name}
@@ -126,13 +154,15 @@ def _paths(bundle: Bundle) -> Iterator[str]:
     return (file.path for file in listing.read(bundle.listing))
 
 
-def _target(config: AppConfig, facts: FleetFacts, bundle: Bundle, release: str, wish: Wish) -> Target:
+def _target(
+    config: AppConfig, facts: FleetFacts, bundle: Bundle, release: str, wish: Wish, secrets: Opening
+) -> Target:
     preflight.check_bundle(facts, bundle.manifest)
     schedule = json.loads((shipped.roles() / "nodejs" / "files" / "schedule.json").read_text())
     request = config.node if config.node_is_set else bundle.manifest.node_request
     lts = node.lts_lines(schedule, datetime.now(UTC).date().isoformat())
     version = node.choose(request, lts, facts, bundle.manifest.node_abi)
-    wanted = settings.of(config, bundle.manifest.entry, version)
+    wanted = settings.of(config, bundle.manifest.entry, version, secrets.values())
     migrate = wanted.pop("migrate", None)
     if migrate and not wish.skip_migrate:
         migration.check_command(migrate["command"], set(_paths(bundle)))

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.agent import durable, installs, listing, space, verify
+from orchestrator.agent import durable, installs, listing, releases, space, verify
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.failures import HostNotReady, ReleaseFailed, UsageError
 from orchestrator.agent.layout import NODES
@@ -20,6 +20,9 @@ from orchestrator.agent.manifest import Manifest, parse
 from orchestrator.agent.paths import parents_of
 from orchestrator.agent.settings import Settings
 from orchestrator.agent.settings import parse as parse_settings
+
+_NOT_INHERITED = ("env", "secrets", "migrate")
+"""Settings that a release with another environment has anew, or not at all: its migration has run."""
 
 
 class _Plan(NamedTuple):
@@ -31,41 +34,71 @@ class _Plan(NamedTuple):
     made: list[Path]
 
 
+class _Given(NamedTuple):
+    """What a release is asked to be made of; no manifest: it was not offered. `made_of`: another release."""
+
+    digest: str
+    manifest: Any
+    files: Path
+    settings: Any
+    made_of: str = ""
+
+
 def assemble(call: Call) -> dict[str, Any]:
     """Build the release beside, check every digest, make it durable, rename it.
 
     Files that are damaged are removed from the store: the answer says how many have to be sent again.
     """
-    identifier, digest = call.request.release, call.request.digest("manifest_digest")
-    raw_settings = call.request.fields.get("settings")
-    settings = parse_settings(raw_settings)
+    identifier, given = call.request.release, _given(call)
+    settings = parse_settings(given.settings)
     _check_host(call, settings)
     if call.app.release(identifier).exists():
-        return _existing(call, digest, raw_settings)
-    raw = durable.read_json(call.app.offered(digest))
-    if raw is None:
-        raise ReleaseFailed("the release cannot be assembled", why=f"manifest {digest} was not offered")
-    manifest = parse(raw, call.app.name)
-    files = call.app.offered_files(digest)
-    _check_jobs(call, files, settings)
-    made = _installed(call, manifest, settings)
-    if damaged := sum(verify.check_store(call.app.store, one) for one in (files, *made)):
+        return _existing(call, given)
+    if given.manifest is None:
+        raise ReleaseFailed("the release cannot be assembled", why=f"manifest {given.digest} was not offered")
+    manifest = parse(given.manifest, call.app.name)
+    _check_jobs(call, given.files, settings)
+    made = _installed(call, manifest, given.files, settings)
+    if damaged := sum(verify.check_store(call.app.store, one) for one in (given.files, *made)):
+        if given.made_of:
+            why = f"{damaged} files of {given.made_of} are damaged"
+            raise ReleaseFailed("the release cannot be assembled", why=why, next="vpsdeploy release")
         return {"release": None, "damaged": damaged}
-    plan = _Plan(manifest, settings, files, made)
-    _build(call, plan, {"manifest.json": raw, "settings.json": raw_settings})
-    call.app.offered(digest).unlink(missing_ok=True)
-    files.unlink(missing_ok=True)
+    plan = _Plan(manifest, settings, given.files, made)
+    _build(call, plan, {"manifest.json": given.manifest, "settings.json": given.settings})
+    if not given.made_of:
+        call.app.offered(given.digest).unlink(missing_ok=True)
+        given.files.unlink(missing_ok=True)
     return {"release": identifier, "bytes": manifest.bytes}
 
 
-def _installed(call: Call, manifest: Manifest, settings: Settings) -> list[Path]:
+def _given(call: Call) -> _Given:
+    """A bundle that was offered; or a release that is here, and of its settings all but the environment."""
+    fields = call.request.fields
+    if "made_of" not in fields:
+        digest = call.request.digest("manifest_digest")
+        raw = durable.read_json(call.app.offered(digest))
+        return _Given(digest, raw, call.app.offered_files(digest), fields.get("settings"))
+    origin = call.request.text("made_of")
+    if origin not in releases.identifiers(call.app):
+        raise ReleaseFailed(
+            "the release cannot be assembled", why=f"release {origin[:100]} is not on the host"
+        )
+    place = call.app.release(origin)
+    manifest, settings = (durable.read_json(place / f"{name}.json") for name in ("manifest", "settings"))
+    kept = {key: value for key, value in settings.items() if key not in _NOT_INHERITED}
+    new = {key: fields[key] for key in ("env", "secrets") if key in fields}
+    return _Given(manifest["digest"], manifest, place / "files.jsonl", {**kept, **new}, origin)
+
+
+def _installed(call: Call, manifest: Manifest, files: Path, settings: Settings) -> list[Path]:
     """The list of what `install` made for this bundle; none where the dependencies came with it.
 
     Raises: ReleaseFailed: it was not asked to.
     """
     if manifest.install is None:
         return []
-    kept = call.app.installed(installs.key(call.app.offered_files(manifest.digest), settings.node))
+    kept = call.app.installed(installs.key(files, settings.node))
     if not kept.is_file():
         raise ReleaseFailed("the release cannot be assembled", why="its dependencies were not installed here")
     return [kept]
@@ -98,11 +131,12 @@ def _check_jobs(call: Call, files: Path, settings: Settings) -> None:
             raise UsageError("the settings are wrong", why=f"cron entry {name} never comes: {job.schedule}")
 
 
-def _existing(call: Call, digest: str, raw_settings: Any) -> dict[str, Any]:
+def _existing(call: Call, given: _Given) -> dict[str, Any]:
     """The same release again is no error: the first answer may have been lost. Another one under its id is."""
     release = call.app.release(call.request.release)
     summary = durable.read_json(release / "release.json")
-    if summary["manifest_digest"] != digest or durable.read_json(release / "settings.json") != raw_settings:
+    same = durable.read_json(release / "settings.json") == given.settings
+    if summary["manifest_digest"] != given.digest or not same:
         raise ReleaseFailed(
             "the release exists already", why=f"{release.name} was made of another bundle or settings"
         )

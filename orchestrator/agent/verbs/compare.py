@@ -26,6 +26,7 @@ _SHOWN = (
     "stop_timeout_seconds",
     "shared",
     "migrate",
+    "secrets",
 )
 """Settings that hold no secret; of any other only a digest is shown."""
 _ABOUT = ("revision", "subject", "by", "created_at", "bytes", "files")
