@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from orchestrator.errors import HostNotReady
+from orchestrator.transport import mounts
 
 _PREFIX = "run-"
 _KILL_PASSES = 100
@@ -44,9 +45,12 @@ def base_dir() -> Path:
 
 
 def _memory_dir() -> Path:
-    """Memory first: what never reached a disk need not be wiped from it."""
-    candidates = (os.environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}", "/run", "/dev/shm")  # noqa: S108 - base_dir() checks the owner
-    return next((Path(c) for c in candidates if c and _usable(c)), Path(tempfile.gettempdir()))
+    """Memory first: what never reached a disk need not be wiped from it. What a person has set is taken as it is."""
+    own = os.environ.get("XDG_RUNTIME_DIR", "")
+    if own and _usable(own):
+        return Path(own)
+    usable = [Path(one) for one in (f"/run/user/{os.getuid()}", "/run", "/dev/shm") if _usable(one)]  # noqa: S108 - base_dir() checks the owner
+    return next(filter(mounts.in_memory, usable), next(iter(usable), Path(tempfile.gettempdir())))
 
 
 def _usable(path: str) -> bool:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from orchestrator.errors import HostNotReady, UsageError
 from orchestrator.secret import without_key
+from orchestrator.transport import mounts
 from orchestrator.transport.ansible_private import run_dir
 
-_IN_MEMORY = ("tmpfs", "ramfs")
 _VIM = ("vim", "nvim")
 _QUIET = ["-n", "-i", "NONE", "-c", "set nobackup nowritebackup noundofile"]
 """Vim without swap file, list of what was yanked, backup and undo file: all of them would be plain text on a disk."""
@@ -76,21 +76,10 @@ def _failed(words: list[str], why: str) -> UsageError:
 
 
 def _check_memory(directory: Path) -> None:
-    kind = _file_system(directory)
-    if kind not in _IN_MEMORY:
+    if not mounts.in_memory(directory):
         raise HostNotReady(
-            "there is no directory in memory for the text", why=f"{directory} is on {kind or 'an unknown file system'}",
+            "there is no directory in memory for the text",
+            why=f"{directory} is on {mounts.kind(directory) or 'an unknown file system'}",
             state="nothing was written",
             next="set XDG_RUNTIME_DIR to a directory on a tmpfs, or use vpsdeploy env set",
-        )  # fmt: skip
-
-
-def _file_system(directory: Path) -> str:
-    """The kind of file system of the mount that holds a directory. Source: proc(5), /proc/pid/mountinfo."""
-    best, kind = -1, ""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        left, _, right = line.partition(" - ")
-        point = left.split()[4]
-        if directory.resolve().is_relative_to(point) and len(point) >= best:
-            best, kind = len(point), right.split()[0]
-    return kind
+        )

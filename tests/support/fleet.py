@@ -192,8 +192,14 @@ class FakeHost:
             count, self.damaged = len(self.damaged), set()
             return {"release": None, "damaged": count}
         self.releases.append(request["release"])
-        self.settings[request["release"]] = request["settings"]
+        self.settings[request["release"]] = request.get("settings") or self._made_of(request)
         return {"release": request["release"]}
+
+    def _made_of(self, request: Json) -> Json:
+        """Another release's settings, with an environment of its own."""
+        left = ("env", "secrets", "migrate")
+        kept = {key: value for key, value in self.settings[request["made_of"]].items() if key not in left}
+        return {**kept, **{key: request[key] for key in left if key in request}}
 
     def migrate(self, request: Json) -> Json:
         """Once for each release."""

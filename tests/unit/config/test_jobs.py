@@ -37,7 +37,8 @@ def test_a_secret_in_a_job_s_env_is_warned_of(tmp_path: Path) -> None:
     """With its line and its key."""
     config = loaded(tmp_path, "app: shop\nworkers:\n  a:\n    entry: x\n    env: {DB_PASSWORD: x}\n")
     assert config.warnings == (
-        "vpsdeploy.yml:5: workers.a.env.DB_PASSWORD looks like a secret; this file goes into Git",
+        "vpsdeploy.yml:5: workers.a.env.DB_PASSWORD looks like a secret, and this file goes into Git: remove it here, "
+        "then vpsdeploy env set DB_PASSWORD (encrypted, docs/secrets.md)",
     )
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from orchestrator.errors import HostNotReady, HostUnreachable, InternalError, LockHeld
+from orchestrator.secret import Secret
 from orchestrator.transport import agent_protocol
 
 
@@ -54,3 +55,14 @@ def test_no_answer_says_what_is_missing(stderr: str, kind: type[Exception], what
     assert type(error) is kind
     assert error.what == what
     assert "vpsdeploy provision host web-1" in error.next
+
+
+def test_a_secret_reaches_the_host_and_nothing_else() -> None:
+    """Wherever it stands in a request; what has no form in JSON is refused without being shown."""
+    request = {"settings": {"env": {"A": Secret("hunter2")}}}
+    assert json.loads(agent_protocol.request_line("shop", "ann", request))["settings"]["env"] == {
+        "A": "hunter2"
+    }
+    assert "hunter2" not in repr(request) + str(request) + f"{request}"
+    with pytest.raises(TypeError, match="object has no form in JSON"):
+        agent_protocol.request_line("shop", "ann", {"a": object()})
