@@ -36,6 +36,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def _run(script: str, project: Path) -> subprocess.CompletedProcess[str]:
     """Run a block as a person's shell would, stopping at the first command that fails."""
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    environment["XDG_CONFIG_HOME"] = str(project.parent / "config")  # where the keys of secrets are
     script = script.replace("vpsdeploy sandbox up", f"vpsdeploy sandbox up --name {SANDBOX}")
     return subprocess.run(
         ["bash", "-ec", script], cwd=project, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
