@@ -53,12 +53,12 @@ def run(
         preflight.check_hosts(facts, agent_pyz.version())
         live = facts.live
         release = release_id(datetime.now(UTC), live.rpartition("-")[2])
-        target = _target(config, facts, live, release, secrets)
-        audience.started(target.release, facts)
-        return ChangeOver(
+        change = ChangeOver(
             context, reporter, facts, lambda now: _target(config, now, live, release, secrets), f"{COMMAND} {release}",
             wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
-        ).run()  # fmt: skip
+        )  # fmt: skip
+        audience.started(release, facts)
+        return change.run()
 
 
 def _target(config: AppConfig, facts: FleetFacts, live: str, release: str, secrets: Opening) -> Target:

@@ -12,8 +12,8 @@ from orchestrator.model.fleet import Stage
 from orchestrator.secret import KEY_VARIABLE, Secret
 from orchestrator.transport import agent_pyz, http
 from orchestrator.workflows import env, env_apply
+from tests.support.changes import Silent, SilentProbe
 from tests.support.fleet import APP, VERSION, FakeFleet, stage
-from tests.unit.workflows.test_change_over import Silent, SilentProbe
 from tests.unit.workflows.test_release_jobs import OLD, TWO, config, release
 
 CONFIG = AppConfig.model_validate(
