@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.errors import ReleaseFailed
 from orchestrator.project import hook
+from orchestrator.secret import KEY_COMMAND_VARIABLE, KEY_VARIABLE
 
 
 def run(command: str, tmp_path: Path, timeout_seconds: float = 20, **env: str) -> list[str]:
@@ -31,6 +32,15 @@ def test_a_hook_runs_in_the_project_with_its_variables(tmp_path: Path) -> None:
     """In a shell; both streams are shown, line by line."""
     script = 'pwd; echo "$VPSDEPLOY_RELEASE" >&2; test -n "$PATH"'
     assert run(script, tmp_path, VPSDEPLOY_RELEASE="r1") == [str(tmp_path), "r1"]
+
+
+def test_a_hook_has_no_use_for_the_key_of_the_secrets(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It gets the rest of our environment."""
+    for name in (KEY_VARIABLE, KEY_COMMAND_VARIABLE, "ANOTHER"):
+        monkeypatch.setenv(name, "hunter2")
+    assert run("env | grep hunter2", tmp_path) == ["ANOTHER=hunter2"]
 
 
 def test_a_hook_that_fails_says_how_and_shows_its_tail(tmp_path: Path) -> None:
