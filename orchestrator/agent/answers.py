@@ -5,15 +5,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 
 class Answers:
-    """Where a verb's progress and result go."""
+    """Where a verb's progress and result go.
+
+    Attributes:
+        read: Whether somebody still reads them.
+        mask: What an answer goes through first (agent/redact.py); None: nothing.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self.read = True
+        self.mask: Callable[[Any], Any] | None = None
 
     def progress(self, **fields: Any) -> None:
         """Say how far the verb is."""
@@ -25,6 +32,7 @@ class Answers:
 
     def line(self, answer: dict[str, Any]) -> None:
         """Write one line. Where nobody reads any more, write nothing from then on."""
+        answer = self.mask(answer) if self.mask else answer
         rest = memoryview(json.dumps(answer, separators=(",", ":")).encode() + b"\n")
         with contextlib.suppress(OSError):
             while self.read and rest:

@@ -40,6 +40,7 @@ class Verb(NamedTuple):
         body: Whether a body follows the request.
         alone: Whether only one such verb of the app may run at a time.
         app: Whether an app must be named.
+        quotes: Whether an answer may quote what the app wrote: its secrets are masked in it.
     """
 
     where: str
@@ -47,6 +48,7 @@ class Verb(NamedTuple):
     alone: bool = False
     app: bool = True
     body: bool = False
+    quotes: bool = False
 
 
 VERBS = {
@@ -58,14 +60,14 @@ VERBS = {
     "receive": Verb("receive.receive", token=True, body=True),
     "install": Verb("install.install", token=True),
     "assemble": Verb("assemble.assemble", token=True, alone=True),
-    "migrate": Verb("migrate.migrate", token=True),
+    "migrate": Verb("migrate.migrate", token=True, quotes=True),
     "migrated": Verb("migrate.migrated", token=True, alone=True),
     "start": Verb("start.start", token=True, alone=True),
-    "gate": Verb("gate.gate", token=True),
+    "gate": Verb("gate.gate", token=True, quotes=True),
     "flip": Verb("flip.flip", token=True, alone=True),
     "hold": Verb("flip.hold", token=True, alone=True),
     "traffic": Verb("traffic.traffic", token=True),
-    "instances": Verb("instances.instances", token=True),
+    "instances": Verb("instances.instances", token=True, quotes=True),
     "confirm": Verb("flip.confirm", token=True, alone=True),
     "return": Verb("flip.return_", token=True, alone=True),
     "drain": Verb("drain.drain", token=True, alone=True),
@@ -75,7 +77,7 @@ VERBS = {
     "describe": Verb("handover.describe", token=True),
     "copy": Verb("handover.copy", token=True),
     "stop": Verb("stop.stop", token=True, alone=True),
-    "jobs": Verb("jobs.jobs", token=True, alone=True),
+    "jobs": Verb("jobs.jobs", token=True, alone=True, quotes=True),
     "prune": Verb("prune.prune", token=True, alone=True),
     "maintenance": Verb("maintenance.maintenance"),
     "bans": Verb("bans.bans"),
@@ -83,10 +85,10 @@ VERBS = {
     "lift": Verb("bans.lift"),
     "certificate": Verb("certificate.certificate"),
     "exec": Verb("exec.exec_"),
-    "cron-run": Verb("cron_run.cron_run"),
-    "logs": Verb("logs.logs"),
+    "cron-run": Verb("cron_run.cron_run", quotes=True),
+    "logs": Verb("logs.logs", quotes=True),
     "compare": Verb("compare.compare"),
-    "hook": Verb("hook.hook"),
+    "hook": Verb("hook.hook", quotes=True),
     "history": Verb("history.history"),
     "audit": Verb("audit.audit", app=False),
     "updates": Verb("updates.updates", app=False),
@@ -208,6 +210,7 @@ def _carry_out(verb: Verb, call: Call) -> dict[str, Any] | int:
     action: Callable[[Call], dict[str, Any] | int] = getattr(
         importlib.import_module(f"orchestrator.agent.verbs.{module}"), function
     )
+    call.answers.mask = _mask(call) if verb.quotes else None
     if not (verb.token or verb.alone):
         return action(call)
     from orchestrator.agent import lease, mutex
@@ -216,6 +219,12 @@ def _carry_out(verb: Verb, call: Call) -> dict[str, Any] | int:
         if verb.token:
             lease.renew(call.app.lock_file, call.request.text("token"))
         return action(call)
+
+
+def _mask(call: Call) -> Callable[[Any], Any]:
+    from orchestrator.agent import redact  # late: few verbs quote
+
+    return redact.Mask(call.app)
 
 
 @contextlib.contextmanager

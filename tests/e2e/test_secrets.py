@@ -155,6 +155,20 @@ def test_commands_that_fail_say_nothing_either(life: Life) -> None:
     assert seen == []
 
 
+def test_an_app_that_writes_a_secret_into_its_log_is_not_quoted(life: Life) -> None:
+    """The journal has it, by the app's own doing; what our commands say of it has not."""
+    value = f"postgres://u:{life.canaries.word[::-1]}@db"
+    source = "console.error(`cannot reach ${process.env.S_LEAKED}`); process.exit(1);"
+    leaky = str(bundle(life.project.path, "leaky", more={**MORE, "dist/main.js": source}))
+    life.run("env", "set", "S_LEAKED", stdin=value)
+    told = life.run("release", "--bundle", leaky, "--verbose", code=8)
+    told += life.run("logs", "--lines", "200")
+    life.run("env", "unset", "S_LEAKED")
+    assert "cannot reach [redacted]" in told
+    assert value not in told
+    assert value in life.project.on("web-1", "journalctl", "--output=cat")
+
+
 def test_nothing_that_was_printed_holds_a_value(life: Life) -> None:
     """Of every command of this file."""
     leaks = [name for name, text in life.printed.items() if life.canaries.found_in(text.encode())]
