@@ -75,8 +75,8 @@ class Shop:
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Two load balancers, one of them with the app; the domain points nowhere yet."""
     path = tmp_path_factory.mktemp("tls")
-    configure(path, ACME, SHOP)
     with project_on_sandbox(path, NAME, hosts=1, loadbalancers=1) as project:
+        configure(path, ACME, SHOP)
         inventory = path / "inventories" / NAME / "hosts.yml"
         tree = yaml.safe_load(inventory.read_text())
         tree["all"]["children"]["loadbalancer"]["hosts"]["web-1"] = {}
