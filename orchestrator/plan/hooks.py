@@ -23,18 +23,24 @@ def steps(
         config: The app.
         phase: A key of `hooks`.
         told: What the command learns, without VPSDEPLOY_ before the names.
-        facts: Of all hosts; needed where a hook may run on one.
+        facts: Of all hosts; without them hooks of the app's sandbox are left out (homeless).
         of: Release in whose directory a hook on a host runs; empty for the one that is current.
     """
     named = {"phase": phase, "app": config.app, **told}
     env = {f"VPSDEPLOY_{name.upper()}": text for name, text in named.items() if text}
-    return tuple(_step(hook, phase, env, facts, of) for hook in hooks(config, phase))
+    left_out = homeless(config, phase, facts)
+    return tuple(_step(hook, phase, env, facts, of) for hook in hooks(config, phase) if hook not in left_out)
 
 
 def hooks(config: AppConfig, phase: str) -> tuple[Hook, ...]:
     """The hooks of a phase."""
     found: tuple[Hook, ...] = getattr(config.hooks, phase)
     return found
+
+
+def homeless(config: AppConfig, phase: str, facts: FleetFacts | None) -> tuple[Hook, ...]:
+    """Hooks of the app's sandbox while no host is known: they were not written for this machine."""
+    return () if facts else tuple(hook for hook in hooks(config, phase) if hook.where == "app")
 
 
 def flip_seconds(config: AppConfig) -> int:

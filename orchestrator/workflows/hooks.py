@@ -11,7 +11,7 @@ from orchestrator.errors import VpsdeployError
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.step import Step
 from orchestrator.plan import hooks as plan
-from orchestrator.project import hook
+from orchestrator.project import hook as here
 from orchestrator.report.reporter import Reporter
 from orchestrator.workflows.fleet import Context
 
@@ -81,7 +81,7 @@ class Hooks:
                 host: self._context.call(host, "hook", step.request, on_event=told) for host in step.hosts
             }
         asked = step.request
-        hook.run(
+        here.run(
             asked["command"], cwd=self._config.project_dir, env=asked["env"],
             timeout_seconds=asked["timeout_seconds"], log=lambda line: self._say(step, line),
         )  # fmt: skip
@@ -101,6 +101,8 @@ def after_failure(
         "command": story.command, "stage": context.stage.name, "release": story.release, "previous": story.previous,
         "result": story.result, "error": error.what + (f" on {error.host}" if error.host else ""),
     }  # fmt: skip
+    for hook in plan.homeless(context.config, plan.FAILURE, facts):
+        reporter.note(f"warning: {plan.FAILURE}: {hook.run}: not run, no host is known")
     for step in plan.steps(context.config, plan.FAILURE, told, facts):
         try:
             hooks.act(step)

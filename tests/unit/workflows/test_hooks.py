@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.config.app import AppConfig
-from orchestrator.errors import ReleaseFailed
+from orchestrator.errors import ProjectError, ReleaseFailed
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.change import Changed
 from orchestrator.plan import settings
@@ -107,6 +107,17 @@ def test_hooks_of_a_failure_run_when_it_was_undone(tmp_path: Path) -> None:
     assert "exit 3" in caught.value.why
     assert (tmp_path / "told").read_text() == "returned a hook failed\n"
     assert "on_failure" in str([line for line in reporter.told if line.startswith("warning: ")])
+
+
+def test_a_hook_for_the_apps_sandbox_never_runs_here(tmp_path: Path) -> None:
+    """The build failed before any host was asked: what was written for a host stays undone, and that is said."""
+    hooks = {"on_failure": ({"run": "touch in-the-sandbox", "where": "app"}, "touch here")}
+    app, reporter = config(tmp_path, hooks=hooks), Silent()
+    context = Context(app, TWO, FakeFleet(TWO), local.this_process())
+    with pytest.raises(ProjectError), told(context, reporter, "release"):
+        raise ProjectError("the build failed")
+    assert [path.name for path in tmp_path.iterdir()] == ["here"]
+    assert "warning: on_failure: touch in-the-sandbox: not run, no host is known" in reporter.told
 
 
 def test_hooks_of_the_build_fail_before_any_host_is_touched(tmp_path: Path) -> None:
