@@ -2,9 +2,9 @@
 
 python -m benchmarks.proxy [--rounds 5] [--seconds 5]
 
-Behind both is the quickest app there is, nginx's own `return`: with a real one the difference would be smaller. The
-load comes from the host itself, so that the network is not what is measured; our nginx is told to count it all the
-same.
+Once behind both is a bare Node server, which is quicker than any NestJS app, and once nginx's own `return`, the quickest
+there is: there is nothing but the proxy to wait for then, and each microsecond shows. The load comes from the host itself,
+so that the network is not what is measured; our nginx is told to count it all the same.
 """
 
 from __future__ import annotations
@@ -29,8 +29,7 @@ instances: 2
 rate_limits: {rate: 900000r/s, burst: 100000, connections: 65535}
 """
 PLAIN_PORT = 8088
-BESIDE = f"""\
-server {{ listen 127.0.0.1:4001; listen 127.0.0.1:4002; access_log off; location / {{ return 200 'ok'; }} }}
+PLAIN = f"""\
 upstream plain {{ server 127.0.0.1:4001; server 127.0.0.1:4002; keepalive 64; }}
 server {{
   listen {PLAIN_PORT};
@@ -38,15 +37,30 @@ server {{
   location / {{ proxy_http_version 1.1; proxy_set_header Connection ''; proxy_pass http://plain; }}
 }}
 """
+NOTHING = """\
+server { listen 127.0.0.1:4001; listen 127.0.0.1:4002; access_log off; location / { return 200 'ok'; } }
+"""
+NODE = (
+    "require('http').createServer((req, res) => res.end('ok')).listen(Number(process.argv[1]), '127.0.0.1')"
+)
 LIMIT = 0.85
 """Least share of the plain proxy's requests per second (issue 4)."""
 
 _SETUP = """\
 apt-get install -qq -y --no-install-recommends wrk >/dev/null
-cat > /etc/nginx/conf.d/zz-bench.conf
 sed -i 's/127.0.0.0\\/8 0;/127.0.0.0\\/8 1;/' /etc/nginx/conf.d/vpsdeploy-clients.conf
-nginx -t -q && systemctl reload nginx && sleep 1
+printf '%s' "$1" > /etc/nginx/conf.d/zz-plain.conf
+nginx -t -q && systemctl reload nginx
+for port in 4001 4002; do systemd-run --quiet --unit="bench-$port" /opt/node/*/bin/node -e "$2" $port; done
+sleep 2
 """
+_WITHOUT_NODE = """\
+systemctl stop bench-4001 bench-4002
+printf '%s' "$1" > /etc/nginx/conf.d/zz-nothing.conf
+nginx -t -q && systemctl reload nginx
+sleep 6
+"""
+"""nginx passes over an instance that did not answer for a while."""
 
 
 def main() -> None:
@@ -72,19 +86,27 @@ def _measure(project: Path, rounds: int, seconds: int) -> None:
     )
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    setup = _SETUP.replace("cat > ", f"printf '%s' {_quoted(BESIDE)} > ")
-    sandbox.run(NAME, HOST, ["sh", "-euc", setup], timeout_seconds=300)
+    _on_host(_SETUP, PLAIN, NODE)
+    _compare("a bare Node server", rounds, seconds)
+    _on_host(_WITHOUT_NODE, NOTHING)
+    _compare("nothing but `return`", rounds, seconds)
+
+
+def _compare(behind: str, rounds: int, seconds: int) -> None:
+    """In turns, so that whatever else the machine does meets both."""
     ours, plain = [], []
     for _ in range(rounds):
         plain.append(_rate(PLAIN_PORT, seconds))
         ours.append(_rate(80, seconds))
-    sys.stdout.write(f"plain proxy                {statistics.median(plain):10.0f} requests/s\n")
-    sys.stdout.write(f"limits, headers, JSON log  {statistics.median(ours):10.0f} requests/s\n")
     shares = [one / other for one, other in zip(ours, plain, strict=True)]
-    share = statistics.median(shares)
     sys.stdout.write(
-        f"share, median of {rounds} turns   {share:10.2f} (limit {LIMIT}; {min(shares):.2f} to {max(shares):.2f})\n"
+        f"{behind:22} plain {statistics.median(plain):7.0f}/s  ours {statistics.median(ours):7.0f}/s  share "
+        f"{statistics.median(shares):.2f} ({min(shares):.2f} to {max(shares):.2f}; limit {LIMIT})\n"
     )
+
+
+def _on_host(script: str, *words: str) -> None:
+    sandbox.run(NAME, HOST, ["sh", "-euc", script, "sh", *words], timeout_seconds=300)
 
 
 def _rate(port: int, seconds: int) -> float:
@@ -94,10 +116,6 @@ def _rate(port: int, seconds: int) -> float:
     if "Non-2xx" in said or "Socket errors" in said:
         sys.exit(said)
     return float(re.findall(r"Requests/sec:\s+([\d.]+)", said)[0])
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
 
 
 if __name__ == "__main__":
