@@ -2,9 +2,9 @@
 
 python -m benchmarks.proxy [--rounds 5] [--seconds 5]
 
-Once behind both is a bare Node server, which is quicker than any NestJS app, and once nginx's own `return`, the quickest
-there is: there is nothing but the proxy to wait for then, and each microsecond shows. The load comes from the host itself,
-so that the network is not what is measured; our nginx is told to count it all the same.
+Once behind both is a bare Node server, which is quicker than any NestJS app, and once nginx's own `return`, the
+quickest there is: there is nothing but the proxy to wait for then, and each microsecond shows. The load comes from the
+host itself, so that the network is not what is measured; our nginx is told to count it all the same.
 """
 
 from __future__ import annotations
