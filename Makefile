@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := help
-.PHONY: help deps venv venv-dev demo test test-all test-static test-unit test-roles test-e2e test-e2e-all test-big drills bench bench-release clean
+.PHONY: help deps venv venv-dev demo test test-all test-static test-unit test-roles test-e2e test-e2e-all test-big drills audits bench bench-release clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -88,6 +88,9 @@ test-e2e-all: venv-dev
 drills: deps venv-dev ## every fault of docs/drills.md, on a fleet of two load balancers and three app hosts (an hour)
 	@$(BIN)/pytest -q tests/drills
 
+audits: deps venv-dev ## lynis, OpenSCAP, gixy, systemd, nmap on a provisioned host; reports in build/audits (DEBIAN=12 for the other Debian)
+	@VPSDEPLOY_TEST_DEBIAN=$(DEBIAN) $(BIN)/pytest -q tests/audits
+
 bench: deps venv-dev ## the figures of docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
@@ -95,6 +98,7 @@ $(VENV)/.bench: requirements/bench.txt $(VENV)/.dev
 	@$(BIN)/pip install -qq --require-hashes -r $<
 	touch $@
 
+DEBIAN := 13
 RELEASES := 50
 REQUESTS := 1000000
 PEER_RELEASES := 10

@@ -1,0 +1,1 @@
+"""Judges that do not know us, each by its own rules, on a provisioned host: `make audits`."""
