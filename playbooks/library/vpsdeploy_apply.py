@@ -111,6 +111,12 @@ options:
         type: str
         default: ''
       take_back: {description: "Only take back what waits, for this reason.", type: str, default: ''}
+      serving:
+        description: >-
+          Pattern of paths. While one of them is there users would notice a restart; what asks for one comes into force
+          when the unit starts next.
+        type: str
+        default: ''
   record:
     description: Keep a record of what this call asked for, that the host can be audited against.
     type: dict
@@ -155,6 +161,7 @@ UNIT = {
     "state": {"type": "str", "choices": ["started", "stopped"]},
     "reload_on": _STRINGS,
     "restart_on": _STRINGS,
+    "serving": {"type": "str", "default": ""},
 }
 
 GUARD = {

@@ -105,6 +105,12 @@ def _action(unit: dict[str, Any], paths: list[str]) -> str:
             for pattern in patterns
         )
 
-    if hit(unit["restart_on"]):
+    if hit(unit["restart_on"]) and not _serves(unit):
         return "restart"
     return "reload" if hit(unit["reload_on"]) else ""
+
+
+def _serves(unit: dict[str, Any]) -> bool:
+    """Whether users would notice a restart."""
+    pattern = unit.get("serving", "").lstrip("/")
+    return bool(pattern) and any(Path("/").glob(pattern))
