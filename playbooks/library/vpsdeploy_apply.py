@@ -93,6 +93,12 @@ options:
       state: {description: Wanted state now., type: str, choices: [started, stopped]}
       reload_on: {description: Changed paths that ask for a reload., type: list, elements: str, default: []}
       restart_on: {description: Changed paths that ask for a restart., type: list, elements: str, default: []}
+      serving:
+        description: >-
+          Pattern of paths. While one of them is there users would notice a restart; what asks for one comes into force
+          when the unit starts next.
+        type: str
+        default: ''
   guard:
     description:
       - The files and units may cut off the owner. Where something is to change, the host takes it back by itself after
@@ -111,12 +117,6 @@ options:
         type: str
         default: ''
       take_back: {description: "Only take back what waits, for this reason.", type: str, default: ''}
-      serving:
-        description: >-
-          Pattern of paths. While one of them is there users would notice a restart; what asks for one comes into force
-          when the unit starts next.
-        type: str
-        default: ''
   record:
     description: Keep a record of what this call asked for, that the host can be audited against.
     type: dict
