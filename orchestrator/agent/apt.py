@@ -93,7 +93,8 @@ def install(systemd: Systemd, wanted: Sequence[Upgrade]) -> None:
         )  # fmt: skip
     names = [f"{one.package}={one.new}" for one in wanted]
     apt = [*_APT, *_KEEP_FILES, "--no-install-recommends", "--only-upgrade", "install", *names]
-    script = 'dpkg --configure --pending && exec "$$@"'  # two dollars: systemd fills in what has one
+    # A package that is broken must not keep its own mended version away. Two dollars: systemd fills in what has one.
+    script = 'dpkg --configure --pending; exec "$$@"'
     options = ["--setenv=DEBIAN_FRONTEND=noninteractive", "--setenv=LC_ALL=C.UTF-8"]
     done = systemd.run_to_end(UNIT, ["/bin/sh", "-c", script, "sh", *apt], options)
     if done.code != 0:

@@ -19,12 +19,12 @@ pytestmark = pytest.mark.sandbox
 
 SHOP = (
     "app: shop", "domains: [shop.example]", "health: {path: /health, timeout_seconds: 20}", "limits: {memory: 128M}",
-    "shared: [uploads]", "env: {TOKEN: shop-secret}", "release: {drain_seconds: 2, watch_seconds: 0}",
+    "shared: [uploads]", "env: {TOKEN: shop-secret}", "release: {drain_seconds: 5, watch_seconds: 0}",
     "workers: {mail: {command: [sleep, infinity]}}", 'cron: {tick: {schedule: "@yearly", command: ["true"]}}',
 )  # fmt: skip
 BLOG = (
     "app: blog", "domains: [blog.example]", "port: 5000", "health: {path: /health, timeout_seconds: 20}",
-    "limits: {memory: 128M}", "env: {TOKEN: blog-secret}", "release: {drain_seconds: 2, watch_seconds: 0}",
+    "limits: {memory: 128M}", "env: {TOKEN: blog-secret}", "release: {drain_seconds: 5, watch_seconds: 0}",
 )  # fmt: skip
 MOST_EXPOSED = 1.3
 MOST_EXPOSED_NGINX = 4.0
