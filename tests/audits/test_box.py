@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 from tests.support.node_apps import bundle
 from tests.support.vps import Project, project_on_sandbox
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.audit]
 
 SHOP = (
     "app: shop", "domains: [shop.example]", "health: {path: /health, timeout_seconds: 20}", "limits: {memory: 128M}",
