@@ -25,6 +25,10 @@ _UNREACHABLE = re.compile(
     r"ConnectionError|NewConnectionError|Max retries exceeded|timed out|Connection refused|Connection reset|"
     r"Temporary failure in name resolution|SSLError|ReadTimeout|ConnectTimeout|5\d\d Server Error"
 )
+_SWALLOWED = "AttributeError: can't set attribute"
+_PROBLEM = re.compile(
+    r'"type": *"urn:ietf:params:acme:error:(\w+)".{0,200}?"detail": *"([^"]{1,500})"', re.DOTALL
+)
 _LIMITED = re.compile(r"rate ?limit|too many|HTTP 429", re.IGNORECASE)
 
 
@@ -85,7 +89,20 @@ def ask(call: Call, wanted: dict[str, Any], *, force: bool) -> tuple[str, str]:
     )  # fmt: skip
     if done.code == 0:
         return "issued", ""
-    return _judged(f"{done.output}\n{done.errors}", wanted["directory_url"], timed_out=done.code == 124)
+    said = f"{done.output}\n{done.errors}"
+    if _SWALLOWED in said:
+        said = _logged(call) or said
+    return _judged(said, wanted["directory_url"], timed_out=done.code == 124)
+
+
+def _logged(call: Call) -> str:
+    """The authority's own words, which Debian 12's certbot loses on their way out; they are in its log."""
+    try:
+        text = (call.layout.root / "var/log/letsencrypt/letsencrypt.log").read_text(errors="replace")
+    except OSError:
+        return ""
+    found = _PROBLEM.findall(text)
+    return ": ".join(found[-1]) if found else ""
 
 
 def _judged(said: str, url: str, *, timed_out: bool) -> tuple[str, str]:

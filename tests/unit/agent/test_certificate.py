@@ -306,3 +306,16 @@ def test_a_try_is_remembered_with_its_time(world: Programs) -> None:
     kept = json.loads(world.host.app.tls_tried_file.read_text())
     assert kept["at"] >= begin
     assert kept["why"] == "refused"
+
+
+def test_what_certbot_loses_is_read_from_its_log(world: Programs) -> None:
+    """Debian 12's says no more than that it could not set an attribute."""
+    world.certbot = "An unexpected error occurred:\nAttributeError: can't set attribute"
+    log = world.host.layout.root / "var/log/letsencrypt/letsencrypt.log"
+    log.parent.mkdir(parents=True)
+    log.write_text(
+        '{"type": "urn:ietf:params:acme:error:rateLimited", "status": 429, "detail": "too many certificates"}'
+    )
+    assert (
+        "asked too often: rateLimited: too many certificates" in world.host.call("certificate")["notices"][0]
+    )
