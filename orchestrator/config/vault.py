@@ -60,6 +60,8 @@ def decrypt(text: str, key: Secret) -> Secret:
         salt, mac, content = (binascii.unhexlify(part) for part in body.split(b"\n"))
     except ValueError:
         raise Damaged from None
+    if body != body.lower():  # the same bytes in capitals are not what anybody wrote
+        raise Damaged
     cipher_key, mac_key, counter = _derived(key, salt)
     if not hmac.compare_digest(mac, hmac.new(mac_key, content, hashlib.sha256).digest()):
         raise Damaged
