@@ -65,6 +65,11 @@ class Command:
         """A signal to the process."""
         self._process.send_signal(number)
 
+    def end(self) -> None:
+        """Kill it, whatever it does: a drill that failed must not leave it, with its locks, to the next one."""
+        self._process.kill()
+        self._process.wait()
+
     def wait(self) -> int:
         """Its exit code; negative: killed by that signal."""
         try:

@@ -60,9 +60,13 @@ def _strike_in_release(fleet: Fleet, fault: Fault, strike: judge.Strike) -> Comm
     words = ("release", "--bundle", str(fleet.bundle(fault.app)))
     command = Command(fleet.project.path, words, at, fault.harm.env)
     if at:
-        command.wait_until_held()
-        strike.began = time.monotonic()
-        fault.harm.strike(fleet, command)
+        try:
+            command.wait_until_held()
+            strike.began = time.monotonic()
+            fault.harm.strike(fleet, command)
+        except BaseException:
+            command.end()
+            raise
         command.go_on()
     code = command.wait()
     assert code == fault.code, f"exit code {code}, expected {fault.code}: {command.describe()}"
