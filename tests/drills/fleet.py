@@ -161,4 +161,7 @@ def _app_problems(host: dict[str, Any], live: str | None) -> list[str]:
 def _release(address: str) -> str:
     with closing(http.client.HTTPConnection(address, timeout=15)) as connection:
         connection.request("GET", "/")
-        return str(json.loads(connection.getresponse().read())["release"])
+        answer = connection.getresponse()
+        said = answer.read()
+        assert answer.status == 200, f"{address} answers {answer.status}: {said[:300]!r}"
+        return str(json.loads(said)["release"])
