@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from orchestrator.config import AppConfig
@@ -63,8 +62,7 @@ def _change(
 
 def _everywhere(context: Context, verb: str, request: dict[str, Any]) -> Outcome[dict[str, Any]]:
     """No lock is taken: a ban cannot wait for a release."""
-    act: Callable[[str], dict[str, Any]] = lambda name: context.call(name, verb, request)  # noqa: E731 - its type
-    return each([host.name for host in context.stage.hosts], act)
+    return each([host.name for host in context.stage.hosts], lambda name: context.call(name, verb, request))
 
 
 def _order(stage: Stage, outcome: Outcome[dict[str, Any]]) -> tuple[str, ...]:

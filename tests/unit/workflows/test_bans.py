@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from orchestrator.config.app import AppConfig
@@ -37,7 +39,7 @@ def lift(fleet: FakeFleet, address: str = "203.0.113.7") -> Seen:
     return bans.lift(CONFIG, STAGE, address, lambda *_: fleet)
 
 
-def down(name: str) -> object:
+def down(name: str) -> Callable[[str, str], None]:
     """A host that nobody reaches."""
 
     def fail(host: str, verb: str) -> None:
@@ -72,7 +74,7 @@ def test_a_client_is_one_line_wherever_it_is_banned(fleet: FakeFleet) -> None:
 def test_a_host_that_is_down_keeps_nobody_from_seeing_the_others(fleet: FakeFleet) -> None:
     """It is named; where none answers, that is the error."""
     add(fleet)
-    fleet.fail = down("lb-2")  # type: ignore[assignment] # a function of the right form
+    fleet.fail = down("lb-2")
     seen = look(fleet)
     assert (seen.hosts, len(seen.bans)) == (("web-1", "lb-1"), 2)
     assert (
@@ -82,7 +84,7 @@ def test_a_host_that_is_down_keeps_nobody_from_seeing_the_others(fleet: FakeFlee
 
 def test_a_change_that_a_host_missed_says_so(fleet: FakeFleet) -> None:
     """What was done stays done: to repeat is safe."""
-    fleet.fail = down("lb-2")  # type: ignore[assignment] # a function of the right form
+    fleet.fail = down("lb-2")
     with pytest.raises(HostUnreachable) as caught:
         add(fleet)
     assert caught.value.state == "done on web-1, lb-1"
