@@ -2,6 +2,11 @@ for package in ca-certificates cron curl logrotate procps systemd-timesyncd jq; 
   expect "$package is installed" dpkg-query -W "$package"
   same "$package is configured" "install ok installed" dpkg-query -Wf '${Status}' "$package"
 done
+# Installed while systemd was out of reach, and started afterwards.
+for unit in cron.service logrotate.timer; do
+  same "$unit runs" active systemctl is-active "$unit"
+done
+refuse "no start is owed" test -e /run/vpsdeploy/installing.json
 has "the time zone counts" CE date -d 2026-01-01 +%Z
 same "logins speak UTF-8" UTF-8 su - nobody -s /bin/sh -c 'locale charmap'
 same "time is synchronised at boot" enabled systemctl is-enabled systemd-timesyncd.service

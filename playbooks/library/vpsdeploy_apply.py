@@ -30,6 +30,13 @@ options:
     description: Fetch apt's lists first where they are older and something is missing.
     type: int
     default: 3600
+  units_left:
+    description:
+      - Units of new packages that are not started at once, as Debian would. Their roles start them, with their own
+        settings. Those of I(units) are not, either, before the files are there.
+    type: list
+    elements: str
+    default: []
   accounts:
     description: Users, each with a group of its own name and no password.
     type: list
@@ -175,6 +182,7 @@ GUARD = {
 ARGUMENTS = {
     "packages": _STRINGS,
     "package_lists_max_age_seconds": {"type": "int", "default": 3600},
+    "units_left": _STRINGS,
     "accounts": {"type": "list", "elements": "dict", "default": [], "options": ACCOUNT},
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
     "locked": _STRINGS,
@@ -188,7 +196,8 @@ ARGUMENTS = {
 
 def converge(host: Host, params: dict[str, Any]) -> tuple[list[str], guard.Armed | None]:
     """Apply everything in order; the paths that changed, and what waits for its confirmation."""
-    packages.apply(host, params["packages"], params["package_lists_max_age_seconds"])
+    left = [*params["units_left"], *(unit["name"] for unit in params["units"])]
+    packages.apply(host, params["packages"], params["package_lists_max_age_seconds"], left)
     accounts.apply(host, params["accounts"])
     accounts.lock(host, params["locked"])
     guarded = bool(params["guard"] and params["guard"]["seconds"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 
 
 class HostError(Exception):
@@ -32,19 +33,25 @@ class Host:
         if diff is not None and self.keep_diffs:
             self.diffs.append(diff)
 
-    def attempt(self, argv: list[str], timeout_seconds: float = 900) -> subprocess.CompletedProcess[str]:
+    def attempt(
+        self, argv: list[str], timeout_seconds: float = 900, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run a program and hand back its answer, whatever its exit code.
 
+        Args:
+            argv: The program and its arguments.
+            timeout_seconds: Longest time that it may take.
+            environment: Env variables beside this process's own.
         Raises: HostError: it does not exist or did not end in time.
         """
-        environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+        own = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
         try:
             return subprocess.run(
                 argv,
                 capture_output=True,
                 text=True,
                 errors="replace",
-                env=environment,
+                env={**own, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 timeout=timeout_seconds,
                 check=False,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
+from ansible.module_utils.vpsdeploy import late_start
 from ansible.module_utils.vpsdeploy.host import Host, HostError, tail
 
 APT = ["apt-get", "--quiet", "--yes", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0"]
@@ -17,15 +19,22 @@ _INTERRUPTED = Path("/var/lib/dpkg/updates")
 _LOCK_WAIT_SECONDS = 300
 _LOCK_PAUSE_SECONDS = 5
 _AWAIT_PAUSE_SECONDS = 0.5
+_INSTALL_SECONDS = 1800
 
 
-def apply(host: Host, names: list[str], lists_max_age_seconds: int) -> None:
-    """Install the packages that are missing, all in one transaction.
+def apply(host: Host, names: list[str], lists_max_age_seconds: int, left: Sequence[str] = ()) -> None:
+    """Install the packages that are missing, all in one transaction, and start what they bring.
 
+    Args:
+        host: Where.
+        names: Of the packages.
+        lists_max_age_seconds: apt's lists are fetched first where they are older.
+        left: Units that are not started here.
     Raises: HostError: apt failed; its last lines are in the text.
     """
     missing = absent(host, names)
     if not missing:
+        late_start.catch_up(host, left)
         return
     host.changed(f"packages {' '.join(missing)}", _diff(missing))
     if host.check_mode:
@@ -35,7 +44,7 @@ def apply(host: Host, names: list[str], lists_max_age_seconds: int) -> None:
     refreshed = _lists_age_seconds() > lists_max_age_seconds
     if refreshed:
         _refresh(host)
-    _install(host, missing, may_refresh=not refreshed)
+    _install(host, missing, left, may_refresh=not refreshed)
 
 
 def awaited(host: Host, names: list[str], seconds: float) -> None:
@@ -85,13 +94,13 @@ def _refresh(host: Host) -> None:
         time.sleep(_LOCK_PAUSE_SECONDS)
 
 
-def _install(host: Host, missing: list[str], may_refresh: bool) -> None:
+def _install(host: Host, missing: list[str], left: Sequence[str], may_refresh: bool) -> None:
     """Install; once more with fresh lists where the ones at hand were too old for the mirror."""
     argv = [*APT, *KEEP_OUR_FILES, "--no-install-recommends", "install", *missing]
-    answer = host.attempt(argv, timeout_seconds=1800)
+    answer = late_start.install(host, argv, left, _INSTALL_SECONDS)
     if answer.returncode != 0 and may_refresh:
         _refresh(host)
-        answer = host.attempt(argv, timeout_seconds=1800)
+        answer = late_start.install(host, argv, left, _INSTALL_SECONDS)
     if answer.returncode != 0:
         raise HostError(f"apt could not install {' '.join(missing)}: {tail(answer)}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ class FakeDebian(Host):
         self.package = installed
         self.candidate = candidate
 
-    def attempt(self, argv: list[str], timeout_seconds: float = 900) -> subprocess.CompletedProcess[str]:
+    def attempt(
+        self, argv: list[str], timeout_seconds: float = 900, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Answer as the program would."""
         answer = ""
         if argv[0] == "dpkg-query" and self.package:
