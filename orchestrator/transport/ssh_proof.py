@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from orchestrator.errors import HostUnreachable
@@ -53,7 +55,7 @@ class Door:
 
 
 def failure(door: Door, users: Sequence[str], confirm_as: str, command: str, run: Run | None = None) -> str:
-    """Log in afresh as each of the users, then as the one who confirms; why it failed, or nothing.
+    """Log in afresh as each of the users, all at once, then as the one who confirms; why it failed, or nothing.
 
     Args:
         door: Where.
@@ -63,10 +65,12 @@ def failure(door: Door, users: Sequence[str], confirm_as: str, command: str, run
         run: Runs OpenSSH's client; another one in tests.
     """
     run = run or _run
-    for user in users:
-        found = _by_openssh(door, user, "true", run) or _by_ourselves(door, user)
-        if found:
-            return found
+    logins: list[Callable[[], str]] = [partial(_by_openssh, door, user, "true", run) for user in users]
+    logins += [partial(_by_ourselves, door, user) for user in users]
+    with ThreadPoolExecutor(max(1, len(logins))) as pool:
+        found = [why for why in pool.map(_call, logins) if why]
+    if found:
+        return found[0]
     login = confirm_as or door.host.user
     return _by_openssh(door, login, command if login == "root" else f"sudo -n {command}", run)
 
@@ -74,6 +78,10 @@ def failure(door: Door, users: Sequence[str], confirm_as: str, command: str, run
 def enters(door: Door, run: Run | None = None) -> bool:
     """Whether a fresh login as Ansible's own user works."""
     return not _by_openssh(door, door.host.user, "true", run or _run)
+
+
+def _call(login: Callable[[], str]) -> str:
+    return login()
 
 
 def _by_openssh(door: Door, user: str, command: str, run: Run) -> str:

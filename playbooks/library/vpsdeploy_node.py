@@ -19,10 +19,18 @@ description:
     does with what is installed where the source cannot be reached.
 options:
   packages: {description: Debian packages that Node needs., type: list, elements: str, default: []}
-  packages_wait_seconds:
-    description: Longest wait for somebody else to install them, before this call does.
-    type: int
-    default: 0
+  packages_beside:
+    description:
+      - Packages that others need, installed in one transaction with Node's, before Node is fetched. No error where that
+        fails; who needs them tries again.
+    type: list
+    elements: str
+    default: []
+  units_left:
+    description: Units of new packages that are not started here, as Debian would; their roles start them.
+    type: list
+    elements: str
+    default: []
   request: {description: "C(lts), C(24), C(24.21) or C(24.21.0).", type: str, required: true}
   source: {description: Kind of source., type: str, choices: [npm, dist, nodesource, system], default: npm}
   registry: {description: npm registry; empty for the one of /etc/npmrc., type: str, default: ''}
@@ -61,7 +69,8 @@ author: vpsdeploy
 
 ARGUMENTS = {
     "packages": {"type": "list", "elements": "str", "default": []},
-    "packages_wait_seconds": {"type": "int", "default": 0},
+    "packages_beside": {"type": "list", "elements": "str", "default": []},
+    "units_left": {"type": "list", "elements": "str", "default": []},
     "request": {"type": "str", "required": True},
     "source": {"type": "str", "choices": ["npm", "dist", "nodesource", "system"], "default": "npm"},
     "registry": {"type": "str", "default": ""},

@@ -40,7 +40,7 @@ _SCRIPT = re.compile(r"/etc/init\.d/(?P<script>[^/]+)")
 def install(
     host: Host, argv: list[str], left: Sequence[str], timeout_seconds: float
 ) -> subprocess.CompletedProcess[str]:
-    """Run apt, and start then what its new packages brought.
+    """Run apt, and start then what its new packages brought. Whoever calls is `alone`.
 
     Args:
         host: Where.
@@ -48,12 +48,11 @@ def install(
         left: Units that somebody else starts.
         timeout_seconds: Longest time for apt.
     """
-    with _alone(wait=True):
-        _note(host)
-        try:
-            answer = host.attempt([argv[0], *_ONLY_NEW, *argv[1:]], timeout_seconds, _OUT_OF_REACH)
-        finally:
-            _start(host, left)
+    _note(host)
+    try:
+        answer = host.attempt([argv[0], *_ONLY_NEW, *argv[1:]], timeout_seconds, _OUT_OF_REACH)
+    finally:
+        _start(host, left)
     if answer.returncode != 0 and _HOOK in answer.stderr:
         return host.attempt(argv, timeout_seconds)
     return answer
@@ -61,8 +60,8 @@ def install(
 
 def catch_up(host: Host, left: Sequence[str]) -> None:
     """Start what a call that was killed did not come to; nothing to do where none was, or where one is at work."""
-    with _alone(wait=False) as alone:
-        if alone and NOTE.exists():
+    with alone(wait=False) as nobody_else:
+        if nobody_else and NOTE.exists():
             _start(host, left)
 
 
@@ -81,17 +80,17 @@ def _start(host: Host, left: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(wait: bool) -> Iterator[bool]:
+def alone(wait: bool) -> Iterator[bool]:
     """Whether no other call installs; the kernel gives it back whatever kills us."""
     NOTE.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(NOTE.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        alone = True
+        nobody_else = True
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
-            alone = False
-        yield alone
+            nobody_else = False
+        yield nobody_else
     finally:
         os.close(descriptor)
 

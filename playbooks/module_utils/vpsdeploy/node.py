@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import tempfile
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.vpsdeploy import node_install, node_system, node_versions, packages
-from ansible.module_utils.vpsdeploy.host import Host
+from ansible.module_utils.vpsdeploy.host import Host, HostError
 from ansible.module_utils.vpsdeploy.http import Unreachable
 from ansible.module_utils.vpsdeploy.node_install import Source
 from ansible.module_utils.vpsdeploy.node_nodesource import NodesourceSource
@@ -30,6 +31,7 @@ def converge(params: dict[str, Any], host: Host) -> str:
     Returns: Empty only in check mode, where the distribution's version is not known before apt has lists.
     Raises: NodeError, HostError: it cannot be had.
     """
+    _begin_for_others(params, host)
     first = _needs_packages_first(params)
     if first:
         _apply_packages(params, host)
@@ -48,14 +50,20 @@ def converge(params: dict[str, Any], host: Host) -> str:
     return node_versions.text(version)
 
 
+def _begin_for_others(params: dict[str, Any], host: Host) -> None:
+    """Whoever else needs the packages waits for this transaction; where it fails, they try again and say why."""
+    if params["packages_beside"] and not host.check_mode:
+        wanted = [*params["packages_beside"], *params["packages"]]
+        with contextlib.suppress(HostError):
+            packages.apply(host, wanted, PACKAGE_LISTS_MAX_AGE_SECONDS, params["units_left"])
+
+
 def _needs_packages_first(params: dict[str, Any]) -> bool:
     """Whether what verifies the download is in them; else they are needed when Node first runs, and not before."""
     return params["source"] in ("nodesource", "system") or bool(params["keyring"])
 
 
 def _apply_packages(params: dict[str, Any], host: Host) -> None:
-    if not host.check_mode:
-        packages.awaited(host, params["packages"], params["packages_wait_seconds"])
     packages.apply(host, params["packages"], PACKAGE_LISTS_MAX_AGE_SECONDS)
 
 

@@ -18,7 +18,6 @@ _LISTS = Path("/var/lib/apt/lists")
 _INTERRUPTED = Path("/var/lib/dpkg/updates")
 _LOCK_WAIT_SECONDS = 300
 _LOCK_PAUSE_SECONDS = 5
-_AWAIT_PAUSE_SECONDS = 0.5
 _INSTALL_SECONDS = 1800
 
 
@@ -33,31 +32,14 @@ def apply(host: Host, names: list[str], lists_max_age_seconds: int, left: Sequen
     Raises: HostError: apt failed; its last lines are in the text.
     """
     missing = absent(host, names)
-    if not missing:
-        late_start.catch_up(host, left)
-        return
-    host.changed(f"packages {' '.join(missing)}", _diff(missing))
-    if host.check_mode:
-        return
-    if _INTERRUPTED.is_dir() and any(_INTERRUPTED.iterdir()):
-        host.run(["dpkg", "--configure", "--pending"])
-    refreshed = _lists_age_seconds() > lists_max_age_seconds
-    if refreshed:
-        _refresh(host)
-    _install(host, missing, left, may_refresh=not refreshed)
-
-
-def awaited(host: Host, names: list[str], seconds: float) -> None:
-    """Wait until packages are there that somebody else is installing, so that one transaction brings them all.
-
-    Args:
-        host: Asked again and again.
-        names: Of the packages.
-        seconds: Longest wait; whoever calls installs then what is still missing.
-    """
-    deadline = time.monotonic() + seconds
-    while absent(host, names) and time.monotonic() < deadline:
-        time.sleep(_AWAIT_PAUSE_SECONDS)
+    if missing:
+        host.changed(f"packages {' '.join(missing)}", _diff(missing))
+    if missing and not host.check_mode:
+        with late_start.alone(wait=True):
+            missing = absent(host, missing)  # another call may have brought them meanwhile
+            if missing:
+                _bring(host, missing, lists_max_age_seconds, left)
+    late_start.catch_up(host, left)
 
 
 def absent(host: Host, names: list[str]) -> list[str]:
@@ -70,6 +52,15 @@ def absent(host: Host, names: list[str]) -> list[str]:
     lines = (line.split() for line in answer.stdout.splitlines())
     installed = {words[1] for words in lines if len(words) == 2 and words[0] == "ii"}
     return [name for name in dict.fromkeys(names) if name not in installed]
+
+
+def _bring(host: Host, missing: list[str], lists_max_age_seconds: int, left: Sequence[str]) -> None:
+    if _INTERRUPTED.is_dir() and any(_INTERRUPTED.iterdir()):
+        host.run(["dpkg", "--configure", "--pending"])
+    refreshed = _lists_age_seconds() > lists_max_age_seconds
+    if refreshed:
+        _refresh(host)
+    _install(host, missing, left, may_refresh=not refreshed)
 
 
 def _lists_age_seconds() -> float:

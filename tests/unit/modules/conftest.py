@@ -15,6 +15,14 @@ Site = tuple[Path, str]
 ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[3] / "playbooks/module_utils"))
 
 
+@pytest.fixture(autouse=True)
+def _nobody_installs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What says who installs packages is in a directory of the test's own."""
+    from ansible.module_utils.vpsdeploy import late_start
+
+    monkeypatch.setattr(late_start, "NOTE", tmp_path / "run/installing.json")
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     """A directory and the address that it is served at."""

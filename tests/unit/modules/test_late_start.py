@@ -5,10 +5,8 @@ from __future__ import annotations
 import fcntl
 import json
 import subprocess
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 
-import pytest
 from ansible.module_utils.vpsdeploy import late_start, packages
 from ansible.module_utils.vpsdeploy.host import Host
 
@@ -60,15 +58,16 @@ class Debian(Host):
         return [call[3:] for call in self.calls if call[:2] == ["systemctl", "start"]]
 
 
-@pytest.fixture(autouse=True)
-def _note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(late_start, "NOTE", tmp_path / "run/installing.json")
+def install(host: Debian, left: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    """Install nginx."""
+    with late_start.alone(wait=True):
+        return late_start.install(host, INSTALL, left, 60)
 
 
 def test_new_services_start_in_one_call_at_the_end() -> None:
     """Those that Debian starts at boot; not those that their role starts."""
     host = Debian()
-    late_start.install(host, INSTALL, ["nginx.service"], 60)
+    install(host, ["nginx.service"])
     assert host.out_of_reach == [True]
     assert host.started == [["cron.service"]]
     assert host.changes == ["cron.service: start"]
@@ -79,7 +78,7 @@ def test_where_something_is_upgraded_debian_restarts_it_by_its_own_rules() -> No
     """The transaction is given up before it begins, and made once more within systemd's reach."""
     host = Debian()
     host.upgrades = True
-    answer = late_start.install(host, INSTALL, [], 60)
+    answer = install(host)
     assert answer.returncode == 0
     assert host.out_of_reach == [True, False]
     assert host.started == []
@@ -89,7 +88,7 @@ def test_services_of_a_failed_transaction_start_all_the_same() -> None:
     """Its packages are there, and apt's answer is handed on."""
     host = Debian()
     host.fails = True
-    assert late_start.install(host, INSTALL, [], 60).stderr == "disk full"
+    assert install(host).stderr == "disk full"
     assert host.started == [["cron.service", "nginx.service"]]
 
 

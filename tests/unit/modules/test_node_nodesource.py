@@ -105,7 +105,7 @@ def scratch() -> Iterator[Path]:
 def params(repository: Repository, root: Path, request: str) -> dict[str, object]:
     """As the module takes them."""
     return {
-        "packages": [], "packages_wait_seconds": 0,
+        "packages": [], "packages_beside": [], "units_left": [],
         "request": request, "source": "nodesource", "schedule": SCHEDULE, "directory": str(root),
         "timeout_seconds": 5, "nodesource_url": repository.address,
         "nodesource_key": f"{repository.address}key.asc", "nodesource_fingerprint": repository.key.fingerprint(),

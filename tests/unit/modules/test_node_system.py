@@ -64,7 +64,7 @@ def says(path: Path, version: str) -> None:
 def converge(host: Host, root: Path, request: str = "20") -> str:
     """One run of the module."""
     params: dict[str, Any] = {
-        "packages": [], "packages_wait_seconds": 0,
+        "packages": [], "packages_beside": [], "units_left": [],
         "request": request, "source": "system", "schedule": SCHEDULE, "directory": str(root),
     }  # fmt: skip
     return node.converge(params, host)

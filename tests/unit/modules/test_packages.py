@@ -1,4 +1,4 @@
-"""module_utils/vpsdeploy/packages.py: what somebody else installs is waited for, and not for ever."""
+"""module_utils/vpsdeploy/packages.py: what another call brings meanwhile is not installed once more."""
 
 from __future__ import annotations
 
@@ -7,24 +7,19 @@ from ansible.module_utils.vpsdeploy import packages
 from ansible.module_utils.vpsdeploy.host import Host
 
 
-@pytest.fixture(name="answers")
-def _answers(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What dpkg lacks, one answer after the other; the last one stays."""
-    left: list[list[str]] = []
-    monkeypatch.setattr(packages, "absent", lambda *_: left.pop(0) if len(left) > 1 else left[0])
-    monkeypatch.setattr(packages, "_AWAIT_PAUSE_SECONDS", 0)
-    return left
+def test_what_another_transaction_brought_is_not_installed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited for it looks once more."""
+    missing = [["gpgv", "nginx"], ["nginx"]]
+    installed: list[list[str]] = []
+    monkeypatch.setattr(packages, "absent", lambda *_: missing.pop(0))
+    monkeypatch.setattr(packages, "_bring", lambda _host, names, *_: installed.append(names))
+    packages.apply(Host(check_mode=False), ["gpgv", "nginx"], 0)
+    assert installed == [["nginx"]]
 
 
-def test_packages_of_another_transaction_are_waited_for(answers: list[list[str]]) -> None:
-    """It ends as soon as they are there."""
-    answers.extend([["gpgv"], ["gpgv"], []])
-    packages.awaited(Host(check_mode=False), ["gpgv"], 60)
-    assert answers == [[]]
-
-
-def test_a_wait_for_packages_ends(answers: list[list[str]]) -> None:
-    """Where nobody installs them, whoever waits does it."""
-    answers.append(["gpgv"])
-    packages.awaited(Host(check_mode=False), ["gpgv"], 0)
-    assert answers == [["gpgv"]]
+def test_nothing_is_installed_where_it_brought_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """apt is not even started."""
+    missing = [["gpgv"], []]
+    monkeypatch.setattr(packages, "absent", lambda *_: missing.pop(0))
+    monkeypatch.setattr(packages, "_bring", lambda *_: pytest.fail("apt was started"))
+    packages.apply(Host(check_mode=False), ["gpgv"], 0)
