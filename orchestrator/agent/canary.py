@@ -7,7 +7,7 @@ changes at once and as a whole.
 
 from __future__ import annotations
 
-from orchestrator.agent import durable
+from orchestrator.agent import durable, plain
 from orchestrator.agent.layout import AppLayout
 
 COLOURS = ("blue", "green")
@@ -20,7 +20,8 @@ def begin(app: AppLayout, colour: str, percent: int) -> None:
     for number in range(percent):
         (share / str(number)).touch(mode=0o644)
     durable.sync_directory(share)
-    durable.link(app.canary(colour), share.name)
+    with plain.deciding(app):
+        durable.link(app.canary(colour), share.name)
     _sweep(app, keep=share.name)
 
 
@@ -28,6 +29,7 @@ def end(app: AppLayout) -> None:
     """All requests to the live pool; not an error where no canary runs."""
     for colour in COLOURS:
         durable.remove(app.canary(colour))
+    plain.settle(app)
     _sweep(app)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.agent import durable
+from orchestrator.agent import durable, plain
 from orchestrator.agent.layout import AppLayout
 
 
@@ -20,12 +20,14 @@ def sizes(app: AppLayout) -> dict[str, int]:
 def set_size(app: AppLayout, colour: str, instances: int) -> None:
     """Say how many instances a pool has. The new file first: there is no moment without any."""
     wanted = app.sizes / f"{app.name}_{colour}_{instances}"
-    if not wanted.exists():
+    if list(app.sizes.glob(f"{app.name}_{colour}_*")) == [wanted]:
+        return
+    with plain.deciding(app):
         app.sizes.mkdir(mode=0o755, exist_ok=True)
         durable.write(wanted, b"")
-    for other in app.sizes.glob(f"{app.name}_{colour}_*"):
-        if other != wanted:
-            durable.remove(other)
+        for other in app.sizes.glob(f"{app.name}_{colour}_*"):
+            if other != wanted:
+                durable.remove(other)
 
 
 def out(app: AppLayout) -> dict[str, dict[str, Any]]:
@@ -36,10 +38,12 @@ def out(app: AppLayout) -> dict[str, dict[str, Any]]:
 
 def take_out(app: AppLayout, host: str, mark: dict[str, Any]) -> None:
     """Send nothing to an app host from the next request on."""
-    app.without.mkdir(mode=0o755, exist_ok=True)
-    durable.write_json(app.without / host, mark, 0o644)
+    with plain.deciding(app):
+        app.without.mkdir(mode=0o755, exist_ok=True)
+        durable.write_json(app.without / host, mark, 0o644)
 
 
 def bring_back(app: AppLayout, host: str) -> None:
     """Send requests to an app host again."""
-    durable.remove(app.without / host)
+    with plain.deciding(app):
+        durable.remove(app.without / host)

@@ -22,6 +22,11 @@ def _lb(host: Host) -> Host:
     return host
 
 
+def markers(lb: Host) -> list[str]:
+    """What spares nginx the other questions (agent/plain.py)."""
+    return [path.name for path in lb.app.routes.glob("plain-*")]
+
+
 def test_a_host_that_leaves_has_a_file_of_its_name(lb: Host) -> None:
     """nginx looks for it at each request; facts say who wrote it."""
     answer = lb.call("leave", host="web-2", dead=True)
@@ -31,6 +36,17 @@ def test_a_host_that_leaves_has_a_file_of_its_name(lb: Host) -> None:
     assert lb.call("leave", host="web-2")["changed"] is False
     assert [lb.call("join", host="web-2")["changed"] for _ in range(2)] == [True, False]
     assert list(lb.app.without.iterdir()) == []
+
+
+def test_while_a_host_is_out_the_flip_is_not_all(lb: Host) -> None:
+    """The file that says so is gone before the host's own is there."""
+    lb.live(RELEASES[0], BLUE)
+    lb.call("flip", colour=BLUE, instances=2, confirm_seconds=60)
+    assert markers(lb) == ["plain-2"]
+    lb.call("leave", host="web-2")
+    assert markers(lb) == []
+    lb.call("join", host="web-2")
+    assert markers(lb) == ["plain-2"]
 
 
 def test_two_hosts_cannot_be_out(lb: Host) -> None:
