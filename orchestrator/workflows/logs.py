@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from orchestrator.config import AppConfig
 from orchestrator.config.inventory import choose_hosts
-from orchestrator.errors import UsageError, VpsdeployError
+from orchestrator.errors import UsageError
 from orchestrator.facts import journal
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.log import LogLine
@@ -24,7 +24,7 @@ _HOLD_SECONDS = 0.3
 _USUAL_LINES, _MOST_LINES = 100, 1_000_000
 """Of each host without --lines: enough to see what happens; with --since what was asked for."""
 
-Arrived = LogLine | VpsdeployError | None
+Arrived = LogLine | Exception | None
 """A line, a host's failure, or a host's end."""
 
 
@@ -80,7 +80,7 @@ def _read(fleet: Fleet, host: str, wish: Wish, arrived: queue.SimpleQueue[Arrive
 
     try:
         fleet.call(host, "logs", wish.request(), on_event=told)
-    except VpsdeployError as error:
+    except Exception as error:  # noqa: BLE001 - raised again by whoever waits, who would wait for ever otherwise
         arrived.put(error)
     arrived.put(None)
 
@@ -89,7 +89,7 @@ def _merged(arrived: queue.SimpleQueue[Arrived], running: int, *, follow: bool) 
     held: list[LogLine] = []
     while running:
         for got in _batch(arrived, running):
-            if isinstance(got, VpsdeployError):
+            if isinstance(got, Exception):
                 raise got
             if got is None:
                 running -= 1

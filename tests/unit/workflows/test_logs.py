@@ -51,6 +51,13 @@ def test_a_lost_host_is_an_error() -> None:
         run("web-1", "lb-1")
 
 
+def test_a_line_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waits for the host's end would wait for ever."""
+    monkeypatch.setattr(logs.journal, "parse", lambda *_: {}["time"])
+    with pytest.raises(KeyError):
+        run("web-1", follow=True)
+
+
 @pytest.mark.parametrize(
     ("text", "port"), [("", 0), ("4101", 4101), ("shop@4101", 4101), ("shop@4101.service", 4101)]
 )
