@@ -10,6 +10,7 @@ VpsdeployError
 ├── ReleaseFailed         8   a release step failed; users see what they saw before
 ├── LockHeld              9   somebody else is releasing
 ├── SandboxError         10   the local VPSes cannot be made, reached or removed
+├── BackupFailed         11   a backup, its verification, a restore or a drill failed
 ├── InternalError        70   our own mistake
 └── Interrupted         130   Ctrl-C
 """
@@ -120,6 +121,12 @@ class SandboxError(VpsdeployError):
     """The local VPSes cannot be made, reached or removed."""
 
     exit_code = 10
+
+
+class BackupFailed(VpsdeployError):
+    """A backup, its verification, a restore or a drill failed; the error's state says what is true of the data."""
+
+    exit_code = 11
 
 
 class InternalError(VpsdeployError):

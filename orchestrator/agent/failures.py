@@ -3,6 +3,7 @@
 AgentError
 ├── HostNotReady     not provisioned, another protocol, disk full
 ├── ReleaseFailed    a release step failed
+├── BackupFailed     a backup, its verification, a restore or a drill failed
 ├── LockHeld         another release holds the app's lock
 ├── UsageError       the request is wrong
 └── InternalError    our own mistake
@@ -40,6 +41,10 @@ class HostNotReady(AgentError):
 
 class ReleaseFailed(AgentError):
     """A release step failed."""
+
+
+class BackupFailed(AgentError):
+    """A backup, its verification, a restore or a drill failed."""
 
 
 class LockHeld(AgentError):

@@ -36,6 +36,8 @@ class Layout:
         self.tls = root / "etc/vpsdeploy/tls"
         self.certbot = root / "etc/letsencrypt"
         self.acme = root / "var/lib/vpsdeploy/acme"
+        self.backups = root / "etc/vpsdeploy/backup"
+        self.services = root / "etc/vpsdeploy/services"
 
     def app(self, name: str) -> AppLayout:
         """Places of one app."""
@@ -91,6 +93,18 @@ class AppLayout:
         self.certificate = self.tls / "current"
         self.tls_mutex = self.state / "certificate.mutex"
         self.tls_tried_file = self.state / "certificate.json"
+        self.backup_file = host.backups / f"{name}.json"
+        self.backup_keys = host.backups / name
+        self.backup = self.state / "backup"
+        self.backup_mutex = self.backup / "mutex"
+        self.backup_state_file = self.backup / "state.json"
+        self.backup_asked_file = self.backup / "asked.json"
+        self.staging = self.backup / "staging"
+        self.restored = self.backup / "restored"
+        self.replaced = self.backup / "replaced"
+        self.backup_cache = host.root / "var/cache/vpsdeploy/backup" / name
+        self.backup_unit = f"vpsdeploy-backup-{name}"
+        self.drill_unit_of_backups = f"vpsdeploy-backup-drill-{name}"
         self.access_log = host.nginx_logs / f"{name}.access.log"
         self.unit_file = host.units / f"{name}@.service"
         self.return_unit = f"vpsdeploy-return-{name}"

@@ -84,6 +84,14 @@ VERBS = {
     "ban": Verb("bans.ban"),
     "lift": Verb("bans.lift"),
     "certificate": Verb("certificate.certificate"),
+    "backup": Verb("backup.backup"),
+    "backup-keys": Verb("backup.keys"),
+    "backup-list": Verb("backup.snapshots"),
+    "backup-show": Verb("backup.snapshot"),
+    "backup-verify": Verb("backup.verify"),
+    "backup-prune": Verb("backup.prune"),
+    "drill": Verb("backup.drill"),
+    "restore": Verb("backup.restore_"),
     "exec": Verb("exec.exec_"),
     "cron-run": Verb("cron_run.cron_run", quotes=True),
     "logs": Verb("logs.logs", quotes=True),
@@ -105,6 +113,8 @@ UNITS_VERBS = {
     "ran": Verb("ran.ran"),
     "exchange": Verb("bans.exchange", app=False),
     "certificate": Verb("certificate.by_unit"),
+    "backup": Verb("backup.by_unit"),
+    "drill": Verb("backup.drill_by_unit"),
     "boot": VERBS["boot"],
 }
 """What units of the host call (with --request): they hold no lock, and there is nobody to hold one."""

@@ -20,6 +20,7 @@ COMMANDS = (
     "maintenance",
     "bans",
     "tls",
+    "backup",
     "status",
     "history",
     "lock",

@@ -23,7 +23,7 @@ TagsOption = Annotated[
     typer.Option(
         "--tags",
         metavar="ROLE,...",
-        help="Only these roles: base, access, nodejs, agent, app, tls, nginx, fail2ban, firewall, ssh.",
+        help="Only these roles: base, access, nodejs, agent, app, backup, tls, nginx, fail2ban, firewall, ssh.",
     ),
 ]
 AcceptOption = Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator
 
+from orchestrator.config.backup import BackupConfig
 from orchestrator.config.fields import (
     Allowed,
     AppName,
@@ -152,6 +153,7 @@ class AppConfig(_Section):
         default=(), description="CDN or load balancer in front of ours, whose X-Forwarded-For is believed"
     )
     tls: TlsConfig = TlsConfig()
+    backup: BackupConfig = BackupConfig()
 
     @field_validator("tls")
     @classmethod

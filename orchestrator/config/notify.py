@@ -34,7 +34,7 @@ def _url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname or any(c.isspace() for c in value):
         raise ValueError("must be a URL that starts with https:// or http://")
-    if _is_secret(value):
+    if is_secret(value):
         raise ValueError(
             "looks like a secret, and this file goes into Git: put the URL into an environment variable of the "
             "machine that releases, and name that variable in url_env instead"
@@ -42,7 +42,7 @@ def _url(value: str) -> str:
     return value
 
 
-def _is_secret(url: str) -> bool:
+def is_secret(url: str) -> bool:
     """A password, a token as a parameter, or a long random part of the path: whoever has such a URL can use it."""
     parts = urlsplit(url)
     named = any(

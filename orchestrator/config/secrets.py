@@ -80,6 +80,19 @@ def keys_of(file: SecretsFile, stage: str) -> dict[str, Secret]:
     return {name: secret_key.find(name, file.shown, stage=stage) for name in sorted(names)}
 
 
+def stage_key(stage: Stage) -> tuple[Secret, str]:
+    """The key that a stage's new values are encrypted with, whichever of its files has one; the first makes it.
+
+    Returns: the key, and the file that it was written to where it is new.
+    Raises: ConfigError: it is not here.
+    """
+    for file in (secrets_file.read(stage.secrets), secrets_file.read(stage.backup_secrets)):
+        if file.key:
+            return secret_key.find(file.key, file.shown, stage=stage.name), ""
+    key = secret_key.generate()
+    return key, str(secret_key.store(key))
+
+
 def sealed(name: str, value: Secret, key: Secret, by: str, at: str) -> Kept:
     """A value as the repository keeps it."""
     return Kept(name, by, at, vault.encrypt(value, key, secret_key.name_of(key)))

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrator.errors import InternalError
+from orchestrator.facts import backup as backup_facts
 from orchestrator.facts import jobs as jobs_facts
 from orchestrator.facts import tls as tls_facts
 from orchestrator.facts.jobs import JobsFacts
+from orchestrator.model.backup import HostBackups
 from orchestrator.model.maintenance import Maintenance
 from orchestrator.model.pool import Colour
 from orchestrator.model.tls import Tls
@@ -121,6 +123,7 @@ class HostFacts:
         jobs: The app's workers and cron entries here.
         apps: All apps that the host is provisioned for, this one and others.
         tls: The app's certificate here; None where it has no HTTPS on this host.
+        backup: The app's backups here; None where none are set up.
     """
 
     name: str
@@ -148,6 +151,7 @@ class HostFacts:
     provisioned_instances: int = 0
     instances_max: int = 0
     tls: Tls | None = None
+    backup: HostBackups | None = None
 
     def release_of(self, colour: Colour | None) -> str:
         """The release that a pool has on record; empty where it has none."""
@@ -194,6 +198,7 @@ def _parse(name: str, app: str, answer: Json) -> HostFacts:
         provisioned_instances=_count(answer, app, "instances"),
         instances_max=_count(answer, app, "instances_max"),
         tls=tls_facts.parse(answer.get("tls")),
+        backup=backup_facts.parse(answer.get("backup")),
     )
 
 

@@ -75,6 +75,11 @@ class Stage:
         return self.path.with_name("secrets.yml")
 
     @property
+    def backup_secrets(self) -> Path:
+        """The keys of its backups, inventories/<stage>/backup.yml: apart from what the app is given."""
+        return self.path.with_name("backup.yml")
+
+    @property
     def app_hosts(self) -> tuple[Host, ...]:
         """Hosts that run instances."""
         return tuple(h for h in self.hosts if h.is_app)

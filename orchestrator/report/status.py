@@ -10,7 +10,7 @@ from orchestrator.facts import migrations
 from orchestrator.facts import tls as tls_facts
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
-from orchestrator.report import jobs, lock, maintenance, membership, table, tls
+from orchestrator.report import backup, jobs, lock, maintenance, membership, table, tls
 from orchestrator.report import silent as missing
 from orchestrator.report.silent import Silent
 
@@ -36,7 +36,12 @@ def text(app: str, url: str, facts: FleetFacts, silent: Silent | None = None) ->
 
 def _troubles(facts: FleetFacts) -> list[str]:
     """First, so that nobody overlooks them."""
-    found = [*jobs.troubles(facts), *tls_facts.ending(facts.tls, datetime.now(UTC))]
+    kept = {host.name: host.backup for host in facts.hosts if host.backup}
+    found = [
+        *jobs.troubles(facts),
+        *tls_facts.ending(facts.tls, datetime.now(UTC)),
+        *backup.troubles(kept),
+    ]
     return [f"warning: {text}" for text in found]
 
 
@@ -82,6 +87,7 @@ def _host(facts: FleetFacts, host: HostFacts) -> dict[str, Any]:
         "maintenance": maintenance.of(host.maintenance),
         "jobs": jobs.fields(host.jobs),
         "tls": tls.of(host.tls),
+        "backup": backup.of(host.backup),
     }
 
 

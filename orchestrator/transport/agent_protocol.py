@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from orchestrator.errors import (
+    BackupFailed,
     HostNotReady,
     HostUnreachable,
     InternalError,
@@ -24,7 +25,10 @@ STREAMED = ("copy", "exec", "cron-run", "logs")
 BODIED = ("offer", "receive")
 """Verbs whose request is followed by a body (transport/blocks.py)."""
 
-_KINDS = {kind.__name__: kind for kind in (HostNotReady, ReleaseFailed, LockHeld, UsageError, InternalError)}
+_KINDS = {
+    kind.__name__: kind
+    for kind in (HostNotReady, ReleaseFailed, BackupFailed, LockHeld, UsageError, InternalError)
+}
 _KILLED = (128 + 9, 128 + 15)
 """Exit codes of what SIGKILL or SIGTERM ended. Source: sudo(8), Exit value; bash(1), Exit status."""
 _SUDO_REFUSED = ("a password is required", "may not run", "not allowed to execute", "not in the sudoers")

@@ -15,7 +15,9 @@ VARIABLE = "vpsdeploy_fingerprint"
 """What the playbook knows the fingerprint as."""
 
 _HARDENING = frozenset({"kernel", "updates", "accounts"})
-_EVERY_HOST = frozenset({"preflight", "base", "access", "agent", "fail2ban", "firewall", "ssh"}) | _HARDENING
+_EVERY_HOST = (
+    frozenset({"preflight", "base", "access", "agent", "backup", "fail2ban", "firewall", "ssh"}) | _HARDENING
+)
 _APP_HOST = frozenset({"nodejs", "app"})
 _LOADBALANCER = frozenset({"nginx", "tls"})
 
@@ -46,7 +48,7 @@ def fingerprint(play: Play, agent_digest: str) -> str:
     inventory = play.stage.path.parent
     for root in (play.playbook.parent, play.roles, inventory):
         for path in _files(root):
-            if path not in (play.stage.known_hosts, play.stage.secrets):
+            if path not in (play.stage.known_hosts, play.stage.secrets, play.stage.backup_secrets):
                 content = path.read_bytes()
                 digest.update(f"\0{path.relative_to(root)}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()

@@ -173,26 +173,34 @@ def add_key(stage: Stage, text: str) -> Edited:
 
 
 def rotate_key(stage: Stage) -> Edited:
-    """Make a new key and encrypt every value with it. The old key stays where it is: older commits need it.
+    """Make a new key and encrypt every value with it, the backups' keys too. The old key stays: older commits need it.
 
     Raises: UsageError: there are no secrets yet. ConfigError: the old key is not here.
     """
     with secrets_file.held(stage.secrets):
-        file = secrets_file.read(stage.secrets)
-        if not file.key:
+        file, backups = secrets_file.read(stage.secrets), secrets_file.read(stage.backup_secrets)
+        if not (file.key or backups.key):
             raise UsageError(
                 f"{stage.name} has no secrets yet", why=f"there is no {file.shown}", state="nothing was changed",
                 next="vpsdeploy env set NAME: it makes the first key",
             )  # fmt: skip
         values = secrets.Opening(file, secrets.keys_of(file, stage.name)).values()
+        others = secrets.Opening(backups, secrets.keys_of(backups, stage.name)).values()
         key = secret_key.generate()
         place = secret_key.store(key)
-        kept = {
-            one.name: secrets.sealed(one.name, values[one.name], key, one.by, one.at) for one in file.kept.values()
-        }  # fmt: skip
-        secrets_file.write(SecretsFile(file.path, secret_key.name_of(key), kept))
+        if backups.key:
+            secrets_file.write(_sealed_anew(backups, others, key))
+        if file.key:
+            secrets_file.write(_sealed_anew(file, values, key))
     sizes = {name: len(value.reveal().encode()) for name, value in values.items()}
     return Edited(stage.name, file.shown, sizes, key=secret_key.name_of(key), key_file=str(place))
+
+
+def _sealed_anew(file: SecretsFile, values: Mapping[str, Secret], key: Secret) -> SecretsFile:
+    kept = {
+        one.name: secrets.sealed(one.name, values[one.name], key, one.by, one.at) for one in file.kept.values()
+    }  # fmt: skip
+    return SecretsFile(file.path, secret_key.name_of(key), kept)
 
 
 def _change(stage: Stage, decide: Callable[[SecretsFile, Mapping[str, Secret]], _Change]) -> Edited:
@@ -207,8 +215,7 @@ def _change(stage: Stage, decide: Callable[[SecretsFile, Mapping[str, Secret]], 
         _check_size({**{n: v for n, v in old.items() if n not in gone}, **new})
         key_file = ""
         if not file.key and new:
-            key = secret_key.generate()
-            key_file = str(secret_key.store(key))
+            key, key_file = secrets.stage_key(stage)
             file = replace(file, key=secret_key.name_of(key))
             keys = {file.key: key}
         if new or gone:

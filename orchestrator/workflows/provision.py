@@ -18,6 +18,7 @@ from orchestrator.model.provision import Event, HostCounts, HostResult, Output, 
 from orchestrator.project import certificate
 from orchestrator.report.provision_progress import Progress
 from orchestrator.report.reporter import Reporter
+from orchestrator.secret import Secret
 from orchestrator.transport import (
     ansible,
     ansible_private,
@@ -28,7 +29,7 @@ from orchestrator.transport import (
     ssh_public_keys,
 )
 from orchestrator.transport.ansible_settings import Play
-from orchestrator.workflows import converged, provision_play
+from orchestrator.workflows import backup, backup_keys, converged, provision_play
 from orchestrator.workflows.provision_tally import Tally
 
 _MOST_DIFFERENCES = 5
@@ -95,6 +96,7 @@ def run(
         _accept(stage, hosts, wish.accept_host_key, reporter)
     elif wish.accept_new:
         _accept_new(stage, hosts, reporter)
+    backups = backup_keys.ready(config, stage) if config.backup.is_on and not wish.check else {}
     keys = ssh_public_keys.collect(stage, hosts)
     # npm takes a third of a second to name its registry: long enough to reach the hosts meanwhile.
     with ansible_private.run_dir() as directory, ThreadPoolExecutor(1) as beside:
@@ -107,7 +109,8 @@ def run(
             play = replace(play, check=wish.check, tags=wish.tags)
             todo = _todo(play, audits, reporter) if wish.may_skip else play.hosts
             result = _provision(replace(play, hosts=todo), directory, ssh_config, watch)
-            return _whole(result, audits, play.hosts, time.monotonic() - began)
+            result = _whole(result, audits, play.hosts, time.monotonic() - began)
+            return _equipped(config, stage, result, backups) if backups else result
         finally:
             ssh_check.close_all(ssh_config, hosts)
 
@@ -237,6 +240,21 @@ def _tell(tally: Tally, progress: Progress, event: Event) -> None:
         progress.host(place, event if isinstance(event, TaskEnded) else None)
     elif isinstance(event, Output):
         progress.output(event)
+
+
+def _equipped(
+    config: AppConfig, stage: Stage, result: ProvisionResult, keys: dict[str, Secret]
+) -> ProvisionResult:
+    """Hand the keys of the backups to hosts that are as they should be; where that fails it is a notice."""
+    failed = {failure.host for failure in result.failures}
+    names = tuple(host.name for host in result.hosts if host.name not in failed)
+    lacking = backup.equip(config, stage, names, keys) if names else {}
+    hosts = tuple(
+        replace(host, notices=(*host.notices, f"it has no keys for its backups: {lacking[host.name]}"))
+        if host.name in lacking else host
+        for host in result.hosts
+    )  # fmt: skip
+    return replace(result, hosts=hosts)
 
 
 def _interrupted(play: Play) -> Interrupted:

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator import shipped
 from orchestrator.config import AppConfig
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.plan import reboots
+from orchestrator.plan import backup, reboots
 from orchestrator.project import certificate
 from orchestrator.project.node_request import detect_node
 from orchestrator.project.package_json import read_package
@@ -80,6 +80,7 @@ def variables(
         "vpsdeploy_trusted_proxies": list(config.trusted_proxies),
         "vpsdeploy_host_keys": _host_keys(stage),
         "vpsdeploy_reboots": reboots.times(stage.hosts),
+        "vpsdeploy_backup": backup.settings(config),
     }
 
 

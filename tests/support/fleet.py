@@ -25,7 +25,8 @@ VERSION = "1+abc"
 
 _METHODS = {
     "jobs": "do_jobs", "lock": "do_lock", "return": "return_", "maintenance": "do_maintenance", "migrated": "noted",
-    "bans": "do_bans",
+    "bans": "do_bans", "backup": "do_backup", "backup-keys": "backup_keys", "backup-list": "backup_list",
+    "backup-verify": "backup_verify", "backup-prune": "backup_verify",
 }  # fmt: skip
 """Verbs whose names a method cannot have, or an attribute has."""
 
@@ -63,6 +64,18 @@ def https(*domains: str, serial: str = "01", ends: str = "2099-01-01T00:00:00Z",
     return {**told, "certificate": found if issued else None}
 
 
+def kept(before: Json | None, *, made: bool = True, drilled: bool = False) -> Json:
+    """What a host says of backups to one target, `disk`."""
+    good = {"at": 1.0, "time": "2026-11-26T03:12:09Z", "snapshot": "6f06cbf8", "bytes": 10, "files": 2,
+            "added_bytes": 10, "databases": {"shop": 5}}  # fmt: skip
+    proof = {"at": 1.0, "time": "2026-11-26T05:02:47Z", "snapshot": "6f06cbf8", "seconds": 14.1, "age_seconds": 6638,
+             "databases": [{"rows": 20}], "checks": 2}  # fmt: skip
+    old = before["targets"]["disk"] if before else {"drilled": None}
+    state = {"good": good if made else None, "drilled": proof if drilled else old["drilled"], "checked": None}
+    troubles = [] if state["drilled"] else ["disk: unproven"]
+    return {"targets": {"disk": state}, "last": None, "drill": None, "troubles": troubles}
+
+
 class FakeHost:
     """One host: what its disk says."""
 
@@ -83,6 +96,8 @@ class FakeHost:
         self.stamps: Json = {}
         self.maintenance: Json | None = None
         self.tls: Json | None = None
+        self.backup: Json | None = None
+        self.backup_files: dict[str, Any] = {}
         self.authority = ""
         self.migrations: dict[str, Json] = {}
         self.migrated: list[str] = []
@@ -107,7 +122,7 @@ class FakeHost:
             "pools": self.pools, "pending": self.pending, "lock": self.lock, "current": self.current or None,
             "releases": [self._release(one) for one in self.releases], "jobs": self._jobs(), "instances": [],
             "last": self.history[-1] if self.history else None, "maintenance": self.maintenance,
-            "tls": self.tls,
+            "tls": self.tls, "backup": self.backup,
             "migrations": list(self.migrations.values()),
         }  # fmt: skip
 
@@ -241,6 +256,40 @@ class FakeHost:
         asked = {key: value for key, value in request.items() if key in kept}
         self.maintenance = {**asked, **stamp} if request["on"] else None
         return {"maintenance": self.maintenance, "before": before, "changed": before != self.maintenance}
+
+    def backup_keys(self, request: Json) -> Json:
+        """Keep them; what was there before is gone."""
+        changed, self.backup_files = self.backup_files != request["keys"], request["keys"]
+        return {"changed": changed}
+
+    def do_backup(self, _: Json) -> Json:
+        """One more, at every target."""
+        assert self.backup_files, "a host without keys"
+        self.backup = kept(self.backup)
+        return {"last": {"result": "done"}, "backup": self.backup}
+
+    def drill(self, _: Json) -> Json:
+        """Each target's newest backup is proven."""
+        assert self.backup
+        self.backup = kept(self.backup, drilled=True)
+        return {"drill": {"result": "done"}, "backup": self.backup}
+
+    def backup_list(self, _: Json) -> Json:
+        """One for each that was made."""
+        found = [{"id": "6f06cbf8", "time": "2026-11-26T03:12:12.1Z", "paths": [], "tags": []}]
+        known = self.backup or kept(None, made=False)
+        targets = {name: {"snapshots": found if one["good"] else [], "problem": ""}
+                   for name, one in known["targets"].items()}  # fmt: skip
+        return {"targets": targets, "backup": known}
+
+    def backup_verify(self, _: Json) -> Json:
+        """Nothing is ever damaged in memory."""
+        return {"verified": ["disk"], "part": "", "backup": self.backup}
+
+    def restore(self, request: Json) -> Json:
+        """What was asked for is back."""
+        return {"target": "disk", "snapshot": "6f06cbf8", "backup_time": "2026-11-26T03:12:09Z", "seconds": 2.8,
+                "restored": [f"table {request['table']}"], "kept": []}  # fmt: skip
 
     def do_bans(self, _: Json) -> Json:
         """Who is kept out."""

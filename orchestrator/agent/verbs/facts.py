@@ -70,6 +70,7 @@ def _app(call: Call, app: AppLayout) -> dict[str, Any]:
         "current": pools.current(app), "instances": _instances(call, recorded),
         "last": _last_change(app), "maintenance": closing.read(app),
         "migrations": migrations.told(app), "jobs": _jobs(call), "tls": _tls(call),
+        "backup": _backup(call),
     }  # fmt: skip
 
 
@@ -80,6 +81,15 @@ def _tls(call: Call) -> dict[str, Any] | None:
     from orchestrator.agent import certificates
 
     return certificates.state(call)
+
+
+def _backup(call: Call) -> dict[str, Any] | None:
+    """None where no backups are set up: those hosts load nothing for it."""
+    if not call.app.backup_file.exists():
+        return None
+    from orchestrator.agent.verbs import backup
+
+    return backup.seen(call)
 
 
 def _jobs(call: Call) -> dict[str, Any] | None:

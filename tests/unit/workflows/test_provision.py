@@ -22,8 +22,10 @@ from orchestrator.errors import (
 )
 from orchestrator.model.fleet import GROUP_APP, GROUP_LOADBALANCER, Host, Stage
 from orchestrator.model.provision import Event, Output, ProvisionResult
+from orchestrator.plan import backup
 from orchestrator.report.provision_progress import Lines
 from orchestrator.report.reporter import Console
+from orchestrator.secret import Secret
 from orchestrator.transport import ansible_events
 from orchestrator.transport.ansible_settings import Play
 from orchestrator.transport.ssh_check import Reached
@@ -147,6 +149,7 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
         "vpsdeploy_domains": ["shop.example"], "vpsdeploy_node": "lts", "vpsdeploy_shared": [],
         "vpsdeploy_limits": {"memory": "512M", "cpu": "100%"}, "vpsdeploy_deploy_keys": ["ssh-ed25519 AAAA"],
         "vpsdeploy_health_path": "/health", "vpsdeploy_npm_registry": "https://npm.example/", "vpsdeploy_reboots": {},
+        "vpsdeploy_backup": backup.settings(CONFIG),
     }  # fmt: skip
 
 
@@ -301,3 +304,31 @@ def test_new_hosts_are_accepted_unseen_only_where_that_is_asked(
     assert asked == ["web-1", "web-2"]
     assert "web-1: first contact, its host key ed SHA256:x is accepted unseen" in capsys.readouterr().err
     assert len(world.plays) == 2
+
+
+BACKED_UP = AppConfig.model_validate({"app": "shop", "backup": {"targets": {"disk": "/mnt/backups"}}})
+
+
+def test_hosts_are_handed_the_keys_of_their_backups(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Past Ansible, once it has done its part; a host that does not take them is told of."""
+    keys, given = {"password": Secret("one")}, []
+
+    def equip(*told: Any) -> dict[str, str]:
+        given.append(told[2:])
+        return {"web-2": "no SSH connection: timed out"}
+
+    monkeypatch.setattr(provision.backup_keys, "ready", lambda *_: keys)
+    monkeypatch.setattr(provision.backup, "equip", equip)
+    result = provision.run(BACKED_UP, stage(), stage().hosts, Wish(), Console(), lambda _: Lines())
+    assert given == [(("web-1", "web-2"), keys)]
+    assert [host.notices for host in result.hosts] == [
+        (), ("it has no keys for its backups: no SSH connection: timed out",)
+    ]  # fmt: skip
+    assert "one" not in json.dumps(world.plays[0].variables)
+
+
+def test_a_rehearsal_makes_no_keys(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is changed, in the repository neither."""
+    monkeypatch.setattr(provision.backup_keys, "ready", lambda *_: pytest.fail("keys were made"))
+    provision.run(BACKED_UP, stage(), stage().hosts, Wish(check=True), Console(), lambda _: Lines())
+    assert world.plays[0].variables["vpsdeploy_backup"] == backup.settings(BACKED_UP)

@@ -1,0 +1,181 @@
+"""PostgreSQL: asked, dumped and loaded as its own superuser, over the socket of this host.
+
+A dump and the row counts beside it show one and the same moment: both read the snapshot that one transaction exports
+and holds open. So a restore can be compared with what was there, however busy the database was meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, cast
+
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import BackupFailed
+from orchestrator.agent.programs import Finished
+
+AS_POSTGRES = ("env", "--chdir=/", "runuser", "-u", "postgres", "--")
+_END = "--vpsdeploy-end--"
+_SEPARATOR = "\x1f"
+
+ROWS = """
+SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+ORDER BY 1, 2"""
+"""The tables whose rows a dump holds: ordinary ones, the parts of partitioned ones among them, and no extension's."""
+
+
+def sql(text: str, *values: str) -> str:
+    """A statement with values in it, as PostgreSQL's own format() writes them: %I is a name, %L a text, %s SQL."""
+    given = iter(values)
+    return _PLACE.sub(lambda found: _WRITTEN[found[0]](next(given)), text)
+
+
+def quoted(name: str) -> str:
+    """A name as SQL takes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text as SQL takes it."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+_PLACE = re.compile("%[ILs]")
+_WRITTEN: dict[str, Callable[[str], str]] = {"%I": quoted, "%L": literal, "%s": str}
+
+
+class Cluster:
+    """The server on one port of this host."""
+
+    def __init__(self, call: Call, port: int) -> None:
+        self._call, self.port = call, str(port)
+
+    def ask(self, database: str, statement: str, *settings: str) -> list[list[str]]:
+        """The rows of an answer.
+
+        Args:
+            database: Where to.
+            statement: One, or several.
+            settings: Of the session, such as statement_timeout=60s.
+        Raises: BackupFailed: the server refuses it, with its words.
+        """
+        options = ["env", "PGOPTIONS=" + " ".join(f"-c {one}" for one in settings)] if settings else []
+        words = [*AS_POSTGRES, *options, *self._psql(database), "-c", statement]
+        done = self._call.systemd.program(words)
+        return [
+            line.split(_SEPARATOR) for line in self.checked(done, "PostgreSQL refused").output.splitlines()
+        ]
+
+    def one(self, database: str, statement: str) -> str:
+        """The only value of an answer; empty where there is none."""
+        rows = self.ask(database, statement)
+        return rows[0][0] if rows else ""
+
+    def exists(self, database: str) -> bool:
+        """Whether there is a database of this name."""
+        return bool(self.ask("postgres", sql("SELECT 1 FROM pg_database WHERE datname = %L", database)))
+
+    def version(self) -> int:
+        """Of the server, such as 170002."""
+        return int(self.one("postgres", "SHOW server_version_num"))
+
+    def write(self, program: Sequence[str], file: Path) -> None:
+        """Run one of PostgreSQL's programs as its superuser, into a file of root's."""
+        self._piped(program, ">", file)
+
+    def feed(self, program: Sequence[str], file: Path) -> None:
+        """The same, out of a file of root's."""
+        self._piped(program, "<", file)
+
+    def _piped(self, program: Sequence[str], direction: str, file: Path) -> None:
+        # No pipe: the exit code is the program's own. The file is opened by root, and inherited.
+        words = ["sh", "-c", f'exec "$@" {direction} "$0"', str(file), *AS_POSTGRES]
+        done = self._call.systemd.program([*words, program[0], "-p", self.port, *program[1:]])
+        self.checked(done, f"{program[0]} failed")
+
+    def checked(self, done: Finished, what: str) -> Finished:
+        """The answer, if it is one.
+
+        Raises: BackupFailed: with the last lines of what was said.
+        """
+        if done.code != 0:
+            said = "\n".join(done.errors.strip().splitlines()[-8:])
+            raise BackupFailed(what, why=said or f"exit code {done.code}")
+        return done
+
+    def _psql(self, database: str) -> list[str]:
+        quiet = ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", "-F", _SEPARATOR]
+        return [*quiet, "-p", self.port, "-d", database]
+
+    @contextlib.contextmanager
+    def moment(self, database: str) -> Iterator[Moment]:
+        """One moment of a database, held still for as long as the block runs."""
+        words = [*AS_POSTGRES, *self._psql(database)]
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                yield Moment(process)
+            finally:
+                with contextlib.suppress(OSError):
+                    if process.stdin:
+                        process.stdin.close()
+                process.kill()
+
+
+class Moment:
+    """A transaction that sees one moment.
+
+    Attributes:
+        id: What other transactions see the same moment by.
+        at: When it is (seconds since the epoch), by the server's clock.
+    """
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
+        ((self.id, at),) = self.ask("SELECT pg_export_snapshot(), extract(epoch FROM now())")
+        self.at = float(at)
+
+    def ask(self, statement: str) -> list[list[str]]:
+        """The rows of an answer.
+
+        Raises: BackupFailed: the server refused it, or is gone.
+        """
+        self._say(f"{statement};\n\\echo {_END}")
+        rows: list[list[str]] = []
+        while (line := self._out.readline()) and (text := line.rstrip("\n")) != _END:
+            rows.append(text.split(_SEPARATOR))
+        if not line:
+            said = self._process.stderr.read() if self._process.stderr else ""
+            raise BackupFailed("PostgreSQL refused", why=said.strip()[-1000:] or "the connection ended")
+        return rows
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has, by "schema.table"."""
+        tables = self.ask(ROWS)
+        return {
+            f"{schema}.{table}": int(self.ask(sql("SELECT count(*) FROM %I.%I", schema, table))[0][0])
+            for schema, table in tables
+        }  # fmt: skip
+
+    @property
+    def _out(self) -> IO[str]:
+        return cast(IO[str], self._process.stdout)  # it is a pipe
+
+    @property
+    def _in(self) -> IO[str]:
+        return cast(IO[str], self._process.stdin)
+
+    def _say(self, text: str) -> None:
+        try:
+            self._in.write(text + "\n")
+            self._in.flush()
+        except BrokenPipeError:
+            said = self._process.stderr.read() if self._process.stderr else ""
+            raise BackupFailed("PostgreSQL refused", why=said.strip()[-1000:]) from None

@@ -1,0 +1,81 @@
+"""Data back from a backup: everything, one database, one table, one file or directory.
+
+Nothing that is in use is replaced without --force, and then only after it was kept: a dump of the database, the files
+under another name. Whatever fails, fails before that or leaves what was there.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from orchestrator.agent.backup import dumps, fetch, restore_database, restore_files, restore_table, state
+from orchestrator.agent.backup import settings as kept
+from orchestrator.agent.backup.restic import Repository
+from orchestrator.agent.backup.services import POSTGRESQL, Dumped
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import UsageError
+
+
+def restore(call: Call) -> dict[str, Any]:
+    """Carry out the request: of `database`, `table`, `path` and none of them (everything); `into`, `to`, `force`.
+
+    Returns: `snapshot`, `backup_time`, and what was `restored` and `kept`.
+    Raises: UsageError: it is not in the backup, or in use. BackupFailed: it could not be restored; state says what is.
+    """
+    found = kept.read(call)
+    target = kept.chosen(call, found)[0]
+    with state.alone(call, "a restore"):
+        repository = Repository(call, found, target)
+        repository.probe()
+        repository.unlock()
+        one = fetch.snapshot(repository, call.request.text("snapshot", ""))
+        began = time.monotonic()
+        if path := call.request.text("path", ""):
+            done, manifest = restore_files.path(call, repository, one, path), {"time": one.time}
+        else:
+            done, manifest = _data(call, repository, one)
+        seconds = round(time.monotonic() - began, 1)
+    call.record("restore", old=None, new=one.id, result="done", restored=done["restored"], seconds=seconds)
+    return {"target": target, "snapshot": one.id, "backup_time": manifest["time"], "seconds": seconds, **done}
+
+
+def _data(call: Call, repository: Repository, one: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Databases, and with them the files where everything is meant."""
+    database, table = call.request.text("database", ""), call.request.text("table", "")
+    everything = not (database or table)
+    with fetch.place(call.app.restored, 0) as into:
+        repository.restore(one.id, str(into), [str(call.app.staging)])
+        directory = fetch.staged(call, into)
+        manifest = dumps.read(directory)
+        wanted = _wanted(manifest, database)
+        files = {dumped.database: fetch.check_file(directory, dumped) for dumped in wanted}
+        if table:
+            return restore_table.table(call, wanted, files, table), manifest
+        for dumped in wanted:
+            restore_database.refuse(call, dumped)
+        if everything:
+            restore_files.refuse(call)
+        done: dict[str, Any] = {"restored": [], "kept": []}
+        for dumped in wanted:
+            restore_database.database(call, dumped, files[dumped.database], done)
+        if everything:
+            restore_files.shared(call, repository, one, done)
+    return done, manifest
+
+
+def _wanted(manifest: dict[str, Any], database: str) -> list[Dumped]:
+    """The dumps that are meant.
+
+    Raises: UsageError: there is none of this name.
+    """
+    found = [one for one in dumps.dumped_of(manifest) if one.kind == POSTGRESQL]
+    wanted = [one for one in found if database in ("", one.database)]
+    if database and not wanted:
+        names = ", ".join(one.database for one in found) or "none"
+        raise UsageError(
+            f"the backup has no database {database[:60]!r}",
+            why=f"it has {names}",
+            state="nothing was touched",
+        )
+    return wanted

@@ -1,0 +1,193 @@
+"""A database back from its dump: loaded beside the live one, counted, and only then put in its place by a rename."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from orchestrator.agent.backup import postgres_dump, services
+from orchestrator.agent.backup.postgres import Cluster, literal, sql
+from orchestrator.agent.backup.services import Dumped
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import AgentError, BackupFailed, HostNotReady, UsageError
+
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_KEPT = 5
+"""Safety dumps that stay (count; our choice)."""
+
+_TRIES = 5
+"""A database is renamed while nobody is connected; a client that comes in between is sent away again."""
+
+_GRANTS = """
+SELECT format('GRANT %s ON DATABASE %I TO %s', a.privilege_type, {new},
+CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
+FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a WHERE d.datname = {old}"""
+
+_SETTINGS = """
+SELECT format('ALTER DATABASE %I SET %s TO %L', {new}, split_part(s, '=', 1), substr(s, strpos(s, '=') + 1))
+FROM pg_db_role_setting r JOIN pg_database d ON d.oid = r.setdatabase, unnest(r.setconfig) s
+WHERE r.setrole = 0 AND d.datname = {old}"""
+
+
+def server_of(call: Call, dumped: Dumped) -> Cluster:
+    """The server that a dump goes back to.
+
+    Raises: HostNotReady: this host has none. UsageError: it is older than the one that the dump is from.
+    """
+    found = [one for one in services.of(call) if one.kind == dumped.kind]
+    fitting = [one for one in found if one.database == dumped.database] or found
+    if not fitting:
+        raise HostNotReady(
+            f"this host runs no {dumped.kind}", why=f"no file of {call.layout.services} names one of the app",
+            state="nothing was touched", next="vpsdeploy provision host",
+        )  # fmt: skip
+    cluster = Cluster(call, fitting[0].port)
+    here, there = cluster.version() // 10000, int(dumped.about["version_number"]) // 10000
+    if here < there:
+        raise UsageError(
+            "the server is older than the backup", why=f"PostgreSQL {here} here, the dump is of {there}",
+            state="nothing was touched", next=f"restore to a host with PostgreSQL {there} or newer",
+        )  # fmt: skip
+    return cluster
+
+
+def name_of(call: Call, dumped: Dumped) -> str:
+    """The database to restore into: the dumped one's name, or what `into` says.
+
+    Raises: UsageError: it is no name.
+    """
+    wanted = call.request.text("into", "") or dumped.database
+    if wanted != dumped.database and not _NAME.fullmatch(wanted):
+        raise UsageError(
+            f"{wanted[:60]!r} is no name of a database", why=_NAME.pattern, state="nothing was touched"
+        )
+    return wanted
+
+
+def refuse(call: Call, dumped: Dumped) -> None:
+    """See whether a database may be replaced.
+
+    Raises: UsageError: it is in use, and nobody said --force.
+    """
+    cluster, name = server_of(call, dumped), name_of(call, dumped)
+    if not cluster.exists(name) or call.request.flag("force"):
+        return
+    clients = cluster.one("postgres", sql("SELECT count(*) FROM pg_stat_activity WHERE datname = %L", name))
+    tables = len(postgres_dump.counted(cluster, name))
+    if int(clients) or tables:
+        raise UsageError(
+            f"the database {name} is in use", why=f"{tables} tables, {clients} connections",
+            state="nothing was touched",
+            next="--into NAME restores beside it; --force replaces it, after a dump of what is there now",
+        )  # fmt: skip
+
+
+def database(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> None:
+    """Restore one.
+
+    Raises: BackupFailed: it does not come back whole; the live database is as it was.
+    """
+    cluster, name = server_of(call, dumped), name_of(call, dumped)
+    scratch = f"{name[:40]}_restored_{int(time.time())}"
+    belongs_to = owner(cluster, name) or str(dumped.about["owner"])
+    try:
+        postgres_dump.make_database(cluster, scratch, dumped.about, belongs_to)
+        postgres_dump.load(cluster, scratch, file)
+        if wrong := postgres_dump.differences(dumped.rows, postgres_dump.counted(cluster, scratch)):
+            raise BackupFailed("rows are missing in the restored database", why="; ".join(wrong[:10]))
+        cluster.ask(scratch, "ANALYZE")
+        if cluster.exists(name):
+            done["kept"].append(_replace(call, cluster, name, scratch))
+        else:
+            cluster.ask("postgres", sql("ALTER DATABASE %I RENAME TO %I", scratch, name))
+    except AgentError as error:
+        error.state = error.state or f"{name} is as it was"
+        raise
+    finally:
+        cluster.ask("postgres", sql("DROP DATABASE IF EXISTS %I WITH (FORCE)", scratch))
+    done["restored"].append(f"database {name}: {len(dumped.rows)} tables, {sum(dumped.rows.values())} rows")
+
+
+def owner(cluster: Cluster, name: str) -> str:
+    """Whom a database belongs to; empty where there is none."""
+    asked = sql("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %L", name)
+    return cluster.one("postgres", asked)
+
+
+def _replace(call: Call, cluster: Cluster, name: str, scratch: str) -> str:
+    """Put the restored database in the live one's place. Returns: where the live one's dump is."""
+    old = f"{name[:40]}_replaced_{int(time.time())}"
+    _inherit(cluster, name, scratch)
+    with _closed(cluster, name) as limit:
+        safe = safety_dump(call, cluster, name)
+        _rename(cluster, name, old)
+        try:
+            _rename(cluster, scratch, name)
+        except AgentError:
+            _rename(cluster, old, name)
+            raise
+        cluster.ask("postgres", sql("ALTER DATABASE %I CONNECTION LIMIT %s", name, limit))
+    cluster.ask("postgres", sql("DROP DATABASE IF EXISTS %I WITH (FORCE)", old))
+    return f"{name} as it was before: {safe}"
+
+
+def _inherit(cluster: Cluster, name: str, scratch: str) -> None:
+    """What belongs to a database and is in no dump of it: who may connect, and its settings."""
+    words = {"old": literal(name), "new": literal(scratch)}
+    for query in (_GRANTS, _SETTINGS):
+        for (statement,) in cluster.ask("postgres", query.format(**words)):
+            cluster.ask("postgres", statement)
+
+
+@contextlib.contextmanager
+def _closed(cluster: Cluster, name: str) -> Iterator[str]:
+    """Keep the app out, so that no row is written that neither the dump nor the restored database has.
+
+    Yields: how many connections it was allowed before.
+    """
+    asked = sql("SELECT datconnlimit FROM pg_database WHERE datname = %L", name)
+    limit = cluster.one("postgres", asked)
+    cluster.ask("postgres", sql("ALTER DATABASE %I CONNECTION LIMIT 0", name))
+    try:
+        _send_away(cluster, name)
+        yield limit
+    finally:
+        if cluster.exists(name):
+            cluster.ask("postgres", sql("ALTER DATABASE %I CONNECTION LIMIT %s", name, limit))
+
+
+def _send_away(cluster: Cluster, name: str) -> None:
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %L"
+    cluster.ask("postgres", sql(end, name))
+
+
+def _rename(cluster: Cluster, name: str, to: str) -> None:
+    for left in reversed(range(_TRIES)):
+        _send_away(cluster, name)
+        try:
+            cluster.ask("postgres", sql("ALTER DATABASE %I RENAME TO %I", name, to))
+        except BackupFailed:
+            if not left:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+def safety_dump(call: Call, cluster: Cluster, name: str, *more: str) -> Path:
+    """What is there now, kept as a dump that was read to its end; the newest few stay.
+
+    Raises: BackupFailed: it could not be kept: then nothing is replaced.
+    """
+    directory = call.app.replaced
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / f"{name}-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}.dump"
+    cluster.write(["pg_dump", "--format=custom", f"--dbname={name}", *more], path)
+    postgres_dump.verify(call, path, 0)
+    for older in sorted(directory.glob(f"{name}-*.dump"))[:-_KEPT]:
+        older.unlink()
+    return path

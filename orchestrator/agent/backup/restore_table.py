@@ -1,0 +1,162 @@
+"""One table back from a dump: into a schema of its own beside the live one, and only with --force into its place."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, cast
+
+from orchestrator.agent.backup import restore_database
+from orchestrator.agent.backup.postgres import AS_POSTGRES, Cluster, literal, quoted, sql
+from orchestrator.agent.backup.services import Dumped
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import BackupFailed, UsageError
+
+_CREATE = re.compile(rb"CREATE ((?:UNLOGGED )?TABLE) .+ \($")
+_PART = r'(?:"(?:[^"]|"")+"|[^". (]+)'
+_COPY = re.compile(rf"COPY {_PART}\.{_PART} (.*FROM stdin;)$".encode())
+
+_COLUMNS = """
+SELECT quote_ident(a.attname) FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname
+WHERE a.attrelid = {live}::regclass AND b.attrelid = {back}::regclass AND a.attnum > 0 AND b.attnum > 0
+AND NOT a.attisdropped AND NOT b.attisdropped AND a.attgenerated = '' ORDER BY a.attnum"""
+
+_SEQUENCES = """
+SELECT quote_ident(attname), pg_get_serial_sequence({live}, attname) FROM pg_attribute
+WHERE attrelid = {live}::regclass AND attnum > 0 AND NOT attisdropped
+AND pg_get_serial_sequence({live}, attname) IS NOT NULL"""
+
+
+def table(call: Call, wanted: list[Dumped], files: dict[str, Path], name: str) -> dict[str, Any]:
+    """Restore a table, `schema.table` or `table` (of public).
+
+    Raises: UsageError: no backup of a database has it. BackupFailed: the live one is as it was.
+    """
+    full = name if "." in name else f"public.{name}"
+    having = [one for one in wanted if full in one.rows]
+    if len(having) != 1:
+        known = ", ".join(sorted(table for one in wanted for table in one.rows)[:40])
+        raise UsageError(
+            f"the backup has no table {name[:100]!r}" if not having else f"several databases have a table {name}",
+            why=f"it has {known or 'none'}", state="nothing was touched",
+        )  # fmt: skip
+    (dumped,) = having
+    cluster, database = restore_database.server_of(call, dumped), restore_database.name_of(call, dumped)
+    if not cluster.exists(database):
+        raise UsageError(
+            f"there is no database {database}", why="a table goes beside the live one", state="nothing was touched",
+            next="restore the database first",
+        )  # fmt: skip
+    beside = f"restored_{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
+    schema, _, short = full.partition(".")
+    owner = restore_database.owner(cluster, database)
+    _load(cluster, database, files[dumped.database], (schema, short, beside, owner))
+    count = int(cluster.one(database, sql("SELECT count(*) FROM %I.%I", beside, short)))
+    if count != dumped.rows[full]:
+        raise BackupFailed(
+            "rows are missing", why=f"{count} of {dumped.rows[full]}", state=f"{full} is as it was"
+        )
+    done: dict[str, Any] = {"restored": [f"table {database}: {beside}.{short}: {count} rows"], "kept": []}
+    if call.request.flag("force"):
+        safe = restore_database.safety_dump(
+            call, cluster, database, f"--table={quoted(schema)}.{quoted(short)}"
+        )
+        _replace(cluster, database, (schema, short, beside))
+        done = {
+            "restored": [f"table {database}: {full}: {count} rows"], "kept": [f"{full} as it was before: {safe}"]
+        }  # fmt: skip
+    return done
+
+
+def _load(cluster: Cluster, database: str, file: Path, names: tuple[str, str, str, str]) -> None:
+    """Create the schema and fill it, in one transaction; the names in the dump's own text are changed on the way."""
+    schema, short, beside, owner = names
+    select = [
+        "pg_restore",
+        "--no-owner",
+        "--no-privileges",
+        f"--schema={schema}",
+        f"--table={short}",
+        "--file=-",
+    ]
+    psql = ["psql", "--no-psqlrc", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction"]
+    into = [*AS_POSTGRES, *psql, "-p", cluster.port, "-d", database]
+    with (
+        subprocess.Popen([*select, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as source,
+        subprocess.Popen(
+            into, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as target,
+    ):
+        made = f"CREATE SCHEMA {quoted(beside)} AUTHORIZATION {quoted(owner)};\n"
+        given = f"ALTER TABLE {quoted(beside)}.{quoted(short)} OWNER TO {quoted(owner)};\n"
+        lines = renamed(_read(source.stdout), f"{quoted(beside)}.{quoted(short)}".encode())
+        said = _fed(target, [made.encode(), *lines, given.encode()])
+        failed = (source.stderr.read() if source.stderr else b"").decode(errors="replace")
+    if source.returncode or target.returncode:
+        raise BackupFailed(
+            "the table cannot be restored",
+            why=(said or failed).strip()[-1000:],
+            state=f"{schema}.{short} is as it was",
+        )
+
+
+def _read(stream: IO[bytes] | None) -> Iterable[bytes]:
+    return stream or ()
+
+
+def renamed(lines: Iterable[bytes], name: bytes) -> Iterator[bytes]:
+    """A dump's text with the table's own name changed where it is created and filled; its data are left alone."""
+    created = copied = False
+    for line in lines:
+        text = line.rstrip(b"\n")
+        if not created and (found := _CREATE.fullmatch(text)):
+            created = True
+            yield b"CREATE " + found[1] + b" " + name + b" (\n"
+        elif not copied and (found := _COPY.fullmatch(text)):
+            copied = True
+            yield b"COPY " + name + b" " + found[1] + b"\n"
+        else:
+            yield line
+
+
+def _fed(process: subprocess.Popen[bytes], lines: Iterable[bytes]) -> str:
+    """Write lines to a program. Returns: what it complained of."""
+    stream = cast(IO[bytes], process.stdin)  # it is a pipe
+    with contextlib.suppress(BrokenPipeError):
+        stream.writelines(lines)
+        stream.close()
+    return (process.stderr.read() if process.stderr else b"").decode(errors="replace")
+
+
+def _replace(cluster: Cluster, database: str, names: tuple[str, str, str]) -> None:
+    """The live table's rows become the restored ones', in one transaction; its keys and indexes stay.
+
+    Rows of other tables that point to one that is gone are not followed: the restore is of this table alone.
+    """
+    schema, short, beside = names
+    live, back = f"{quoted(schema)}.{quoted(short)}", f"{quoted(beside)}.{quoted(short)}"
+    if not cluster.one(database, sql("SELECT to_regclass(%L)", live)):
+        raise BackupFailed(
+            f"the table {schema}.{short} is not there any more", why="its rows have nothing to go into",
+            state=f"they are in {beside}.{short}, without keys and indexes",
+            next=f"ALTER TABLE {back} SET SCHEMA {quoted(schema)}; or restore the whole database with --into",
+        )  # fmt: skip
+    places = {"live": literal(live), "back": literal(back)}
+    columns = ", ".join(row[0] for row in cluster.ask(database, _COLUMNS.format(**places)))
+    sequences = cluster.ask(database, _SEQUENCES.format(**places))
+    counters = "".join(
+        sql("SELECT setval(%L, greatest((SELECT max(%s) FROM %s), 1));\n", sequence, column, live)
+        for column, sequence in sequences
+    )
+    cluster.ask(
+        database,
+        sql("BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM %s;\n", live)
+        + sql(
+            "INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s;\n", live, columns, columns, back
+        )
+        + sql("%sDROP SCHEMA %I CASCADE; COMMIT", counters, beside),
+    )

@@ -1,0 +1,102 @@
+"""What is known of an app's backups on this host: runs, drills, checks. It outlives every run and every reboot."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from orchestrator.agent import durable, mutex
+from orchestrator.agent.backup import settings
+from orchestrator.agent.backup.settings import Settings
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import LockHeld
+
+GRACE_SECONDS = 7200.0
+"""How much later than due a backup may be before it counts as missed (our choice: a big one takes its time)."""
+
+DRILL_GRACE_SECONDS = 86400.0
+
+
+def read(call: Call) -> dict[str, Any]:
+    """By target under `targets`; `last` is the last run of all, `drill` the last drill."""
+    found = durable.read_json(call.app.backup_state_file)
+    return found if isinstance(found, dict) else {"targets": {}}
+
+
+def write(call: Call, state: dict[str, Any]) -> None:
+    """Keep it."""
+    durable.write_json(call.app.backup_state_file, state)
+
+
+def target(state: dict[str, Any], name: str) -> dict[str, Any]:
+    """What is known of one target: `good` (its last good backup), `drilled`, `checked`, `pruned_at`."""
+    found: dict[str, Any] = state.setdefault("targets", {}).setdefault(name, {})
+    return found
+
+
+@contextlib.contextmanager
+def alone(call: Call, doing: str) -> Iterator[None]:
+    """Keep every other backup, drill, check and restore of the app away. The kernel ends it whatever kills us.
+
+    Raises: LockHeld: one is under way; says what, whose, since when.
+    """
+    try:
+        with mutex.held(call.app.backup_mutex, 0.0):
+            told = {"doing": doing, "by": call.request.by, "since": time.time()}
+            call.app.backup_mutex.write_text(json.dumps(told))
+            yield
+    except LockHeld as held:
+        raise _busy(call) from held
+
+
+def _busy(call: Call) -> LockHeld:
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        told = json.loads(call.app.backup_mutex.read_text())
+        age = max(0, round(time.time() - float(told["since"])))
+        why = f"{told['doing']} by {told['by'] or 'somebody'} has been running for {age} s"
+        return LockHeld(
+            "another backup, drill or restore is running", why=why, state="this one did nothing",
+            next="wait until it has ended: vpsdeploy backup list",
+        )  # fmt: skip
+    return LockHeld("another backup, drill or restore is running", state="this one did nothing")
+
+
+def troubles(call: Call, found: Settings, state: dict[str, Any], now: float) -> list[str]:
+    """What somebody has to look at, one clause each: never run, failed, missed, shrunken, unproven, drill overdue."""
+    if not settings.is_equipped(call):
+        return ["the host has no keys for its backups: vpsdeploy backup now hands them over"]
+    texts = [
+        text for name in found.targets for text in _of_target(call, found, name, target(state, name), now)
+    ]
+    last = state.get("last") or {}
+    if last.get("result") == "failed":
+        texts.insert(0, f"the last backup failed at {last['time']}: {last['why'].splitlines()[0]}")
+    texts += last.get("warnings", ())
+    drill = state.get("drill") or {}
+    if drill.get("result") == "failed":
+        texts.append(f"the last restore drill failed at {drill['time']}: {drill['why'].splitlines()[0]}")
+    return texts
+
+
+def _of_target(call: Call, found: Settings, name: str, known: dict[str, Any], now: float) -> Iterator[str]:
+    good, drilled, checked = (known.get(key) for key in ("good", "drilled", "checked"))
+    if not good:
+        yield f"{name} has no backup yet"
+        return
+    if _overdue(call, found.events, good["at"], found.jitter_seconds + GRACE_SECONDS, now):
+        yield f"{name}: the newest backup is from {good['time']}, and one was due since"
+    if checked and not checked["good"]:
+        yield f"{name}: the repository is damaged ({checked['why'].splitlines()[0]})"
+    if not drilled:
+        yield f"{name}: unproven, no backup was ever restored from it: vpsdeploy backup drill"
+    elif _overdue(call, found.drill_events, drilled["at"], DRILL_GRACE_SECONDS, now):
+        yield f"{name}: the last good restore drill was at {drilled['time']}, and one was due since"
+
+
+def _overdue(call: Call, events: tuple[str, ...], since: float, grace: float, now: float) -> bool:
+    """Whether a moment that a schedule names has come since, and has been over for a while."""
+    due = call.systemd.elapses(events, since) if events and now - since > grace else None
+    return due is not None and now > due + grace

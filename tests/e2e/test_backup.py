@@ -1,0 +1,258 @@
+"""Backups on a real host: rows are written meanwhile, the database is lost, and every row that was committed is back.
+
+To a directory and to an SFTP server, whose host key, port and login are its own. What goes wrong on the host alone
+(wrong password, full and damaged targets, a killed run) is molecule/backup/verify.sh's.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import shapes
+from tests.support.canaries import Canaries
+from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+
+pytestmark = pytest.mark.sandbox
+
+NAME, HOST = "e2e-backup", "web-1"
+BOX_PORT = 2323
+CONFIG = """\
+app: shop
+instances: 1
+limits: {{memory: 128M}}
+shared: [uploads]
+backup:
+  targets:
+    disk: /mnt/backups
+    box: {{url: "sftp://box@127.0.0.1:{port}/shop", host_key: "{key}"}}
+  exclude: [uploads/cache]
+  drill: {{assertions: [{{query: SELECT count(*) FROM orders, at_least: 10}},
+                       {{query: SELECT max(made_at) FROM orders, newer_than_hours: 1}}]}}
+"""
+SERVICES = """
+set -eu
+export DEBIAN_FRONTEND=noninteractive
+apt-get install -y -qq --no-install-recommends postgresql openssh-sftp-server >/dev/null 2>&1
+until runuser -u postgres -- psql -qc 'SELECT 1' >/dev/null 2>&1; do sleep 0.2; done
+cd /
+runuser -u postgres -- psql -q -c 'CREATE ROLE shop LOGIN' -c 'CREATE DATABASE shop OWNER shop'
+runuser -u postgres -- psql -q -d shop -c 'CREATE TABLE orders (id bigserial PRIMARY KEY, note text,
+made_at timestamptz DEFAULT clock_timestamp()); CREATE TABLE lines (order_id bigint REFERENCES orders, n int);
+ALTER TABLE orders OWNER TO shop; ALTER TABLE lines OWNER TO shop'
+mkdir -p /etc/vpsdeploy/services
+echo '{"service":"postgresql","app":"shop","version":"x","port":5432,"database":"shop","user":"shop"}' \\
+  > /etc/vpsdeploy/services/postgresql.json
+useradd --create-home --shell /bin/sh --password '*' box
+install -d -m 700 -o box /home/box/.ssh
+printf '%s\\n' 'Port PORT' 'ListenAddress 127.0.0.1' 'HostKey /root/box_key' 'PidFile none' \\
+  'AuthorizedKeysFile .ssh/authorized_keys' 'Subsystem sftp internal-sftp' 'PasswordAuthentication no' \\
+  'StrictModes no' 'UsePAM no' > /root/box_sshd
+mkdir -p /run/sshd
+"""
+WRITER = """
+import subprocess, time
+psql = subprocess.Popen(["runuser", "-u", "postgres", "--", "psql", "-qAtX", "-d", "shop"], stdin=subprocess.PIPE,
+                        stdout=subprocess.PIPE, text=True, cwd="/")
+log = open("/root/committed", "a", buffering=1)
+while True:
+    psql.stdin.write("WITH o AS (INSERT INTO orders (note) VALUES (repeat('x', 2000)) RETURNING id), "
+                     "l AS (INSERT INTO lines SELECT id, n FROM o, generate_series(1, 3) n RETURNING order_id) "
+                     "SELECT DISTINCT order_id FROM l;\\n")
+    psql.stdin.flush()
+    line = psql.stdout.readline()
+    if not line:
+        break
+    log.write(f"{line.strip()} {time.time()}\\n")
+"""
+
+
+class Shop:
+    """The project, its canaries, and what its commands have printed."""
+
+    def __init__(self, project: Project, canaries: Canaries) -> None:
+        self.project, self.canaries = project, canaries
+        self.printed = ""
+
+    def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
+        """Run a command, which has to end so."""
+        done = subprocess.run(
+            [VPSDEPLOY, *arguments], cwd=self.project.path, capture_output=True, text=True, check=False, input=stdin,
+            timeout=TIMEOUT_SECONDS,
+        )  # fmt: skip
+        self.printed += done.stdout + done.stderr
+        assert done.returncode == code, f"{arguments}\n{done.stdout}{done.stderr}"
+        return done.stdout + done.stderr
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """Run with --json: the result, which has the documented shape."""
+        result: dict[str, Any] = json.loads(self.run(*arguments, "--json").splitlines()[-1])
+        assert shapes.differences(shapes.examples()[result["kind"]], result) == []
+        return result
+
+    def on(self, script: str) -> str:
+        """A shell's script on the host, as root."""
+        return self.project.on(HOST, "sh", "-ec", script).strip()
+
+    def sql(self, text: str) -> str:
+        """An answer of the database."""
+        return self.on(f'cd / && runuser -u postgres -- psql -qAtX -d shop -c "{text}"')
+
+    def target(self, name: str) -> dict[str, Any]:
+        """What `status` says of a target."""
+        (host,) = self.json("status")["hosts"]
+        found: dict[str, Any] = next(one for one in host["backup"]["targets"] if one["name"] == name)
+        return found
+
+
+@pytest.fixture(scope="module", name="shop")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A provisioned host with a database and an SFTP server, neither of them ours."""
+    place = tmp_path_factory.mktemp("backup")
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", place / "box_key"], check=True
+    )
+    key = (place / "box_key.pub").read_text().strip()
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        project_on_sandbox(place / "shop", NAME, config=[CONFIG.format(port=BOX_PORT, key=key)]) as project,
+    ):
+        patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
+        shop = Shop(project, Canaries())
+        shop.run("backup", "set", "RESTIC_PASSWORD", stdin=f"{shop.canaries.word}\n")
+        shop.run("provision", "host")
+        shop.on(SERVICES.replace("PORT", str(BOX_PORT)))
+        secret = (place / "box_key").read_text()
+        shop.on(f"umask 077; cat > /root/box_key <<'KEY'\n{secret}KEY\n")
+        public = shop.json("backup", "keys")["public_key"]
+        shop.on(f"echo '{public}' > /home/box/.ssh/authorized_keys; chown box /home/box/.ssh/authorized_keys")
+        shop.on("systemd-run --quiet --unit=box /usr/sbin/sshd -D -f /root/box_sshd")
+        shop.on(
+            "cd /srv/shop/shared/uploads; seq 1000 > a.txt; mkdir cache; echo x > cache/x; chown -R shop:shop ."
+        )
+        yield shop
+
+
+def test_a_provisioned_host_backs_up_by_itself(shop: Shop) -> None:
+    """Both timers are armed; until something was restored it is unproven, and `status` says so."""
+    armed = shop.on("systemctl list-timers --all --no-legend | grep -c 'vpsdeploy-backup'")
+    assert armed == "2"
+    assert "disk has no backup yet" in shop.run("status")
+    assert shop.target("box")["good"] is None
+
+
+def test_every_row_that_was_committed_comes_back(shop: Shop) -> None:
+    """Rows are written meanwhile, the database is dropped: all that was committed before the dump is there, whole."""
+    shop.on(
+        f"cat > /root/writer.py <<'PY'\n{WRITER}\nPY\nsystemd-run --quiet --unit=writer python3 /root/writer.py"
+    )
+    time.sleep(2)
+    with shop.canaries.watched_for() as seen:
+        made = shop.json("backup", "now")
+        time.sleep(1)
+    assert seen == []
+    assert [one["name"] for one in made["hosts"][0]["backup"]["targets"]] == ["disk", "box"]
+    assert "unproven" in shop.run("backup", "list")
+    drilled = shop.json("backup", "drill")["hosts"][0]["backup"]
+    assert [(one["drilled"]["checks"], one["drilled"]["rows"] > 40) for one in drilled["targets"]] == [
+        (2, True)
+    ] * 2
+    assert drilled["troubles"] == []
+    shop.on("systemctl stop writer")
+    state = json.loads(shop.on("cat /var/lib/vpsdeploy/shop/backup/state.json"))
+    taken_at = state["targets"]["box"]["good"]["at"]
+    shop.on("cd / && runuser -u postgres -- psql -qc 'DROP DATABASE shop WITH (FORCE)'")
+    shop.run("backup", "restore", "--database", "shop", "--target", "box")
+    committed = [line.split() for line in shop.on("cat /root/committed").splitlines()]
+    before = {int(number) for number, at in committed if float(at) < taken_at}
+    back = {int(number) for number in shop.sql("SELECT id FROM orders").split()}
+    assert len(before) > 10
+    assert before <= back
+    assert back == set(range(1, max(back) + 1)), "a hole"
+    assert (
+        shop.sql("SELECT count(*) FROM (SELECT order_id FROM lines GROUP BY 1 HAVING count(*) <> 3) torn")
+        == "0"
+    )
+    assert shop.sql("SELECT count(DISTINCT order_id) FROM lines") == str(len(back))
+
+
+def test_a_table_and_a_file_come_back(shop: Shop) -> None:
+    """Beside the real table; in place of it only with --force; a file where it was, as the app's own."""
+    rows = int(shop.sql("SELECT count(*) FROM lines"))
+    shop.sql("DELETE FROM lines")
+    shop.run("backup", "restore", "--table", "lines")
+    assert shop.sql("SELECT count(*) FROM lines") == "0"
+    back = shop.json("backup", "restore", "--table", "lines", "--force")
+    assert (int(shop.sql("SELECT count(*) FROM lines")), len(back["kept"])) == (rows, 1)
+    shop.on("rm /srv/shop/shared/uploads/a.txt")
+    shop.run("backup", "restore", "--path", "uploads/a.txt")
+    assert (
+        shop.on("tail -1 /srv/shop/shared/uploads/a.txt; stat -c %U /srv/shop/shared/uploads/a.txt")
+        == "1000\nshop"
+    )
+    shown = shop.json("backup", "show", "--below", "/srv/shop/shared/uploads")
+    assert [Path(one["path"]).name for one in shown["files"]] == ["a.txt"]
+    assert {one["database"]: sorted(one["rows"]) for one in shown["databases"]} == {
+        "shop": ["public.lines", "public.orders"]
+    }
+
+
+def test_a_database_in_use_is_replaced_only_with_force(shop: Shop) -> None:
+    """And then what was there is a dump that can be restored."""
+    shop.sql("INSERT INTO orders (note) VALUES ('later')")
+    refused = shop.run("backup", "restore", "--database", "shop", code=2)
+    assert "the database shop is in use" in refused
+    back = shop.json("backup", "restore", "--database", "shop", "--force")
+    assert shop.sql("SELECT count(*) FROM orders WHERE note = 'later'") == "0"
+    dump = back["kept"][0].rpartition(": ")[2]
+    assert "later" in shop.on(f"pg_restore --data-only --table=orders --file=- {dump} | grep later")
+    beside = shop.json("backup", "restore", "--database", "shop", "--into", "shop_beside")
+    assert beside["restored"][0].startswith("database shop_beside: ")
+
+
+def test_a_target_that_is_gone_is_told_and_the_other_has_its_backup(shop: Shop) -> None:
+    """With an exit code of its own, in `status`, and until it is better."""
+    shop.on("systemctl stop box")
+    failed = shop.run("backup", "now", code=11)
+    assert "box: the repository cannot be opened (box): the target cannot be reached" in failed
+    assert "state: stored at disk" in failed
+    assert "the last backup failed" in shop.run("status")
+    shop.on("systemctl reset-failed; systemd-run --quiet --unit=box /usr/sbin/sshd -D -f /root/box_sshd")
+    shop.run("backup", "now")
+    assert "the last backup failed" not in shop.run("status")
+    assert len(shop.json("backup", "list")["repositories"][0]["snapshots"]) >= 1
+    shop.run("backup", "prune")
+    shop.run("backup", "verify", "--part", "50%")
+
+
+def test_the_keys_are_nowhere_else(shop: Shop) -> None:
+    """On the host in a file of root's, in the repository encrypted, and in nothing that was printed or logged."""
+    word = shop.canaries.word
+    assert not shop.canaries.found_in(shop.printed.encode())
+    assert shop.run("backup", "reveal", "RESTIC_PASSWORD") == word
+    places = (shop.project.path, Path(os.environ["XDG_CONFIG_HOME"]))
+    assert shop.canaries.files_below(*places) == []
+    holders = shop.on(
+        f"grep -rlF {word} /etc /var /srv /root /run /home /tmp 2>/dev/null || true"
+    ).splitlines()
+    assert holders == ["/etc/vpsdeploy/backup/shop/password"]
+    assert shop.on(f"journalctl --no-pager -q | grep -cF {word} || true") == "0"
+
+
+def test_provisioning_again_changes_nothing(shop: Shop) -> None:
+    """Keys that are there are no difference; backups that are turned off stop, and what was stored stays."""
+    host = shop.json("provision", "host")["hosts"][0]
+    assert (host["audited"], host["notices"]) == (True, [])
+    config = shop.project.path / "vpsdeploy.yml"
+    config.write_text(config.read_text().partition("backup:")[0])
+    shop.run("provision", "host")
+    assert shop.on("systemctl list-timers --no-legend | grep -c vpsdeploy-backup || true") == "0"
+    assert shop.json("status")["hosts"][0]["backup"] is None
+    assert shop.on("ls /mnt/backups/shop/e2e-backup/web-1/snapshots | wc -l") != "0"
