@@ -21,7 +21,8 @@ STDERR_TAIL_BYTES = 8 * 1024
 """How much of standard error is kept for a message: the end of it."""
 
 _GONE = (OSError, EOFError)
-"""What paramiko raises where the connection is gone: EOFError while a packet is written (packet.py, write_all)."""
+"""What paramiko raises where the connection is gone: EOFError while a packet is written (packet.py, write_all).
+SSHException where it is gone in the middle of a new exchange of keys (transport.py, _send_user_message)."""
 
 
 class Session:
@@ -40,13 +41,13 @@ class Session:
         try:
             for block in blocks:
                 self.channel.sendall(block)
-        except _GONE as error:
+        except (*_GONE, ssh_errors.ssh_exception()) as error:
             if not self._answered():
                 raise ssh_errors.lost(self.host, error) from error
 
     def end(self) -> None:
         """Close standard input."""
-        with suppress(*_GONE):  # a lost connection shows when the answer is read
+        with suppress(*_GONE, ssh_errors.ssh_exception()):  # a lost connection shows when the answer is read
             self.channel.shutdown_write()
 
     def lines(self) -> Iterator[bytes]:

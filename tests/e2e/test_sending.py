@@ -90,18 +90,19 @@ def test_an_interrupted_transfer_goes_on_where_it_stopped(shop: Project, cut: st
     file = bundle(shop.path, f"cut-{cut}", ballast_bytes=size)
     for host in HOSTS:
         cut_at(shop, host, "STOP" if cut == "controller" else "KILL")
-    with subprocess.Popen(
-        [VPSDEPLOY, "release", "--bundle", file],
-        cwd=shop.path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    said = shop.path / f"cut-{cut}.stderr"
+    with (
+        said.open("w") as stderr,
+        subprocess.Popen(
+            [VPSDEPLOY, "release", "--bundle", file], cwd=shop.path, stdout=subprocess.DEVNULL, stderr=stderr
+        ) as process,
+    ):
         if cut == "controller":
             until(lambda: all(shop.on(host, "sh", "-c", "ls /run/was-cut || true") for host in HOSTS))
             process.kill()
             for host in HOSTS:
                 shop.on(host, "pkill", "-CONT", "-u", "deploy", "sshd")
-        assert process.wait(TIMEOUT_SECONDS) == (-9 if cut == "controller" else 5)
+        assert process.wait(TIMEOUT_SECONDS) == (-9 if cut == "controller" else 5), said.read_text()
     total = len(HOSTS) * size
     lines = release(shop, file)
     assert 0 < sent(lines)[1] < (total - len(HOSTS) * (8 << 20)) / 1e6
