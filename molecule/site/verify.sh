@@ -10,6 +10,8 @@ case $role in
     refuse "the unit is as it was" grep TAMPERED /etc/systemd/system/my-shop@.service
     has "systemd has read it" no systemctl show -P NeedDaemonReload my-shop@4001.service
     has "the ports are closed again" 4000-4199 nft list table inet vpsdeploy
+    same "the database server runs" active systemctl is-active postgresql@*-main.service
+    same "so does Redis" active systemctl is-active redis-server.service
     expect "Node runs" sh -c '/opt/node/*/bin/node --version'
     refuse "no web server is here" dpkg-query -W nginx
     ;;

@@ -38,6 +38,8 @@ class Layout:
         self.acme = root / "var/lib/vpsdeploy/acme"
         self.backups = root / "etc/vpsdeploy/backup"
         self.services = root / "etc/vpsdeploy/services"
+        self.service_marks = self.state / "services"
+        self.trust = root / "etc/ssl/vpsdeploy"
 
     def app(self, name: str) -> AppLayout:
         """Places of one app."""

@@ -92,6 +92,10 @@ VERBS = {
     "backup-prune": Verb("backup.prune"),
     "drill": Verb("backup.drill"),
     "restore": Verb("backup.restore_"),
+    "service": Verb("services.service", alone=True),
+    "services": Verb("services.services"),
+    "trust": Verb("services.trust", alone=True),
+    "console": Verb("console.console"),
     "exec": Verb("exec.exec_"),
     "cron-run": Verb("cron_run.cron_run", quotes=True),
     "logs": Verb("logs.logs", quotes=True),
@@ -104,8 +108,11 @@ VERBS = {
     "reboot": Verb("updates.reboot", token=True),
     "boot": Verb("boot.boot", app=False),
 }
-STREAMED = ("copy", "exec", "cron-run", "logs", "boot")
+STREAMED = ("copy", "exec", "console", "cron-run", "logs", "boot")
 """What a session cannot carry: verbs that read or write a stream of their own, and the boot unit's."""
+
+_JOINED = ("exec", "console")
+"""Verbs whose command goes on reading where the request ends."""
 
 UNITS_VERBS = {
     "return": Verb("expire.expire"),
@@ -206,8 +213,8 @@ def _understand(words: list[str], stream: BinaryIO) -> tuple[Verb, Request]:
 
 
 def _first_line(verb: str, stream: BinaryIO) -> bytes:
-    """The request. For exec not a byte more is read: what follows is the command's standard input."""
-    if verb != "exec":
+    """The request. Of some not a byte more is read: what follows is the command's standard input."""
+    if verb not in _JOINED:
         return stream.readline(_MOST_REQUEST_BYTES)
     line = b""
     while len(line) < _MOST_EXEC_BYTES and not line.endswith(b"\n") and (byte := os.read(stream.fileno(), 1)):

@@ -19,6 +19,14 @@ Runner = Callable[[Sequence[str]], Finished]
 """Runs an argument list. Tests hand in their own."""
 
 
+def fed(arguments: Sequence[str], text: str) -> Finished:
+    """Run a program with a text on its standard input: what is secret is no argument, which everybody could read."""
+    done = subprocess.run(list(arguments), input=text.encode(), capture_output=True, check=False)
+    return Finished(
+        done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
+    )
+
+
 def run(arguments: Sequence[str]) -> Finished:
     """Run a program without input and wait for it."""
     done = subprocess.run(list(arguments), stdin=subprocess.DEVNULL, capture_output=True, check=False)

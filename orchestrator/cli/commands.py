@@ -28,6 +28,7 @@ COMMANDS = (
     "host",
     "logs",
     "exec_",
+    "db",
     "workers",
     "cron",
     "sandbox",

@@ -15,6 +15,8 @@ def register(app: typer.Typer) -> None:
 def status(stage: StageOption = None, project: ProjectOption = HERE, as_json: JsonOption = False) -> None:
     """Show what is live, each instance with its memory and uptime, who changed it last, and which host does not answer.
 
+    Databases and brokers of `services` are asked how they are, too.
+
     \b
     Examples:
       vpsdeploy status
@@ -30,6 +32,7 @@ def status(stage: StageOption = None, project: ProjectOption = HERE, as_json: Js
     from orchestrator.report import status as report
     from orchestrator.workflows import status as workflow
 
-    seen = workflow.run(config, hosts, opener)
-    shown = (seen.app, seen.url, seen.facts, seen.silent)
+    looked = workflow.run(config, hosts, opener)
+    seen = looked.seen
+    shown = (seen.app, seen.url, seen.facts, seen.silent, looked.services)
     typer.echo(envelope.result_line("status", report.fields(*shown)) if as_json else report.text(*shown))

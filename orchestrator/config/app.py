@@ -33,6 +33,7 @@ from orchestrator.config.migrate import MigrateConfig
 from orchestrator.config.networks import Networks, ProxyNetworks
 from orchestrator.config.notify import Notify
 from orchestrator.config.section import Section as _Section
+from orchestrator.config.services import Services
 from orchestrator.config.tls import Mode, TlsConfig
 from orchestrator.config.web import HttpConfig, RateLimitsConfig
 from orchestrator.model.pool import MAX_INSTANCES, PORT_SPAN
@@ -143,6 +144,7 @@ class AppConfig(_Section):
     cron: dict[JobName, CronConfig] = Field(
         default={}, description="Commands that one host runs at certain times"
     )
+    services: Services = Field(default={}, description="Databases and brokers on the stage's own hosts")
     domains: Domains = Field(default=(), description="Domain names; without any, nginx answers to every name")
     http: HttpConfig = HttpConfig()
     rate_limits: RateLimitsConfig = RateLimitsConfig()

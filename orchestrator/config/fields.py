@@ -21,7 +21,7 @@ _RESERVED_ENV = {
     "NODE_ENV": "it is always production",
 }
 _SECRET_WORDS = frozenset({"PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "CREDENTIALS", "PRIVATEKEY"})
-_OUR_DIRECTORIES = frozenset({"converged", "routes", "swapfile"})
+_OUR_DIRECTORIES = frozenset({"converged", "routes", "services", "swapfile"})
 """What stands in /var/lib/vpsdeploy beside a directory for each app (docs/internals.md)."""
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 _PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)
@@ -52,7 +52,11 @@ def _not_ours(name: str) -> str:
     return name
 
 
-def _memory(value: str) -> str:
+def memory_size(value: str) -> str:
+    """A size such as 512M, from what Node itself needs on.
+
+    Raises: ValueError: anything else.
+    """
     match = re.fullmatch(r"([1-9]\d{0,6})([KMGT])", value)
     if match is None or int(match[1]) * _SCALE[match[2]] < MIN_MEMORY_BYTES:
         raise ValueError
@@ -178,7 +182,7 @@ NodeRequest = Annotated[
 HealthPath = Annotated[
     str, _matches(r"/[A-Za-z0-9/._~%!$&()*+,;=:@?-]*"), Allowed("a path that starts with /, such as /health")
 ]
-Memory = Annotated[str, AfterValidator(_memory), Allowed("a size from 64M on, such as 512M or 2G")]
+Memory = Annotated[str, AfterValidator(memory_size), Allowed("a size from 64M on, such as 512M or 2G")]
 Cpu = Annotated[str, _matches(r"[1-9]\d{0,4}%"), Allowed("a percentage of one core, such as 100% or 250%")]
 Domain = Annotated[
     str, _matches(_DOMAIN.pattern), Allowed("a full domain name in small letters, such as shop.example.com")

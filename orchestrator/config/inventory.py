@@ -12,7 +12,7 @@ from orchestrator.config.groups import Groups, HostEntry
 from orchestrator.config.problems import Problem, nearest, refused
 from orchestrator.config.variable_files import problems_in_variable_files
 from orchestrator.errors import ConfigError, UsageError
-from orchestrator.model.fleet import GROUP_APP, GROUP_LOADBALANCER, Host, Stage
+from orchestrator.model.fleet import GROUP_APP, GROUP_DATA, GROUP_LOADBALANCER, Host, Stage
 
 FOLDER = "inventories"
 HOSTS_FILE = "hosts.yml"
@@ -110,9 +110,11 @@ def _role_problems(entries: Sequence[HostEntry], written: document.Document) -> 
         if not any(role in entry.groups for entry in entries):
             yield Problem(0, (), f"the group {role} has no host")
     for entry in entries:
-        if not entry.groups.intersection(roles):
+        if not entry.groups.intersection((*roles, GROUP_DATA)):
             yield Problem(
-                written.line(entry.path), entry.path, f"is in neither of the groups {' and '.join(roles)}"
+                written.line(entry.path),
+                entry.path,
+                f"is in none of the groups {', '.join(roles)} and {GROUP_DATA}",
             )
 
 

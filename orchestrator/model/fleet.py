@@ -7,6 +7,7 @@ from pathlib import Path
 
 GROUP_APP = "app"
 GROUP_LOADBALANCER = "loadbalancer"
+GROUP_DATA = "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Host:
         admin_user: Who may become root once the host is provisioned, and root itself may not log in any more; empty
             where there is none.
         key_file: Private key; None uses the SSH agent and the default keys.
-        groups: app, loadbalancer or both.
+        groups: app, loadbalancer, data, or several of them.
         reboot_at: When it may restart by itself where an upgrade asks for it (HH:MM, its own time); empty for never.
     """
 
@@ -51,6 +52,11 @@ class Host:
     def is_loadbalancer(self) -> bool:
         """Whether nginx runs here."""
         return GROUP_LOADBALANCER in self.groups
+
+    @property
+    def is_data(self) -> bool:
+        """Whether services are put here, where vpsdeploy.yml names no host for them."""
+        return GROUP_DATA in self.groups
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,12 +153,30 @@ class HostResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceReady:
+    """A database or broker that the app can log in to.
+
+    Attributes:
+        service: Which one.
+        host: That carries it.
+        variable: The secret with its URL.
+        changed: What was made or changed for the app there, in words.
+    """
+
+    service: str
+    host: str
+    variable: str
+    changed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ProvisionResult:
     """What came out on all hosts.
 
     Attributes:
         check: Whether this was a rehearsal that changes nothing.
         failures: One for each host that failed, in the order of time.
+        services: Those that the hosts carry and that the app's login was seen to on.
     """
 
     stage: str
@@ -166,3 +184,4 @@ class ProvisionResult:
     check: bool
     seconds: float
     failures: tuple[TaskFailure, ...] = ()
+    services: tuple[ServiceReady, ...] = ()

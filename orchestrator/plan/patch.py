@@ -9,6 +9,7 @@ from orchestrator.errors import UsageError
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.fleet import Host
 from orchestrator.model.patch import HostUpdates
+from orchestrator.model.service import Service
 from orchestrator.plan import membership
 
 
@@ -54,15 +55,24 @@ def drains(facts: FleetFacts, host: Host) -> bool:
     return membership.is_in(facts, host) and bool(_others(facts, host))
 
 
-def check_outage(facts: FleetFacts, hosts: Iterable[Host], wish: Wish, app: str) -> None:
+def check_outage(
+    facts: FleetFacts, hosts: Iterable[Host], wish: Wish, app: str, services: Iterable[Service] = ()
+) -> None:
     """Whether the hosts can be restarted without an outage, or one is allowed, or nothing is restarted.
 
+    Args:
+        facts: Of all hosts.
+        hosts: Those that are meant.
+        wish: What is allowed.
+        app: Whose users would notice.
+        services: Its databases and brokers, which no other host can carry meanwhile.
     Raises: UsageError: the first host that cannot; nothing was touched.
     """
     if wish.allow_outage or wish.no_reboot:
         return
+    carried = {one.host: one.kind for one in services}
     for host in hosts:
-        if why := _outage(facts, host, app):
+        if why := _outage(facts, host, app, carried.get(host.name, "")):
             raise UsageError(
                 f"{host.name} cannot be restarted without an outage", why=why,
                 state=f"nothing was upgraded; {facts.state()}",
@@ -76,12 +86,14 @@ def left(hosts: Iterable[Host], done: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(host.name for host in hosts if host.name not in done)
 
 
-def _outage(facts: FleetFacts, host: Host, app: str) -> str:
+def _outage(facts: FleetFacts, host: Host, app: str, service: str) -> str:
     """What users of this app or another would lose; empty where nothing."""
     seen = facts.of(host.name)
     others = sorted(set(seen.apps) - {app}) if seen else []
     if others:
         return f"it also runs {', '.join(others)}, which this project cannot take elsewhere"
+    if service and facts.live:
+        return f"it carries {service}, which every instance uses"
     if membership.is_in(facts, host) and not _others(facts, host):
         return "it is the only app host that serves"
     if host.is_loadbalancer and len(facts.stage.loadbalancers) == 1 and facts.live:

@@ -18,6 +18,10 @@ def fields(result: ProvisionResult) -> dict[str, Any]:
         "check": result.check,
         "seconds": round(result.seconds, 3),
         "hosts": [_host_fields(host) for host in result.hosts],
+        "services": [
+            {"service": one.service, "host": one.host, "variable": one.variable, "changed": list(one.changed)}
+            for one in result.services
+        ],
     }
 
 
@@ -37,6 +41,9 @@ def text(result: ProvisionResult) -> str:
     """The result for people: in a rehearsal the diffs, then the table and a line that says what is true now."""
     lines = [*(_diffs(result) if result.check else ()), *_table(result.hosts), *_withheld(result.hosts)]
     lines += [f"warning: {host.name}: {text}" for host in result.hosts for text in host.notices]
+    lines += [
+        f"{one.host}: {one.service}: {', '.join(one.changed)}" for one in result.services if one.changed
+    ]
     if not result.failures:
         lines += ["", _conclusion(result)]
     return "\n".join(lines)
@@ -71,7 +78,9 @@ def _state(result: ProvisionResult) -> str:
 
 
 def _conclusion(result: ProvisionResult) -> str:
-    changed = sum(host.counts.changed for host in result.hosts)
+    changed = sum(host.counts.changed for host in result.hosts) + sum(
+        bool(s.changed) for s in result.services
+    )
     if result.check:
         return f"nothing was changed: {_tasks(changed)} would change something"
     if changed:

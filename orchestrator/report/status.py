@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.facts import migrations
+from orchestrator.facts import services as services_facts
 from orchestrator.facts import tls as tls_facts
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
-from orchestrator.report import backup, jobs, lock, maintenance, membership, table, tls
+from orchestrator.model.service import ServiceHealth
+from orchestrator.report import backup, jobs, lock, maintenance, membership, services, table, tls
 from orchestrator.report import silent as missing
 from orchestrator.report.silent import Silent
 
 _HEAD = ("host", "instance", "pool", "release", "state", "memory", "uptime", "restarts")
 
 
-def text(app: str, url: str, facts: FleetFacts, silent: Silent | None = None) -> str:
+def text(
+    app: str, url: str, facts: FleetFacts, silent: Silent | None = None, found: Sequence[ServiceHealth] = ()
+) -> str:
     """For people: what is live, which hosts do not answer, one line for each instance and each host's last change."""
     shown = facts.live or _no_live(facts)
     live = next((one for host in facts.apps for one in host.releases if one.id == facts.live), None)
@@ -31,18 +36,21 @@ def text(app: str, url: str, facts: FleetFacts, silent: Silent | None = None) ->
     last = [line for host in facts.hosts if (line := _last(host))]
     out = membership.out_lines(facts)
     about_hosts = (["", *out] if out else []) + (["", *last] if last else [])
-    return "\n".join([*_troubles(facts), *lines, *_jobs(facts), *about_hosts])
+    about_services = ["", services.text(found)] if found else []
+    troubles = _troubles(facts, found)
+    return "\n".join([*troubles, *lines, *_jobs(facts), *about_services, *about_hosts])
 
 
-def _troubles(facts: FleetFacts) -> list[str]:
+def _troubles(facts: FleetFacts, found: Sequence[ServiceHealth]) -> list[str]:
     """First, so that nobody overlooks them."""
     kept = {host.name: host.backup for host in facts.hosts if host.backup}
-    found = [
+    told = [
+        *services_facts.troubles(found),
         *jobs.troubles(facts),
         *tls_facts.ending(facts.tls, datetime.now(UTC)),
         *backup.troubles(kept),
     ]
-    return [f"warning: {text}" for text in found]
+    return [f"warning: {text}" for text in told]
 
 
 def _jobs(facts: FleetFacts) -> list[str]:
@@ -57,13 +65,16 @@ def _no_live(facts: FleetFacts) -> str:
     return "none" if facts.settled else "the load balancers disagree"
 
 
-def fields(app: str, url: str, facts: FleetFacts, silent: Silent | None = None) -> dict[str, Any]:
+def fields(
+    app: str, url: str, facts: FleetFacts, silent: Silent | None = None, found: Sequence[ServiceHealth] = ()
+) -> dict[str, Any]:
     """For programs (kind "status")."""
     return {
         "app": app, "stage": facts.stage.name, "url": url, "live": facts.live or None,
         "settled": facts.settled, "warnings": migrations.crossed(facts, facts.live),
         "hosts": [_host(facts, host) for host in (*facts.hosts, *facts.away)],
         "out": membership.out_fields(facts),
+        "services": services.fields(found),
         "unreachable": missing.fields(silent or {}),
     }  # fmt: skip
 

@@ -19,7 +19,7 @@ from orchestrator.secret import revealed
 
 PROTOCOL = 1
 PROGRAM = "/usr/local/bin/vpsdeploy-agent"
-STREAMED = ("copy", "exec", "cron-run", "logs")
+STREAMED = ("copy", "exec", "console", "cron-run", "logs")
 """Verbs that read or write a stream of their own; all others go through a session."""
 
 BODIED = ("offer", "receive")

@@ -12,7 +12,7 @@ import threading
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from orchestrator.transport import agent_protocol, ssh_errors
 from orchestrator.transport.ssh_channel import BLOCK_BYTES
@@ -31,8 +31,17 @@ def run(fleet: SshFleet, host: str, argv: tuple[str, ...]) -> int:
     Returns: its exit code.
     Raises: VpsdeployError: the agent could not start it; HostUnreachable: the connection was lost.
     """
+    return joined(fleet, host, "exec", {"argv": list(argv)})
+
+
+def joined(fleet: SshFleet, host: str, verb: str, request: dict[str, Any]) -> int:
+    """Carry out a verb that runs a command, with our standard input, output and error as the command's.
+
+    Returns: its exit code.
+    Raises: VpsdeployError: the agent could not start it; HostUnreachable: the connection was lost.
+    """
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    session = fleet.begin(host, "exec", {"argv": list(argv), "tty": terminal})
+    session = fleet.begin(host, verb, {**request, "tty": terminal})
     try:
         with _raw(terminal):
             return _joined(host, session)

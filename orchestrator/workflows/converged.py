@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from orchestrator.facts.audit import Audit
 from orchestrator.model.fleet import Host
@@ -22,10 +23,20 @@ _APP_HOST = frozenset({"nodejs", "app"})
 _LOADBALANCER = frozenset({"nginx", "tls"})
 
 
-def recorded_on(host: Host) -> frozenset[str]:
-    """The calls of playbooks/site.yml that leave a record on a host (a test compares them)."""
+def recorded_on(host: Host, services: Iterable[str] = ()) -> frozenset[str]:
+    """The calls of playbooks/site.yml that leave a record on a host (a test compares them).
+
+    Args:
+        host: By its groups.
+        services: That it carries.
+    """
     app = _APP_HOST if host.is_app else frozenset[str]()
-    return _EVERY_HOST | app | (_LOADBALANCER if host.is_loadbalancer else frozenset[str]())
+    return (
+        _EVERY_HOST
+        | app
+        | (_LOADBALANCER if host.is_loadbalancer else frozenset[str]())
+        | frozenset(services)
+    )
 
 
 def is_converged(host: Host, audit: Audit | None, play: Play) -> bool:
@@ -33,9 +44,14 @@ def is_converged(host: Host, audit: Audit | None, play: Play) -> bool:
     return (
         audit is not None
         and audit.fingerprint == play.variables[VARIABLE]
-        and audit.recorded >= recorded_on(host)
+        and audit.recorded >= recorded_on(host, _carried(play, host))
         and not audit.differences
     )
+
+
+def _carried(play: Play, host: Host) -> list[str]:
+    services: Any = play.variables.get("vpsdeploy_services", {})
+    return [name for name, one in services.items() if one["host"] == host.name]
 
 
 def fingerprint(play: Play, agent_digest: str) -> str:

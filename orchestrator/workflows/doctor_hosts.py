@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,14 +11,18 @@ from orchestrator.config import AppConfig
 from orchestrator.errors import VpsdeployError
 from orchestrator.facts import host as host_facts
 from orchestrator.facts import migrations, tls
+from orchestrator.facts import services as services_facts
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.diagnosis import Diagnosis, error, from_error, ok, warning
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.service import ServiceHealth
 from orchestrator.model.tls import TlsBalancer
+from orchestrator.plan import services as service_plan
 from orchestrator.transport import agent_pyz, ansible_private, local, ssh_check, ssh_options
 from orchestrator.transport.agent import Fleet
 from orchestrator.transport.agent_ssh import SshFleet
+from orchestrator.workflows import services
 from orchestrator.workflows.parallel import each
 from orchestrator.workflows.provision import refuse_placeholders
 
@@ -57,6 +61,9 @@ def _host(config: AppConfig, stage: Stage, host: Host, ssh_config: Path, fleet: 
         yield from_error(host.name, caught)
         return
     yield from judge(stage, facts, agent_pyz.version(), is_app=host.is_app)
+    carried = service_plan.on_host(service_plan.placed(config, stage), host.name)
+    if carried and facts.version == agent_pyz.version():
+        yield from judge_services(stage, services.ask(fleet, host.name, carried))
 
 
 def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iterator[Diagnosis]:
@@ -85,6 +92,26 @@ def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iter
         yield warning(facts.name, text, "correct the newer release and release it: forward is the way out")
     yield from _jobs(stage, facts)
     yield from _certificate(facts)
+
+
+def judge_services(stage: Stage, found: Sequence[ServiceHealth]) -> Iterator[Diagnosis]:
+    """What the state of a host's databases and brokers means. Pure."""
+    for one in found:
+        yield from _service(stage, one)
+
+
+def _service(stage: Stage, one: ServiceHealth) -> Iterator[Diagnosis]:
+    troubles = services_facts.troubles([one])
+    for text in troubles:
+        yield error(one.host, text, _provision(stage, one.host))
+    if one.waits:
+        text = f"{one.kind}: {', '.join(one.waits)} will be as configured after its next start"
+        yield warning(
+            one.host, text, "restart it when users can do without it for a second (docs/services.md)"
+        )
+    if not troubles:
+        most = f" of {one.connections_max}" if one.connections_max else ""
+        yield ok(one.host, f"{one.kind} {one.version}, {one.connections}{most} connections of the app")
 
 
 def _certificate(facts: HostFacts) -> Iterator[Diagnosis]:

@@ -13,6 +13,7 @@ from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.patch import HostPatched, HostUpdates, Patched
 from orchestrator.plan import patch as plan
+from orchestrator.plan import services
 from orchestrator.plan.patch import Wish
 from orchestrator.report.reporter import Reporter
 from orchestrator.workflows import membership
@@ -40,7 +41,7 @@ def run(
     known = tuple(seen[host.name] for host in hosts)
     result = Patched(stage.name, wish.check, wish.everything, known, (), 0)
     if not wish.check:
-        plan.check_outage(facts, todo, wish, config.app)
+        plan.check_outage(facts, todo, wish, config.app, services.placed(config, stage))
         round_ = _Round(config, stage, wish, reporter, opener, facts)
         result = replace(result, hosts=round_.all(todo, hosts), warnings=tuple(round_.warnings))
     return replace(result, seconds=time.monotonic() - began)

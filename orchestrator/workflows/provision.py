@@ -15,6 +15,7 @@ from orchestrator.facts import audit
 from orchestrator.facts.audit import Audit
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.provision import Event, HostCounts, HostResult, Output, ProvisionResult, TaskEnded
+from orchestrator.plan import services
 from orchestrator.project import certificate
 from orchestrator.report.provision_progress import Progress
 from orchestrator.report.reporter import Reporter
@@ -29,7 +30,8 @@ from orchestrator.transport import (
     ssh_public_keys,
 )
 from orchestrator.transport.ansible_settings import Play
-from orchestrator.workflows import backup, backup_keys, converged, provision_play
+from orchestrator.workflows import backup, backup_keys, converged, provision_play, provision_services
+from orchestrator.workflows.fleet import Opener, open_over_ssh
 from orchestrator.workflows.provision_tally import Tally
 
 _MOST_DIFFERENCES = 5
@@ -73,6 +75,7 @@ def run(
     wish: Wish,
     reporter: Reporter,
     watch: Callable[[tuple[str, ...]], Progress],
+    opener: Opener = open_over_ssh,
 ) -> ProvisionResult:
     """Provision the hosts.
 
@@ -83,15 +86,17 @@ def run(
         wish: How.
         reporter: Told what is done before Ansible starts.
         watch: Makes whoever is shown Ansible's progress, from the hosts' names.
+        opener: How the agents are reached, for the logins of the app's services.
 
     Raises:
-        UsageError, ConfigError (also of an own certificate), HostUnreachable, HostNotReady: nothing was changed.
+        UsageError, ConfigError (also of certificates, services), HostUnreachable, HostNotReady: nothing was changed.
         ProvisionFailed: Ansible itself could not go on. A failed host is no exception: it is in the result.
         Interrupted: Ctrl-C; Ansible has been ended.
     """
     began = time.monotonic()
     refuse_placeholders(stage, hosts)
     certificate.checked(config)
+    services.placed(config, stage)
     if wish.accept_host_key:
         _accept(stage, hosts, wish.accept_host_key, reporter)
     elif wish.accept_new:
@@ -107,8 +112,11 @@ def run(
             stage = _with_logins(stage, audits)
             play = provision_play.make(config, stage, hosts, keys, registry.result(), directory)
             play = replace(play, check=wish.check, tags=wish.tags)
+            logins = provision_services.of_play(config, stage, play, reporter)
             todo = _todo(play, audits, reporter) if wish.may_skip else play.hosts
             result = _provision(replace(play, hosts=todo), directory, ssh_config, watch)
+            if logins:
+                result = provision_services.seen_to(config, stage, result, logins, play, reporter, opener)
             result = _whole(result, audits, play.hosts, time.monotonic() - began)
             return _equipped(config, stage, result, backups) if backups else result
         finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrator import shipped
 from orchestrator.config import AppConfig
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.plan import backup, reboots
+from orchestrator.plan import backup, reboots, services
 from orchestrator.project import certificate
 from orchestrator.project.node_request import detect_node
 from orchestrator.project.package_json import read_package
@@ -81,6 +81,7 @@ def variables(
         "vpsdeploy_host_keys": _host_keys(stage),
         "vpsdeploy_reboots": reboots.times(stage.hosts),
         "vpsdeploy_backup": backup.settings(config),
+        "vpsdeploy_services": services.handed_over(services.placed(config, stage)),
     }
 
 

@@ -9,7 +9,7 @@ from orchestrator.config import AppConfig
 from orchestrator.errors import VpsdeployError
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.fleet import Stage
-from orchestrator.workflows.fleet import Opener, open_over_ssh, opened, url, with_stage
+from orchestrator.workflows.fleet import Context, Opener, open_over_ssh, opened, url, with_stage
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,15 @@ def run(config: AppConfig, stage: Stage, opener: Opener = open_over_ssh) -> Seen
     Raises: VpsdeployError: no host answers.
     """
     with opened(config, stage, opener) as context:
-        facts, silent = context.facts_of_answering()
-        for error in silent.values():
-            error.next = with_stage(error.next, stage.name)
-        return Seen(config.app, url(context, facts), facts, silent)
+        return look(context)
+
+
+def look(context: Context) -> Seen:
+    """The same over connections that are there.
+
+    Raises: VpsdeployError: no host answers.
+    """
+    facts, silent = context.facts_of_answering()
+    for error in silent.values():
+        error.next = with_stage(error.next, context.stage.name)
+    return Seen(context.config.app, url(context, facts), facts, silent)

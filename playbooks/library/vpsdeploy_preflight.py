@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vpsdeploy import preflight, record
+from ansible.module_utils.vpsdeploy import preflight, preflight_services, record
 from ansible.module_utils.vpsdeploy.host import Host
 
 DOCUMENTATION = r"""
@@ -15,6 +15,8 @@ options:
   app: {description: The app's name; empty on hosts that run none., type: str, default: ''}
   port: {description: The app's base port., type: int, default: 0}
   http_port: {description: Port that nginx will listen on; 0 on hosts without nginx., type: int, default: 0}
+  services: {description: "Memory by service that the host is to carry: a size, or a share.", type: dict, default: {}}
+  services_app: {description: The app whose services they are., type: str, default: ''}
   disk_free_min_bytes: {description: Room needed on /., type: int, default: 536870912}
   record:
     description: Keep a record of what this call asked for, that the host can be audited against.
@@ -29,6 +31,8 @@ ARGUMENTS = {
     "app": {"type": "str", "default": ""},
     "port": {"type": "int", "default": 0},
     "http_port": {"type": "int", "default": 0},
+    "services": {"type": "dict", "default": {}},
+    "services_app": {"type": "str", "default": ""},
     "disk_free_min_bytes": {"type": "int", "default": 512 << 20},
     "record": record.ARGUMENT,
 }
@@ -40,10 +44,12 @@ def main() -> None:
     found = preflight.findings(module.params)
     if found:
         module.fail_json(msg="the host cannot be provisioned: " + "; ".join(found), findings=found)
-    wanted = {name: module.params[name] for name in ("app", "port", "http_port", "disk_free_min_bytes")}
+    wanted = {name: module.params[name] for name in ARGUMENTS if name != "record"}
     record.keep(Host(module.check_mode), module.params["record"], "preflight", wanted)
     # What the roles' templates depend on; gathering all facts would cost a second.
-    module.exit_json(changed=False, ansible_facts={"vpsdeploy_debian": preflight.debian()})
+    memory = preflight_services.memory_mib(module.params["services"])
+    facts = {"vpsdeploy_debian": preflight.debian(), "vpsdeploy_services_mib": memory}
+    module.exit_json(changed=False, ansible_facts=facts)
 
 
 if __name__ == "__main__":

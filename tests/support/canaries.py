@@ -15,10 +15,14 @@ _MOST_BYTES = 64 << 20
 
 
 class Canaries:
-    """Values of every kind, each with a word in it that occurs nowhere else."""
+    """Values of every kind, each with a word in it that occurs nowhere else.
 
-    def __init__(self) -> None:
-        self.word = f"canary{secrets.token_hex(12)}"
+    Args:
+        word: One that is looked for; by default a new one. Such as a password that provisioning made for a service.
+    """
+
+    def __init__(self, word: str = "") -> None:
+        self.word = word or f"canary{secrets.token_hex(12)}"
         word = self.word
         self.values: Mapping[str, str] = {
             "S_PLAIN": word, "S_LINES": f"-----BEGIN KEY-----\n{word}\n-----END KEY-----\n",

@@ -107,6 +107,10 @@ class FakeHost:
         self.after: Json = tally()
         self.looks: Json = {}
         self.bans: list[Json] = []
+        self.passwords: dict[str, str] = {}
+        self.carried: set[str] = set()
+        self.ailing: Json = {}
+        self.trusted = ""
         self.pending_updates: list[Json] = []
         self.reboot_required = False
         self.stale: list[str] = []
@@ -290,6 +294,26 @@ class FakeHost:
         """What was asked for is back."""
         return {"target": "disk", "snapshot": "6f06cbf8", "backup_time": "2026-11-26T03:12:09Z", "seconds": 2.8,
                 "restored": [f"table {request['table']}"], "kept": []}  # fmt: skip
+
+    def service(self, request: Json) -> Json:
+        """The app's login; the password is remembered as the host would see it."""
+        name, password = request["service"], request["password"].reveal()
+        changed = [] if self.passwords.get(name) == password else [f"user {APP}"]
+        self.passwords[name] = password
+        return {"changed": changed, "certificate": ""}
+
+    def services(self, _: Json) -> Json:
+        """Every service that somebody can log in to runs."""
+        told = {"running": True, "version": "17.7", "memory_bytes": 1 << 20, "connections": 3, "connections_max": 120,
+                "data_bytes": 1 << 20, "waits": [], "why": ""}  # fmt: skip
+        certificate = f"certificate of {self.host.name}\n"
+        found = [{"service": name, "certificate": certificate, **told} for name in sorted(self.carried)]
+        return {"services": [{**one, **self.ailing} for one in found]}
+
+    def trust(self, request: Json) -> Json:
+        """Remember whom to believe."""
+        changed, self.trusted = self.trusted != request["certificates"], request["certificates"]
+        return {"changed": changed}
 
     def do_bans(self, _: Json) -> Json:
         """Who is kept out."""

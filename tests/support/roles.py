@@ -44,6 +44,12 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "nginx_app_instances_max": 4,
         "nginx_health_path": "/health",
     },
+    "postgresql": {
+        "postgresql_app": "my-shop",
+        "postgresql_address": "10.0.0.5",
+        "postgresql_clients": ["10.0.0.11", "2001:db8::11"],
+    },
+    "redis": {"redis_app": "my-shop", "redis_address": "10.0.0.5", "redis_clients": ["10.0.0.11"]},
     "tls": {"tls_app": "my-shop", "tls_mode": "acme", "tls_domains": ["shop.example.com"]},
 }
 """Values for variables whose default says "none here": a template of nothing proves nothing."""

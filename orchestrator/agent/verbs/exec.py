@@ -27,12 +27,13 @@ def exec_(call: Call) -> int:
     variables = call.layout.run / f"{unit}.env"
     try:
         properties = oneoff.properties(call, identifier, variables)
-        return _run(unit, properties, argv, terminal=call.request.flag("tty"))
+        return run_joined(unit, properties, argv, terminal=call.request.flag("tty"))
     finally:
         variables.unlink(missing_ok=True)
 
 
-def _run(unit: str, properties: list[str], argv: list[str], *, terminal: bool) -> int:
+def run_joined(unit: str, properties: list[str], argv: list[str], *, terminal: bool) -> int:
+    """Run a command in a unit, with our standard input and output. Returns: its exit code."""
     command = [
         "systemd-run",
         f"--unit={unit}",

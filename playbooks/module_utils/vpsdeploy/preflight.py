@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.vpsdeploy import preflight_services
+
 PORT_SPAN = 200
 """Ports that one app reserves from its base port on; equal to orchestrator.model.pool (a test compares them)."""
 
@@ -34,7 +36,9 @@ def findings(params: dict[str, Any], root: Path = Path("/")) -> list[str]:
         found += [*_app_name(app, root), *_port_overlaps(app, params["port"], root)]
     if params["http_port"]:
         found += _port_taken(params["http_port"], root)
-    return found
+    # A record of before there were services has none.
+    services = params.get("services")
+    return found + (preflight_services.findings(services, params["services_app"], root) if services else [])
 
 
 def _system(root: Path) -> list[str]:

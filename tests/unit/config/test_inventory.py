@@ -159,7 +159,7 @@ def test_key_files_know_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         ("app: {hosts: {web-1: }}", " the group loadbalancer has no host"),
         (
             _web("") + "db: {hosts: {db-1: }}",
-            "3: db.hosts.db-1: is in neither of the groups app and loadbalancer",
+            "3: db.hosts.db-1: is in none of the groups app, loadbalancer and data",
         ),
         (_web("") + "db: {host: {}}", '3: db.host: unknown key; did you mean "hosts"?'),
         (_web("") + "db: web-1", '3: db: must be keys with values, not "web-1"'),

@@ -83,7 +83,7 @@ def test_a_failed_rehearsal_changed_nothing() -> None:
 def test_the_fields_for_programs() -> None:
     """Every field of the schema."""
     assert report.fields(result(GOOD)) == {
-        "stage": "production", "check": False, "seconds": 4.568,
+        "stage": "production", "check": False, "seconds": 4.568, "services": [],
         "hosts": [{
             "name": "web-1", "ok": 12, "changed": 2, "failed": 0, "unreachable": 0, "module_calls": 9, "seconds": 3.21,
             "audited": False, "notices": [], "withheld": [],

@@ -12,6 +12,7 @@ import yaml
 from orchestrator import shipped
 from orchestrator.facts.audit import Audit
 from orchestrator.model.fleet import GROUP_APP, GROUP_LOADBALANCER, Host, Stage
+from orchestrator.model.service import SERVICES
 from orchestrator.transport.ansible_settings import Play
 from orchestrator.workflows import converged
 
@@ -119,5 +120,17 @@ def test_the_records_are_those_of_the_site_playbook() -> None:
     groups["__loadbalancer_here"] = frozenset({GROUP_LOADBALANCER})
     for host_groups in (frozenset[str](), groups["__app_here"], groups["__loadbalancer_here"], BOTH.groups):
         host = replace(BOTH, groups=host_groups)
-        here = {r["role"] for r in site["roles"] if groups[r.get("when")] <= host_groups}
+        always = [r for r in site["roles"] if r["role"] not in SERVICES]
+        here = {r["role"] for r in always if groups[r.get("when")] <= host_groups}
         assert converged.recorded_on(host) == here | {check["vpsdeploy_preflight"]["record"]["name"]}
+    assert {r["role"] for r in site["roles"]} >= set(SERVICES)
+
+
+def test_a_host_that_carries_a_service_has_its_record(play: Play) -> None:
+    """The role of a service leaves one there, and nowhere else."""
+    services = {"postgresql": {"host": "web-1"}}
+    marked = replace(play, variables={converged.VARIABLE: "abc", "vpsdeploy_services": services})
+    assert not converged.is_converged(BOTH, audit(), marked)
+    both = frozenset({*converged.recorded_on(BOTH, ["postgresql"])})
+    assert converged.is_converged(BOTH, audit(recorded=both), marked)
+    assert converged.is_converged(replace(BOTH, name="web-2"), audit(), marked)

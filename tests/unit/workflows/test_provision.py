@@ -150,6 +150,7 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
         "vpsdeploy_limits": {"memory": "512M", "cpu": "100%"}, "vpsdeploy_deploy_keys": ["ssh-ed25519 AAAA"],
         "vpsdeploy_health_path": "/health", "vpsdeploy_npm_registry": "https://npm.example/", "vpsdeploy_reboots": {},
         "vpsdeploy_backup": backup.settings(CONFIG),
+        "vpsdeploy_services": {},
     }  # fmt: skip
 
 

@@ -1,0 +1,107 @@
+"""Where each service of the app runs, who may connect to it, and how often. Pure: the inventory decides."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+from orchestrator.config import FILE_NAME, AppConfig
+from orchestrator.config.problems import nearest
+from orchestrator.config.services import ServiceConfig
+from orchestrator.errors import ConfigError
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.service import SQL, Service
+
+LOOPBACK = "127.0.0.1"
+
+MEMORY = {"postgresql": "25%", "redis": "10%"}
+"""What a service may use beside the app, where vpsdeploy.yml does not say (our choice)."""
+
+MEMORY_ALONE = {"postgresql": "50%", "redis": "20%"}
+"""The same on a host that runs no instances."""
+
+MOST_CONNECTIONS = 2000
+"""Beyond this a database spends its time on connections (our choice): a pooler's work."""
+
+_OTHER_PROCESSES = 4
+"""Beside instances, workers and cron entries: a migration, a hook, two consoles (our choice)."""
+
+
+def placed(config: AppConfig, stage: Stage) -> tuple[Service, ...]:
+    """Every service of the app with its host, in the order of vpsdeploy.yml.
+
+    Raises: ConfigError: no such host, an address that is a name, more connections than a database can serve.
+    """
+    return tuple(_service(config, stage, kind, wish) for kind, wish in config.services.items())
+
+
+def on_host(services: tuple[Service, ...], name: str) -> tuple[Service, ...]:
+    """Those that one host carries."""
+    return tuple(one for one in services if one.host == name)
+
+
+def handed_over(services: tuple[Service, ...]) -> dict[str, Any]:
+    """What the playbook is told; nothing secret is among it."""
+    return {
+        one.kind: {
+            "host": one.host, "address": one.address, "clients": list(one.clients), "user": one.user,
+            "database": one.database, "memory": one.memory, "connections": one.connections, "port": one.port,
+        }
+        for one in services
+    }  # fmt: skip
+
+
+def _service(config: AppConfig, stage: Stage, kind: str, wish: ServiceConfig) -> Service:
+    host = _host(stage, kind, wish)
+    clients = tuple(one.private_address for one in stage.app_hosts if one.name != host.name)
+    for one in (host, *stage.app_hosts) if clients else ():
+        _check_address(stage, one, kind)
+    name = wish.database or config.app.replace("-", "_")
+    memory = wish.memory or (MEMORY if host.is_app else MEMORY_ALONE)[kind]
+    return Service(
+        kind, host.name, host.private_address if clients else LOOPBACK, clients, name, name if kind in SQL else "",
+        memory, _connections(config, stage, kind, wish) if kind in SQL else 0,
+    )  # fmt: skip
+
+
+def _host(stage: Stage, kind: str, wish: ServiceConfig) -> Host:
+    if wish.host is None:
+        return next((host for host in stage.hosts if host.is_data), stage.app_hosts[0])
+    found = next((host for host in stage.hosts if host.name == wish.host), None)
+    if found is None:
+        names = [host.name for host in stage.hosts]
+        raise ConfigError(
+            f"services.{kind}.host is no host of {stage.name}",
+            why=f'"{wish.host}" is not in {stage.path}{nearest(wish.host, names)}; it has {", ".join(names)}',
+            state="nothing was touched", next=f"edit services in {FILE_NAME}, or put the host into the inventory",
+        )  # fmt: skip
+    return found
+
+
+def _check_address(stage: Stage, host: Host, kind: str) -> None:
+    """Firewalls and certificates are for addresses: what a name leads to may change."""
+    try:
+        ipaddress.ip_address(host.private_address)
+    except ValueError:
+        raise ConfigError(
+            f"{kind} is reached from other hosts, and they need addresses", host=f"{host.name} ({stage.name})",
+            why=f"{host.private_address} is a name; the firewall and the certificate are made for addresses",
+            state="nothing was touched", next=f"set vpsdeploy_private_address of {host.name} in {stage.path}",
+        ) from None  # fmt: skip
+
+
+def _connections(config: AppConfig, stage: Stage, kind: str, wish: ServiceConfig) -> int:
+    """While a release changes over, both pools run, and so may old and new workers."""
+    hosts = len(stage.app_hosts)
+    workers = sum(worker.instances for worker in config.workers.values())
+    processes = 2 * hosts * (config.most_instances + workers) + len(config.cron) + _OTHER_PROCESSES
+    count = processes * wish.connections
+    if count > MOST_CONNECTIONS:
+        raise ConfigError(
+            f"the app may open {count} connections to {kind}",
+            why=f"{processes} processes (two pools of {config.most_instances} instances on {hosts} hosts, workers, "
+            f"cron) of {wish.connections} connections each; {MOST_CONNECTIONS} are the most",
+            state="nothing was touched",
+            next=f"lower services.{kind}.connections and the pool's size in the app, or instances_max",
+        )  # fmt: skip
+    return count

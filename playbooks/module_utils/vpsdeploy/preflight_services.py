@@ -1,0 +1,81 @@
+"""What must be true of a host that is to carry databases and brokers: room in its memory, and nobody else's data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+MOST_PART = 0.8
+"""Of the host's memory, for all services together: the system, nginx and the app need some as well (our choice)."""
+
+_SCALE = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+_DATA = {
+    "postgresql": ("var/lib/postgresql/*/*/base", frozenset({"1", "4", "5", "pgsql_tmp"})),
+    "redis": ("var/lib/redis", frozenset[str]()),
+}
+"""Where data lies, and what is there when nobody has put any in. Source: PostgreSQL 15 to 17, initdb (template1,
+template0, postgres); Debian's redis-server saves nothing before there is something."""
+
+
+def findings(services: Mapping[str, str], app: str, root: Path) -> list[str]:
+    """Everything that speaks against carrying these services here.
+
+    Args:
+        services: Memory by service: a size, or a share of the host's.
+        app: Whose they are.
+        root: Where the host's files are.
+    """
+    return [*_memory(services, root), *(text for name in services for text in _taken(name, app, root))]
+
+
+def memory_mib(services: Mapping[str, str], root: Path = Path("/")) -> dict[str, int]:
+    """What each may use here (MiB)."""
+    total = _total(root)
+    return {name: _bytes(text, total) >> 20 for name, text in services.items()}
+
+
+def _memory(services: Mapping[str, str], root: Path) -> list[str]:
+    total = _total(root)
+    asked = {name: _bytes(text, total) for name, text in services.items()}
+    if sum(asked.values()) <= total * MOST_PART:
+        return []
+    parts = ", ".join(f"{name} {services[name]}" for name in asked)
+    return [
+        f"memory: {parts} come to {sum(asked.values()) >> 20} MiB, the host has {total >> 20} MiB, of which at most "
+        f"{MOST_PART:.0%} may be theirs: lower services.{next(iter(asked))}.memory in vpsdeploy.yml, or put them "
+        "on another host"
+    ]
+
+
+def _taken(name: str, app: str, root: Path) -> list[str]:
+    """Another app's, or somebody's own: neither is ours to change."""
+    ours = root / "etc/vpsdeploy/services" / f"{name}.json"
+    if ours.exists():
+        owner = json.loads(ours.read_text())["app"]
+        if owner == app:
+            return []
+        return [
+            f"{name} on this host is the app {owner!r}'s, and a host carries each service for one app: "
+            f"name another host in services.{name}.host of vpsdeploy.yml"
+        ]
+    pattern, empty = _DATA[name]
+    found = sorted({str(path.parent) for path in root.glob(f"{pattern}/*") if path.name not in empty})
+    if not found:
+        return []
+    return [
+        f"{name} has data on this host that are not ours ({found[0]}): name another host in services.{name}.host of "
+        "vpsdeploy.yml, or go on with your own: leave the service out and set its URL with `vpsdeploy env set`"
+    ]
+
+
+def _bytes(text: str, total: int) -> int:
+    if text.endswith("%"):
+        return total * int(text[:-1]) // 100
+    return int(text[:-1]) * _SCALE[text[-1]]
+
+
+def _total(root: Path) -> int:
+    """Source: proc(5), meminfo: the first line is MemTotal, in KiB."""
+    return int((root / "proc/meminfo").read_text().split(None, 2)[1]) << 10

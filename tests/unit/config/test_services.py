@@ -1,0 +1,72 @@
+"""`services:` of vpsdeploy.yml."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrator.config import document
+from orchestrator.config.loader import check
+
+
+def problems(text: str) -> list[str]:
+    """What is wrong with `services`, as people read it."""
+    found = check(document.parse(f"app: shop\nservices: {text}\n"))[1]
+    return [problem.render("vpsdeploy.yml").removeprefix("vpsdeploy.yml:2: services") for problem in found]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "{postgresql: {}}",
+        "{postgresql: {memory: 25%, host: db-1, database: shop_1, connections: 1}}",
+        "{postgresql: {memory: 80%}}",
+        "{postgresql: {memory: 64M}}",
+    ],
+)
+def test_everything_can_be_left_out(text: str) -> None:
+    """Or said."""
+    assert problems(text) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{postgresq: {}}", '.postgresq: is no service; did you mean "postgresql"?'),
+        ("{oracle: {}}", ".oracle: is no service; known are "),
+        ("{mysql: {}}", ".mysql: write mariadb: Debian has no MySQL, and MariaDB speaks its protocol"),
+        ("{mongodb: {}}", ".mongodb: is not available yet: Debian has no package of it"),
+        ("{kafka: {}}", ".kafka: is not available yet: Debian has no package of it"),
+        ("[postgresql]", ": a list is not allowed; it must be "),
+        (
+            "{postgresql: }",
+            ".postgresql: an empty value is not allowed; it must be a mapping with memory, host",
+        ),
+        ("{postgresql: {memry: 1G}}", '.postgresql.memry: unknown key; did you mean "memory"?'),
+        (
+            "{postgresql: {memory: 81%}}",
+            '.postgresql.memory: "81%" is not allowed; it must be a size from 64M on, or',
+        ),
+        ("{postgresql: {memory: 63M}}", '.postgresql.memory: "63M" is not allowed'),
+        ("{postgresql: {memory: 0%}}", '.postgresql.memory: "0%" is not allowed'),
+        (
+            "{postgresql: {database: my-shop}}",
+            '.postgresql.database: "my-shop" is not allowed; it must be a small',
+        ),
+        ("{postgresql: {database: 'x; DROP'}}", '.postgresql.database: "x; DROP" is not allowed'),
+        (
+            "{postgresql: {database: postgres}}",
+            '.postgresql.database: "postgres" is a name of the database server',
+        ),
+        ("{postgresql: {database: pg_x}}", '.postgresql.database: "pg_x" is a name of the database server'),
+        (
+            "{postgresql: {connections: 0}}",
+            ".postgresql.connections: 0 is not allowed; it must be a whole number",
+        ),
+        ("{postgresql: {host: ' '}}", ".postgresql.host: "),
+    ],
+)
+def test_what_cannot_be_is_refused_with_what_can(text: str, said: str) -> None:
+    """Each with its line and key, before any connection; a near name is told."""
+    (found,) = problems(text)
+    assert found.startswith(said), found

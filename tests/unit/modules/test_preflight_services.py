@@ -1,0 +1,64 @@
+"""What speaks against carrying databases on a host."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.vpsdeploy import preflight_services
+
+
+@pytest.fixture(name="root")
+def _root(tmp_path: Path) -> Path:
+    """A host of 2 GiB with a PostgreSQL that nobody has put anything into."""
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal:  2097152 kB\nMemFree: 1 kB\n")
+    (tmp_path / "etc/vpsdeploy/services").mkdir(parents=True)
+    for name in ("1", "4", "5"):
+        (tmp_path / "var/lib/postgresql/17/main/base" / name).mkdir(parents=True)
+    return tmp_path
+
+
+def findings(root: Path, memory: str = "25%") -> list[str]:
+    """For the app shop."""
+    return preflight_services.findings({"postgresql": memory}, "shop", root)
+
+
+@pytest.mark.parametrize("memory", ["25%", "80%", "1G", "64M"])
+def test_what_fits_is_let_pass(root: Path, memory: str) -> None:
+    """Up to four fifths of the host."""
+    assert findings(root, memory) == []
+
+
+@pytest.mark.parametrize("memory", ["2G", "81%", "1T"])
+def test_more_than_the_host_has_is_refused(root: Path, memory: str) -> None:
+    """With both numbers and the key to lower."""
+    (found,) = findings(root, memory)
+    assert f"postgresql {memory} come to" in found
+    assert "the host has 2048 MiB" in found
+    assert "services.postgresql.memory" in found
+
+
+def test_shares_are_of_this_host(root: Path) -> None:
+    """In MiB, as the roles count."""
+    assert preflight_services.memory_mib({"a": "25%", "b": "1G", "c": "2048K"}, root) == {
+        "a": 512,
+        "b": 1024,
+        "c": 2,
+    }
+
+
+def test_somebody_else_s_database_is_not_ours_to_change(root: Path) -> None:
+    """An owner's own server has databases; one that was only just installed has none."""
+    (root / "var/lib/postgresql/17/main/base/16384").mkdir()
+    (found,) = findings(root)
+    assert found.startswith("postgresql has data on this host that are not ours (")
+
+
+@pytest.mark.parametrize(("owner", "count"), [("shop", 0), ("blog", 1)])
+def test_a_service_is_one_app_s(root: Path, owner: str, count: int) -> None:
+    """Our own is let pass with all its data; another project's is not taken over."""
+    (root / "var/lib/postgresql/17/main/base/16384").mkdir()
+    (root / "etc/vpsdeploy/services/postgresql.json").write_text(json.dumps({"app": owner}))
+    assert len(findings(root)) == count

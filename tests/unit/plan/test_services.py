@@ -1,0 +1,129 @@
+"""Where services run, who may connect, and the URL that says so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from orchestrator.config.app import AppConfig
+from orchestrator.errors import ConfigError
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.service import Service
+from orchestrator.plan import service_url, services
+from orchestrator.secret import Secret
+from tests.support.fleet import stage
+
+PASSWORD = Secret("x" * 43)
+
+
+def config(**more: Any) -> AppConfig:
+    """An app with PostgreSQL."""
+    return AppConfig.model_validate({"app": "my-shop", "services": {"postgresql": {}}, **more})
+
+
+def with_data(of: Stage, name: str, address: str) -> Stage:
+    """A stage with a host of its own for data."""
+    return replace(
+        of, hosts=(*of.hosts, Host(name, address, private_address=address, groups=frozenset({"data"})))
+    )
+
+
+def private(of: Stage) -> Stage:
+    """Hosts whose private address is the one that they have."""
+    return replace(of, hosts=tuple(replace(host, private_address=host.address) for host in of.hosts))
+
+
+def only(of: Stage, **more: Any) -> Service:
+    """The app's one service."""
+    (found,) = services.placed(config(**more), of)
+    return found
+
+
+def test_on_one_host_it_is_reached_by_loopback() -> None:
+    """No certificate, no other address; a name that Linux takes becomes one that SQL takes."""
+    one = only(stage("web-1"))
+    assert (one.host, one.address, one.clients) == ("web-1", "127.0.0.1", ())
+    assert (one.database, one.user, one.memory) == ("my_shop", "my_shop", "25%")
+    assert service_url.make(one, "my-shop", PASSWORD).reveal() == (
+        f"postgresql://my_shop:{'x' * 43}@127.0.0.1:5432/my_shop"
+    )
+
+
+def test_with_several_app_hosts_all_of_them_use_the_private_address_and_tls() -> None:
+    """One URL for the stage: the host that carries it connects to itself as the others do."""
+    one = only(private(stage("web-1", "web-2")))
+    assert (one.host, one.address, one.clients) == ("web-1", "10.0.0.1", ("10.0.0.2",))
+    url = service_url.make(one, "my-shop", PASSWORD).reveal()
+    assert url.endswith(
+        "@10.0.0.1:5432/my_shop?sslmode=verify-full&sslrootcert=/etc/ssl/vpsdeploy/my-shop.pem"
+    )
+
+
+def test_a_group_for_data_is_preferred_and_a_named_host_wins() -> None:
+    """A host without instances may give it more of its memory."""
+    of = with_data(private(stage("web-1")), "db-1", "10.0.2.1")
+    assert (only(of).host, only(of).memory, only(of).clients) == ("db-1", "50%", ("10.0.0.1",))
+    here = only(of, services={"postgresql": {"host": "web-1", "memory": "1G"}})
+    assert (here.host, here.memory, here.clients) == ("web-1", "1G", ())
+
+
+def test_an_ipv6_address_stands_in_brackets() -> None:
+    """As URLs want it."""
+    of = with_data(private(stage("web-1")), "db-1", "2001:db8::5")
+    assert "@[2001:db8::5]:5432/" in service_url.make(only(of), "my-shop", PASSWORD).reveal()
+
+
+def test_a_host_that_is_not_there_is_refused() -> None:
+    """With the near name."""
+    with pytest.raises(ConfigError, match="is no host of production") as failed:
+        only(stage("web-1"), services={"postgresql": {"host": "web-l"}})
+    assert 'did you mean "web-1"?' in failed.value.why
+
+
+def test_a_name_in_place_of_an_address_is_refused_where_others_connect() -> None:
+    """The firewall and the certificate are for addresses; alone, by loopback, nobody needs one."""
+    named = replace(stage("web-1").hosts[0], private_address="db.example.com")
+    assert only(replace(stage("web-1"), hosts=(named,))).address == "127.0.0.1"
+    with pytest.raises(ConfigError, match="they need addresses"):
+        only(replace(stage("web-1"), hosts=(named, *private(stage("web-1", "web-2")).hosts[1:])))
+
+
+def test_connections_are_counted_for_both_pools_and_workers() -> None:
+    """Twice (hosts x (instances that it can be scaled to + workers)), cron entries, and four more; ten each."""
+    more = {"workers": {"mailer": {"entry": "w.js", "instances": 3}}, "instances_max": 5}
+    assert only(private(stage("web-1", "web-2")), **more).connections == (2 * 2 * (5 + 3) + 4) * 10
+    crowd = {"instances_max": 99, "services": {"postgresql": {"connections": 50}}}
+    with pytest.raises(ConfigError, match="the app may open 10100 connections") as failed:
+        only(stage("web-1"), **crowd)
+    assert "202 processes" in failed.value.why
+
+
+def test_our_own_url_is_recognised_wherever_the_service_was() -> None:
+    """The password is kept when it moves; what somebody set by hand is not ours."""
+    one = only(stage("web-1"))
+    here = service_url.make(one, "my-shop", PASSWORD)
+    assert service_url.password_in(here, one, ()) == PASSWORD
+    moved = replace(one, address="10.0.2.1", clients=("10.0.0.1",))
+    assert service_url.password_in(here, moved, {"10.0.2.1"}) == PASSWORD
+    assert (
+        service_url.password_in(service_url.make(moved, "my-shop", PASSWORD), one, {"10.0.2.1"}) == PASSWORD
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://my_shop:" + "x" * 43 + "@db.example.com:5432/my_shop",
+        "postgresql://other:" + "x" * 43 + "@127.0.0.1:5432/my_shop",
+        "postgresql://my_shop:" + "x" * 43 + "@127.0.0.1:5432/other",
+        "postgresql://my_shop:mine@127.0.0.1:5432/my_shop",
+        "mysql://my_shop:" + "x" * 43 + "@127.0.0.1:5432/my_shop",
+        "postgresql://my_shop:" + "x" * 43 + "@[127.0.0.1:5432/my_shop",
+        "",
+    ],
+)
+def test_a_url_that_somebody_set_is_left_alone(url: str) -> None:
+    """Another server, user, database or password, or no URL at all."""
+    assert service_url.password_in(Secret(url), only(stage("web-1")), {"10.0.0.1"}) is None
