@@ -73,7 +73,7 @@ def check_watches(new_hosts: int, proc: Path = Path("/proc")) -> None:
     Raises: SandboxError
     """
     limit = int((proc / "sys" / _WATCHES_LIMIT.replace(".", "/")).read_text("utf-8"))
-    free = limit - sum(_is_watch(link) for link in proc.glob("[0-9]*/fd/*"))
+    free = limit - sum(map(_watches, proc.glob("[0-9]*")))
     if free < new_hosts * HOST_WATCHES:
         raise SandboxError(
             "the kernel allows too few inotify instances for the hosts",
@@ -81,6 +81,13 @@ def check_watches(new_hosts: int, proc: Path = Path("/proc")) -> None:
             state="nothing was changed",
             next=f"ask for fewer --hosts, or: sysctl -w {_WATCHES_LIMIT}={limit + 1024}",
         )
+
+
+def _watches(process: Path) -> int:
+    try:
+        return sum(map(_is_watch, (process / "fd").iterdir()))
+    except OSError:  # it has ended, or is not ours
+        return 0
 
 
 def _is_watch(link: Path) -> bool:

@@ -139,6 +139,7 @@ def test_more_hosts_than_the_kernel_can_watch_for_are_refused(tmp_path: Path) ->
     (tmp_path / "17/fd").mkdir(parents=True)
     (tmp_path / "17/fd/3").symlink_to("anon_inode:inotify")
     (tmp_path / "17/fd/4").symlink_to("/dev/null")
+    (tmp_path / "18").mkdir()  # a process that ends just now
     with pytest.raises(SandboxError) as caught:
         requirements.check_watches(2, tmp_path)
     assert caught.value.why == "15 of 16 are free, 2 x 8 needed"
