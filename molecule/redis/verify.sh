@@ -37,10 +37,13 @@ same "it listens on loopback and the private address" "127.0.0.1:6379 192.0.2.1:
 limit() { admin config get "$1" | tail -1; }
 same "three quarters of the memory are for data" 50331648 limit maxmemory
 same "it refuses rather than forgets: jobs of a queue are not thrown away" noeviction limit maxmemory-policy
-fill() { as the-right-one eval "for i = 1, 2000 do redis.call('set', 'k' .. i, string.rep('x', 65536)) end" 0; }
+# A script that has begun is let go on: so several.
+fill() {
+  for n in $(seq 30); do as the-right-one eval "for i = 1, 50 do redis.call('set', KEYS[1] .. i, string.rep('x', 65536)) end" 1 "k$n-"; done
+}
 has "beyond that it takes no more" "OOM command not allowed" fill
 same "and keeps what it has" kept as the-right-one get first
-as the-right-one eval "for i = 1, 2000 do redis.call('del', 'k' .. i) end" 0 >/dev/null
+as the-right-one eval "for _, key in ipairs(redis.call('keys', 'k*')) do redis.call('del', key) end" 0 >/dev/null
 sleep 1.5
 expect "it comes back when it is killed" timeout 30 sh -c \
   'kill -9 $(systemctl show -P MainPID redis-server.service); sleep 1; until systemctl is-active redis-server.service; do sleep 0.5; done'
@@ -49,7 +52,7 @@ same "with what was stored a second before" kept as the-right-one get first
 same "its key is not for everybody" "root redis 640" stat -c '%U %G %a' "${certificate%crt}key"
 same "nor are its users" "drwxr-x---" stat -c %A /etc/redis/users.d
 same "what it is stands in a file of root's" "root 600" stat -c '%U %a' /etc/vpsdeploy/services/redis.json
-refuse "it cannot change its own configuration" admin config rewrite
+has "it cannot change its own configuration" "ERR Rewriting config file" admin config rewrite
 score=$(systemd-analyze security --no-pager redis-server.service | sed -n 's/.*level for [^:]*: \([0-9.]*\) .*/\1/p')
 expect "its sandbox holds ($score)" awk "BEGIN { exit !($score <= 2.0) }"
 refuse "no password is in its log" grep -r the-right-one /var/log/redis

@@ -22,7 +22,10 @@ _RESERVED_DATABASES = frozenset({
     "postgres", "template0", "template1", "vpsdeploy", "mysql", "sys", "information_schema", "performance_schema",
 })  # fmt: skip
 _ELSEWHERE = {
-    "mysql": "write mariadb: Debian has no MySQL, and MariaDB speaks its protocol",
+    "mysql": "is not available yet: run it yourself, and set DATABASE_URL with `vpsdeploy env set`",
+    "mariadb": "is not available yet: run it yourself, and set DATABASE_URL with `vpsdeploy env set`",
+    "rabbitmq": "is not available yet: run it yourself, and set AMQP_URL with `vpsdeploy env set`",
+    "nats": "is not available yet: run it yourself, and set NATS_URL with `vpsdeploy env set`",
     "postgres": "write postgresql",
     "pg": "write postgresql",
     "valkey": "write redis: both Debians have it, and its clients are the same",

@@ -34,7 +34,11 @@ def test_everything_can_be_left_out(text: str) -> None:
     [
         ("{postgresq: {}}", '.postgresq: is no service; did you mean "postgresql"?'),
         ("{oracle: {}}", ".oracle: is no service; known are "),
-        ("{mysql: {}}", ".mysql: write mariadb: Debian has no MySQL, and MariaDB speaks its protocol"),
+        ("{mysql: {}}", ".mysql: is not available yet: run it yourself, and set DATABASE_URL"),
+        ("{mariadb: {}}", ".mariadb: is not available yet: run it yourself, and set DATABASE_URL"),
+        ("{rabbitmq: {}}", ".rabbitmq: is not available yet: run it yourself, and set AMQP_URL"),
+        ("{nats: {}}", ".nats: is not available yet: run it yourself, and set NATS_URL"),
+        ("{redis: {database: shop}}", ": redis has no database to choose: leave it out"),
         ("{mongodb: {}}", ".mongodb: is not available yet: Debian has no package of it"),
         ("{kafka: {}}", ".kafka: is not available yet: Debian has no package of it"),
         ("[postgresql]", ": a list is not allowed; it must be "),
