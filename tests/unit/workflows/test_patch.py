@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from orchestrator.config.services import ServiceConfig
 from orchestrator.errors import HostNotReady, HostUnreachable, Interrupted, UsageError, VpsdeployError
 from orchestrator.model.fleet import Stage
 from orchestrator.model.patch import Patched
@@ -140,6 +142,17 @@ def test_a_single_host_is_upgraded_without_a_restart() -> None:
     assert did(fleet, "leave", "reboot") == []
     assert "still waits for a reboot: vpsdeploy host patch web-1 --allow-outage" in report.text(result)
     assert whole(fleet)
+
+
+def test_a_host_that_carries_a_database_is_not_restarted_unasked() -> None:
+    """No other host has its data meanwhile; nothing is upgraded before that is known."""
+    apart = replace(FLEET, hosts=tuple(replace(one, private_address=one.address) for one in FLEET.hosts))
+    config = CONFIG.model_copy(update={"services": {"postgresql": ServiceConfig(host="web-2")}})
+    fleet = fleet_of(apart)
+    with pytest.raises(UsageError) as refused:
+        patch.run(config, apart, apart.hosts, Wish(), Silent(), lambda *_: fleet)
+    assert refused.value.why == "it carries postgresql, which every instance uses"
+    assert did(fleet, "upgrade") == []
 
 
 def test_a_single_host_is_restarted_where_an_outage_is_allowed() -> None:
