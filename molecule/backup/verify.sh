@@ -95,5 +95,27 @@ has "and told until they are mended" "the repository is damaged" agent facts
 cp -a /root/pack "$pack"
 has "then it is good again" '"verified":["disk"]' agent backup-verify ',"target":"disk"'
 has "an old one is let go of" '"before"' agent backup-prune ',"target":"disk"'
-same "no secret is in the journal" "" sh -c 'journalctl --no-pager -q | grep molecule-canary'
+
+# Redis beside it, as its role leaves it.
+apt-get install -y -qq --no-install-recommends redis-server >/dev/null 2>&1
+printf '%s\n' 'unixsocket /run/redis/redis-server.sock' 'unixsocketperm 700' 'appendonly yes' \
+  'user vpsdeploy on >redis-canary ~* &* +@all' >> /etc/redis/redis.conf
+systemctl restart redis-server
+printf '%s\n' REDISCLI_AUTH=redis-canary REDIS_USER=vpsdeploy REDIS_SOCKET=/run/redis/redis-server.sock > /etc/vpsdeploy/services/redis.env
+echo '{"service":"redis","app":"my-shop","version":"x","port":6379}' > /etc/vpsdeploy/services/redis.json
+expect "Redis starts" timeout 30 sh -c 'until redis-cli ping >/dev/null 2>&1; do sleep 0.2; done'
+redis-cli eval "for i = 1, 3000 do redis.call('set', 'k' .. i, i) end redis.call('set', 'soon', 1, 'EX', 900)" 0 >/dev/null
+expect "both are backed up" systemctl start $unit.service
+has "with every key" '"keys":3001' agent backup-show
+expect "both are proven" systemctl start vpsdeploy-backup-drill-my-shop.service
+redis-cli flushall >/dev/null && redis-cli set later 1 >/dev/null
+has "data in use are not replaced" "the data of Redis are in use" agent restore ',"database":"redis"'
+has "unless one insists" "redis: 3001 keys" agent restore ',"database":"redis","force":true'
+same "then every key is there, and none of later" "3000 0" sh -c 'echo $(redis-cli get k3000) $(redis-cli exists later)'
+same "it is nobody's replica" "role:master" sh -c "redis-cli info replication | tr -d '\\r' | grep ^role"
+systemctl restart redis-server
+expect "it comes back" timeout 30 sh -c 'until redis-cli ping 2>/dev/null | grep -q PONG; do sleep 0.2; done'
+same "with the same after a restart" 3001 redis-cli dbsize
+same "no server is left over" 1 sh -c 'pgrep -c redis-server'
+same "no secret is in the journal" "" sh -c 'journalctl --no-pager -q | grep -E "molecule-canary|redis-canary"'
 systemctl reset-failed

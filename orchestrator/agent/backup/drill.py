@@ -10,19 +10,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.backup import checks, dumps, fetch, ping, postgres_dump, state
+from orchestrator.agent.backup import dumps, fetch, ping, state
 from orchestrator.agent.backup import settings as kept
-from orchestrator.agent.backup.postgres import Cluster, sql
+from orchestrator.agent.backup.engines import ENGINES
 from orchestrator.agent.backup.restic import Repository
-from orchestrator.agent.backup.services import POSTGRESQL, Dumped
+from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.backup.settings import Settings
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.failures import AgentError, BackupFailed
 
 PARTS = 8
 """Each drill reads another eighth of the repository's data (our choice: all of it in two months of weekly drills)."""
-
-_PREFIX = "vpsdeploy_drill_"
 
 
 def drill(call: Call) -> dict[str, Any]:
@@ -75,46 +73,13 @@ def _of(call: Call, found: Settings, name: str) -> dict[str, Any]:
 
 
 def _database(call: Call, found: Settings, directory: Path, dumped: Dumped) -> dict[str, Any]:
-    """One dump, loaded into a database of its own, compared and asked.
+    """One dump, loaded beside the real data, compared and asked.
 
     Raises: BackupFailed: it does not come back as it was.
     """
     path = fetch.check_file(directory, dumped)
-    told = {"kind": dumped.kind, "name": dumped.database, "bytes": dumped.bytes}
-    if dumped.kind != POSTGRESQL:
-        return {**told, "tables": 0, "rows": 0, "checks": 0}
-    cluster = Cluster(call, _port(call, dumped))
-    _sweep(cluster)
-    scratch = f"{_PREFIX}{int(time.time())}"
-    try:
-        postgres_dump.make_database(cluster, scratch, dumped.about, "postgres")
-        postgres_dump.load(cluster, scratch, path)
-        if wrong := postgres_dump.differences(dumped.rows, postgres_dump.counted(cluster, scratch)):
-            raise BackupFailed("rows are missing in the restored database", why="; ".join(wrong[:10]))
-        mine = [one for one in found.checks if (one.get("database") or dumped.database) == dumped.database]
-        for one in mine:
-            checks.check(cluster, scratch, one, dumped.taken_at)
-    finally:
-        _sweep(cluster)
-    return {**told, "tables": len(dumped.rows), "rows": sum(dumped.rows.values()), "checks": len(mine)}
-
-
-def _port(call: Call, dumped: Dumped) -> int:
-    from orchestrator.agent.backup import services
-
-    for one in services.of(call):
-        if (one.kind, one.database) == (dumped.kind, dumped.database):
-            return one.port
-    raise BackupFailed(
-        "there is nothing to restore into", why=f"this host runs no {dumped.kind} for {dumped.database}"
-    )
-
-
-def _sweep(cluster: Cluster) -> None:
-    """Remove drills' databases: ours, and what an interrupted drill left."""
-    asked = sql("SELECT datname FROM pg_database WHERE starts_with(datname, %L)", _PREFIX)
-    for (name,) in cluster.ask("postgres", asked):
-        cluster.ask("postgres", sql("DROP DATABASE IF EXISTS %I WITH (FORCE)", name))
+    proven = ENGINES[dumped.kind].prove(call, found.checks, dumped, path)
+    return {"kind": dumped.kind, "name": dumped.database, "bytes": dumped.bytes, **proven}
 
 
 def _noted(call: Call, done: dict[str, Any], failed: list[str], began: float) -> dict[str, Any]:

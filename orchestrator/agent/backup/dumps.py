@@ -6,22 +6,19 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from orchestrator.agent import durable
-from orchestrator.agent.backup import postgres_dump, services
-from orchestrator.agent.backup.services import Dump, Dumped, Service
+from orchestrator.agent.backup import services
+from orchestrator.agent.backup.engines import ENGINES
+from orchestrator.agent.backup.services import Dumped, Service
 from orchestrator.agent.backup.settings import DATABASES, STATE, Settings
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.failures import AgentError, BackupFailed
 
 MANIFEST = "manifest.json"
 _FORMAT = 1
-
-DUMPS: Mapping[str, Dump] = {services.POSTGRESQL: postgres_dump.dump}
-"""How each kind of service is dumped."""
 
 _OF_A_RELEASE = ("manifest.json", "release.json", "settings.json", "files.jsonl")
 
@@ -53,17 +50,17 @@ def clear(call: Call) -> None:
 
 
 def _dumped(call: Call, service: Service, place: Path) -> Dumped:
-    act = DUMPS.get(service.kind)
-    if act is None:
-        known = ", ".join(DUMPS)
+    engine = ENGINES.get(service.kind)
+    if engine is None:
+        known = ", ".join(ENGINES)
         raise BackupFailed(
             f"{service.kind} cannot be backed up", why=f"this agent dumps {known}", state="nothing was backed up",
             next="vpsdeploy provision host; or leave databases out of backup.what",
         )  # fmt: skip
     try:
-        return act(call, service, place)
+        return engine.dump(call, service, place)
     except AgentError as error:
-        error.what = f"{error.what} ({service.kind}, {service.database})"
+        error.what = f"{error.what} ({service.kind})"
         error.state = error.state or "nothing was backed up"
         raise
 

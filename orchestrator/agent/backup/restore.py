@@ -9,8 +9,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from orchestrator.agent.backup import dumps, fetch, restore_database, restore_files, restore_table, state
+from orchestrator.agent.backup import dumps, fetch, restore_files, restore_table, state
 from orchestrator.agent.backup import settings as kept
+from orchestrator.agent.backup.engines import ENGINES
 from orchestrator.agent.backup.restic import Repository
 from orchestrator.agent.backup.services import POSTGRESQL, Dumped
 from orchestrator.agent.call import Call
@@ -51,14 +52,15 @@ def _data(call: Call, repository: Repository, one: Any) -> tuple[dict[str, Any],
         wanted = _wanted(manifest, database)
         files = {dumped.database: fetch.check_file(directory, dumped) for dumped in wanted}
         if table:
-            return restore_table.table(call, wanted, files, table), manifest
+            ours = [dumped for dumped in wanted if dumped.kind == POSTGRESQL]
+            return restore_table.table(call, ours, files, table), manifest
         for dumped in wanted:
-            restore_database.refuse(call, dumped)
+            ENGINES[dumped.kind].refuse(call, dumped)
         if everything:
             restore_files.refuse(call)
         done: dict[str, Any] = {"restored": [], "kept": []}
         for dumped in wanted:
-            restore_database.database(call, dumped, files[dumped.database], done)
+            ENGINES[dumped.kind].restore(call, dumped, files[dumped.database], done)
         if everything:
             restore_files.shared(call, repository, one, done)
     return done, manifest
@@ -69,7 +71,7 @@ def _wanted(manifest: dict[str, Any], database: str) -> list[Dumped]:
 
     Raises: UsageError: there is none of this name.
     """
-    found = [one for one in dumps.dumped_of(manifest) if one.kind == POSTGRESQL]
+    found = [one for one in dumps.dumped_of(manifest) if one.kind in ENGINES]
     wanted = [one for one in found if database in ("", one.database)]
     if database and not wanted:
         names = ", ".join(one.database for one in found) or "none"

@@ -12,6 +12,7 @@ import pytest
 
 from orchestrator.agent import mutex
 from orchestrator.agent.backup import dumps, ping, services
+from orchestrator.agent.backup.engines import Engine
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.programs import Finished
 from tests.support.fake_restic import REFUSED, Repositories
@@ -296,7 +297,7 @@ def test_a_dump_that_comes_back_as_another_is_found(world: World, monkeypatch: p
         (place / "x.dump").write_text("what was dumped")
         return Dumped(one.kind, one.database, "x.dump", 15, "0" * 64, 0.0, {}, {})
 
-    monkeypatch.setattr(dumps, "DUMPS", {"other": dump})
+    monkeypatch.setattr(dumps, "ENGINES", {"other": Engine(dump, *[pytest.fail] * 3)})
     world.unit("backup")
     assert "a dump came back as another" in world.unit("drill")["why"]
 

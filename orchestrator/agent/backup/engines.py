@@ -1,0 +1,43 @@
+"""What can be done with the data of each kind of service: dumped, proven, put back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from orchestrator.agent.backup import (
+    postgres_drill,
+    postgres_dump,
+    redis_dump,
+    redis_restore,
+    restore_database,
+    services,
+)
+from orchestrator.agent.backup.services import Dump, Dumped
+from orchestrator.agent.call import Call
+
+
+class Engine(NamedTuple):
+    """One kind of service.
+
+    Attributes:
+        dump: Its data into a file that was read to its end.
+        prove: A dump loaded beside the real data. Returns: tables, rows, checks (counts).
+        refuse: Whether the real data may be replaced; an error where they may not.
+        restore: A dump in the place of the real data; notes what is `restored` and `kept`.
+    """
+
+    dump: Dump
+    prove: Callable[[Call, tuple[dict[str, Any], ...], Dumped, Path], dict[str, int]]
+    refuse: Callable[[Call, Dumped], None]
+    restore: Callable[[Call, Dumped, Path, dict[str, Any]], None]
+
+
+ENGINES: Mapping[str, Engine] = {
+    services.POSTGRESQL: Engine(
+        postgres_dump.dump, postgres_drill.prove, restore_database.refuse, restore_database.database
+    ),
+    services.REDIS: Engine(redis_dump.dump, redis_restore.prove, redis_restore.refuse, redis_restore.restore),
+}
+"""By the kind that a service's file names."""

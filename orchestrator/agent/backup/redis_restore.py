@@ -1,0 +1,96 @@
+"""Redis back from its dump: a server beside the real one loads it, and the real one takes it over as a replica does.
+
+So nothing is restarted, and its own log of writes (AOF) is written anew by itself.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from orchestrator.agent.backup import redis_dump
+from orchestrator.agent.backup.redis_dump import Client
+from orchestrator.agent.backup.services import Dumped
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import AgentError, BackupFailed, UsageError
+
+_COPY_SECONDS = 900.0
+_POLL_SECONDS = 0.2
+_KEPT = 5
+
+
+def prove(call: Call, _: tuple[dict[str, Any], ...], dumped: Dumped, path: Path) -> dict[str, int]:
+    """Load a dump beside the real server, and count its keys."""
+    with redis_dump.loaded(call, path) as server:
+        size = server.client.size()
+    redis_dump.compare(dumped, size)
+    return {"tables": 0, "rows": size, "checks": 0}
+
+
+def refuse(call: Call, dumped: Dumped) -> None:
+    """See whether the data may be replaced.
+
+    Raises: UsageError: the server is older than the dump, has keys, and nobody said --force.
+    """
+    asked = redis_dump.client(call)
+    here = int(asked.figure("server", "redis_version").partition(".")[0] or 0)
+    if here < int(dumped.about["version_number"]):
+        raise UsageError(
+            "the server is older than the backup", why=f"Redis {here} here, the dump is of {dumped.about['version']}",
+            state="nothing was touched",
+        )  # fmt: skip
+    if call.request.text("into", ""):
+        raise UsageError("Redis has no databases to restore into beside", state="nothing was touched")
+    if (size := asked.size()) and not call.request.flag("force"):
+        raise UsageError(
+            "the data of Redis are in use", why=f"{size} keys", state="nothing was touched",
+            next="--force replaces them, after a dump of what is there now",
+        )  # fmt: skip
+
+
+def restore(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> None:
+    """Put a dump's data in the place of what is there, after that was kept.
+
+    Raises: BackupFailed: its state says what the server holds.
+    """
+    asked = redis_dump.client(call)
+    with redis_dump.loaded(call, file) as server:
+        redis_dump.compare(dumped, server.client.size())
+        if asked.size():
+            done["kept"].append(f"redis as it was before: {_safety_dump(call, asked)}")
+        try:
+            _take_over(asked, server)
+        except AgentError as error:
+            error.state = "Redis may hold a part of it; what was there before is kept"
+            raise
+    done["restored"].append(f"redis: {asked.size()} keys")
+
+
+def _take_over(asked: Client, server: redis_dump.Server) -> None:
+    """Become a replica of the server beside it until everything is here, and then its own again."""
+    asked.ask("CONFIG", "SET", "masteruser", "default")
+    asked.ask("CONFIG", "SET", "masterauth", server.password)
+    try:
+        asked.ask("REPLICAOF", "127.0.0.1", str(server.port))
+        deadline = time.monotonic() + _COPY_SECONDS
+        while asked.figure("replication", "master_link_status") != "up":
+            if time.monotonic() > deadline:
+                raise BackupFailed("Redis did not take the data over", why=f"not within {_COPY_SECONDS:g} s")
+            time.sleep(_POLL_SECONDS)
+    finally:
+        asked.ask("REPLICAOF", "NO", "ONE")
+        for name in ("masteruser", "masterauth"):
+            asked.ask("CONFIG", "SET", name, "")
+
+
+def _safety_dump(call: Call, asked: Client) -> Path:
+    """What is there now, as a dump that was read to its end; the newest few stay."""
+    directory = call.app.replaced
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = directory / f"redis-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}.rdb"
+    asked.ask("--rdb", str(path))
+    redis_dump.contents(call, path)
+    for older in sorted(directory.glob("redis-*.rdb"))[:-_KEPT]:
+        older.unlink()
+    return path
