@@ -96,6 +96,8 @@ VERBS = {
     "services": Verb("services.services"),
     "trust": Verb("services.trust", alone=True),
     "console": Verb("console.console"),
+    "db-dump": Verb("database.dump"),
+    "db-load": Verb("database.load", body=True),
     "exec": Verb("exec.exec_"),
     "cron-run": Verb("cron_run.cron_run", quotes=True),
     "logs": Verb("logs.logs", quotes=True),
@@ -108,7 +110,7 @@ VERBS = {
     "reboot": Verb("updates.reboot", token=True),
     "boot": Verb("boot.boot", app=False),
 }
-STREAMED = ("copy", "exec", "console", "cron-run", "logs", "boot")
+STREAMED = ("copy", "db-dump", "exec", "console", "cron-run", "logs", "boot")
 """What a session cannot carry: verbs that read or write a stream of their own, and the boot unit's."""
 
 _JOINED = ("exec", "console")

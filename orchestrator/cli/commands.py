@@ -21,6 +21,7 @@ COMMANDS = (
     "bans",
     "tls",
     "backup",
+    "db",
     "status",
     "history",
     "lock",

@@ -19,10 +19,10 @@ from orchestrator.secret import revealed
 
 PROTOCOL = 1
 PROGRAM = "/usr/local/bin/vpsdeploy-agent"
-STREAMED = ("copy", "exec", "console", "cron-run", "logs")
+STREAMED = ("copy", "db-dump", "exec", "console", "cron-run", "logs")
 """Verbs that read or write a stream of their own; all others go through a session."""
 
-BODIED = ("offer", "receive")
+BODIED = ("offer", "receive", "db-load")
 """Verbs whose request is followed by a body (transport/blocks.py)."""
 
 _KINDS = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
+from orchestrator.errors import InternalError
 from orchestrator.transport.ahead import in_order
 
 BLOCK_BYTES = 256 * 1024
@@ -52,6 +53,25 @@ def block(content: bytes) -> bytes:
         if len(deflated) < _WORTH * len(content):
             return (len(deflated) | _DEFLATED).to_bytes(4) + deflated
     return len(content).to_bytes(4) + content
+
+
+def content(stream: Iterable[bytes]) -> Iterator[bytes]:
+    """What the blocks of a body hold, as they come over a stream that is cut anywhere.
+
+    Raises: InternalError: it is no body.
+    """
+    waiting = b""
+    for part in stream:
+        waiting += part
+        while len(waiting) >= len(END):
+            head = int.from_bytes(waiting[: len(END)])
+            end = len(END) + (head & ~_DEFLATED)
+            if len(waiting) < end:
+                break
+            block, waiting = waiting[len(END) : end], waiting[end:]
+            yield zlib.decompress(block, _RAW_DEFLATE) if head & _DEFLATED else block
+    if waiting:
+        raise InternalError("a transfer broke off", why=f"{len(waiting)} bytes of a block are left")
 
 
 def _compresses(content: bytes) -> bool:

@@ -217,6 +217,22 @@ def test_a_database_in_use_is_replaced_only_with_force(shop: Shop) -> None:
     assert beside["restored"][0].startswith("database shop_beside: ")
 
 
+def test_a_database_goes_into_a_file_and_comes_back(shop: Shop) -> None:
+    """In the format that every pg_restore reads; a file that was cut never takes the database's place."""
+    rows = shop.sql("SELECT count(*) FROM orders")
+    file = shop.project.path / "shop.dump"
+    assert shop.json("db", "dump", "shop.dump")["bytes"] == file.stat().st_size
+    shop.sql("DELETE FROM lines")
+    assert "is in use" in shop.run("db", "load", "shop.dump", code=2)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert "shop is as it was" in shop.run("db", "load", "shop.dump", "--force", code=11)
+    assert shop.sql("SELECT count(*) FROM lines") == "0"
+    file.write_bytes(whole)
+    assert len(shop.json("db", "load", "shop.dump", "--force")["kept"]) == 1
+    assert shop.sql("SELECT count(DISTINCT order_id) FROM lines") == rows
+
+
 def test_a_target_that_is_gone_is_told_and_the_other_has_its_backup(shop: Shop) -> None:
     """With an exit code of its own, in `status`, and until it is better."""
     shop.on("systemctl stop box")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.agent.main import VERBS
-from orchestrator.errors import LockHeld, ReleaseFailed
+from orchestrator.errors import LockHeld, ReleaseFailed, UsageError
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.transport import blocks
 from orchestrator.transport.agent_protocol import BODIED
@@ -97,6 +97,7 @@ class FakeHost:
         self.maintenance: Json | None = None
         self.tls: Json | None = None
         self.backup: Json | None = None
+        self.database = b"PGDMP" + b"rows" * 100_000
         self.backup_files: dict[str, Any] = {}
         self.authority = ""
         self.migrations: dict[str, Json] = {}
@@ -277,6 +278,16 @@ class FakeHost:
         assert self.backup
         self.backup = kept(self.backup, drilled=True)
         return {"drill": {"result": "done"}, "backup": self.backup}
+
+    def db_load(self, request: Json, content: bytes) -> Json:
+        """It takes the place of what is there, if one insists."""
+        if not request["force"]:
+            raise UsageError("the database shop is in use", host=self.host.name)
+        self.database = content
+        return {
+            "restored": ["database shop: 2 tables, 2000 rows"],
+            "kept": ["shop as it was before: /x.dump"],
+        }
 
     def backup_list(self, _: Json) -> Json:
         """One for each that was made."""
@@ -480,6 +491,12 @@ class FakeHost:
         return act(request)
 
 
+def _cut(stream: bytes) -> Iterator[bytes]:
+    """In pieces that end anywhere."""
+    for begin in range(0, len(stream), 1000):
+        yield stream[begin : begin + 1000]
+
+
 class FakeFleet:
     """The hosts of a stage, as a workflow sees them.
 
@@ -514,6 +531,8 @@ class FakeFleet:
             raise LockHeld("the lock is not held", host=host, why="it was released, or was never taken")
         if verb in BODIED:
             content = unframed(body)
+            if verb == "db-load":
+                return self.hosts[host].db_load(request, content)
             self.sent += content if verb == "receive" else b""
             act = self.hosts[host].offer if verb == "offer" else self.hosts[host].receive
             return act(content)
@@ -522,6 +541,11 @@ class FakeFleet:
     def read(self, host: str, verb: str, request: Json) -> Iterator[bytes]:
         """The list of the release's only file, or the file."""
         self.calls.append((host, verb))
+        if self.fail:
+            self.fail(host, verb)
+        if verb == "db-dump":
+            yield from _cut(framed(self.hosts[host].database).removesuffix(blocks.END))
+            return
         content = tar_of({STORED: CONTENT}) if "missing" in request else LISTED
         yield framed(content).removesuffix(blocks.END)
 

@@ -97,7 +97,8 @@ def database(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> No
     try:
         postgres_dump.make_database(cluster, scratch, dumped.about, belongs_to)
         postgres_dump.load(cluster, scratch, file)
-        if wrong := postgres_dump.differences(dumped.rows, postgres_dump.counted(cluster, scratch)):
+        rows = postgres_dump.counted(cluster, scratch)
+        if dumped.rows and (wrong := postgres_dump.differences(dumped.rows, rows)):
             raise BackupFailed("rows are missing in the restored database", why="; ".join(wrong[:10]))
         cluster.ask(scratch, "ANALYZE")
         if cluster.exists(name):
@@ -109,7 +110,7 @@ def database(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> No
         raise
     finally:
         cluster.ask("postgres", sql("DROP DATABASE IF EXISTS %I WITH (FORCE)", scratch))
-    done["restored"].append(f"database {name}: {len(dumped.rows)} tables, {sum(dumped.rows.values())} rows")
+    done["restored"].append(f"database {name}: {len(rows)} tables, {sum(rows.values())} rows")
 
 
 def owner(cluster: Cluster, name: str) -> str:

@@ -1,0 +1,100 @@
+"""The app's database as a file: whole or not there, for its owner alone, and never into a database in use unasked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestrator.config.app import AppConfig
+from orchestrator.errors import BackupFailed, InternalError, UsageError
+from orchestrator.report import db_file as report
+from orchestrator.report import envelope
+from orchestrator.report.reporter import Console
+from orchestrator.transport import blocks
+from orchestrator.workflows import db_file
+from tests.support import shapes
+from tests.support.fleet import APP, FakeFleet, stage
+
+CONFIG = AppConfig(app=APP)
+ONE, TWO = stage("web-1"), stage("web-1", "web-2")
+TOLD = Console(verbose=False)
+
+
+@pytest.fixture(name="hosts")
+def _hosts() -> FakeFleet:
+    return FakeFleet(ONE)
+
+
+def shaped(kind: str, fields: dict[str, Any]) -> list[str]:
+    """Where fields differ from docs/json.md."""
+    return shapes.differences(shapes.examples()[kind], shapes.json.loads(envelope.result_line(kind, fields)))
+
+
+def test_a_dump_is_the_host_s_own(hosts: FakeFleet, tmp_path: Path) -> None:
+    """Byte for byte, and nobody else's to read."""
+    file = tmp_path / "shop.dump"
+    name, size = db_file.dump(CONFIG, ONE, "", file, TOLD, lambda *_: hosts)
+    assert (name, file.read_bytes()) == ("web-1", hosts.hosts["web-1"].database)
+    assert (size, file.stat().st_mode & 0o777) == (400_005, 0o600)
+    assert shaped("db_dumped", report.dumped_fields("production", name, file, size)) == []
+
+
+def test_one_that_breaks_off_leaves_no_file(hosts: FakeFleet, tmp_path: Path) -> None:
+    """Nor one that is there is touched."""
+
+    def fail(_host: str, verb: str) -> None:
+        if verb == "db-dump":
+            raise BackupFailed("the dump is damaged")
+
+    hosts.fail = fail
+    with pytest.raises(BackupFailed) as failed:
+        db_file.dump(CONFIG, ONE, "", tmp_path / "x", TOLD, lambda *_: hosts)
+    assert failed.value.state.endswith("x was not written")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "there").write_text("mine")
+    for file in (tmp_path / "there", tmp_path / "nowhere" / "x"):
+        with pytest.raises(UsageError):
+            db_file.dump(CONFIG, ONE, "", file, TOLD, lambda *_: hosts)
+    assert (tmp_path / "there").read_text() == "mine"
+
+
+def test_a_load_goes_to_the_host(hosts: FakeFleet, tmp_path: Path) -> None:
+    """Into a database in use only with force."""
+    file = tmp_path / "shop.dump"
+    file.write_bytes(b"PGDMP" + b"other" * 100_000)
+    wish: dict[str, Any] = {"into": "", "force": False}
+    with pytest.raises(UsageError):
+        db_file.load(CONFIG, ONE, "", file, wish, TOLD, lambda *_: hosts)
+    name, answer = db_file.load(CONFIG, ONE, "", file, {**wish, "force": True}, TOLD, lambda *_: hosts)
+    assert hosts.hosts["web-1"].database == file.read_bytes()
+    assert shaped("db_loaded", report.loaded_fields("production", name, answer)) == []
+    assert "kept: shop as it was before" in report.loaded_text(name, answer)
+
+
+def test_what_is_no_dump_is_refused_here(hosts: FakeFleet, tmp_path: Path) -> None:
+    """Before any host is reached."""
+    file = tmp_path / "x.sql"
+    file.write_text("CREATE TABLE x ();")
+    for one in (file, tmp_path / "none"):
+        with pytest.raises(UsageError) as refused:
+            db_file.load(CONFIG, ONE, "", one, {}, TOLD, lambda *_: hosts)
+        assert refused.value.state == "nothing was touched"
+    assert hosts.calls == []
+
+
+def test_one_of_several_hosts_is_named(tmp_path: Path) -> None:
+    """A database is on one of them."""
+    for host in ("", "web-9"):
+        with pytest.raises(UsageError) as refused:
+            db_file.dump(CONFIG, TWO, host, tmp_path / "x", TOLD, lambda *_: FakeFleet(TWO))
+        assert refused.value.why == "production has web-1, web-2"
+
+
+def test_a_body_without_its_last_block_is_none() -> None:
+    """Wherever it was cut."""
+    whole = b"".join(blocks.body([b"a" * 1000, bytes(range(256)) * 2000]))
+    assert b"".join(blocks.content([whole])) == b"a" * 1000 + bytes(range(256)) * 2000
+    with pytest.raises(InternalError):
+        list(blocks.content([whole[:-1]]))
