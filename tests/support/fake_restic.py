@@ -30,6 +30,7 @@ class Repositories:
         self.told: list[list[str]] = []
         self.clock = 0
         self.unread: list[str] = []
+        self.locked = False
 
     def run(self, arguments: Sequence[str]) -> Finished:
         """One call of restic, as the agent makes it: timeout, env and options before it."""
@@ -41,6 +42,10 @@ class Repositories:
         self.told.append(words)
         if said := self.broken.get(words[0]) or self.broken.get(f"{words[0]} {place}"):
             return Finished(1, "", said)
+        if words[0] == "unlock":
+            self.locked = False
+        if self.locked and words[0] not in ("cat", "init"):
+            return Finished(1, "", "unable to create lock in backend: repository is already locked by PID 7")
         if words[0] != "init" and place not in self.made:
             return Finished(1, "", ABSENT)
         act = getattr(self, f"_{words[0]}", None)

@@ -52,7 +52,6 @@ def _of(call: Call, found: Settings, name: str) -> dict[str, Any]:
     known = state.read(call)
     about, repository = state.target(known, name), Repository(call, found, name)
     repository.probe()
-    repository.unlock()
     one = fetch.snapshot(repository, call.request.text("snapshot", ""))
     part = int(about.get("part", 0)) % PARTS + 1
     repository.check(f"{part}/{PARTS}")

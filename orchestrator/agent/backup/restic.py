@@ -22,9 +22,12 @@ _PROBE_SECONDS = 90
 _INCOMPLETE = 3
 """Exit code of a backup that could not read everything. Source: restic, docs 075_scripting."""
 
+MISSING = "there is no repository"
+_LOCKED = "is already locked"
 _CAUSES = (
     ("wrong password or no key found", "the repository has another password"),
     ("no space left on device", "the target is full"),
+    (_LOCKED, "somebody else is at the repository"),
     ("disk quota exceeded", "the target is full"),
     ("is there a repository at the following location", "there is no repository"),
     ("unable to open config file", "there is no repository"),
@@ -40,7 +43,6 @@ _CAUSES = (
 )
 """What restic says, and what it means."""
 
-MISSING = "there is no repository"
 _PATIENCE = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o",
              "ServerAliveCountMax=4", "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes")  # fmt: skip
 
@@ -74,11 +76,13 @@ class Repository:
         self._target = settings.targets[name]
 
     def probe(self) -> None:
-        """See that the repository is there and that we can open it.
+        """See that a target answers which restic itself would ask for a quarter of an hour.
 
-        Raises: BackupFailed: it is not; `why` says what the target answered.
+        Raises: BackupFailed: it does not; `why` says what it answered.
         """
-        self._checked(self._run(["cat", "config"], seconds=_PROBE_SECONDS), "the repository cannot be opened")
+        if self._target["kind"] == "s3":
+            done = self._run(["cat", "config"], seconds=_PROBE_SECONDS)
+            self._checked(done, "the repository cannot be opened")
 
     def exists(self) -> bool:
         """Whether there is one: what cannot be reached is not taken for empty.
@@ -94,10 +98,6 @@ class Repository:
     def make(self) -> None:
         """Make it, encrypted with the password that the host was given."""
         self._checked(self._run(["init", "--repository-version", "2"]), "the repository cannot be made")
-
-    def unlock(self) -> None:
-        """Remove locks whose process is gone: what an interrupted run leaves."""
-        self._checked(self._run(["unlock"]), "stale locks cannot be removed")
 
     def backup(self, paths: Sequence[str], exclude: Sequence[str], tags: Sequence[str]) -> dict[str, Any]:
         """Make a snapshot. Returns: restic's summary, with `unread`: files that it could not read."""
@@ -124,13 +124,12 @@ class Repository:
         ]
         return sorted(made, key=lambda one: one.time)
 
-    def forget(self, keep: dict[str, int], *, prune: bool) -> None:
-        """Let go of snapshots beyond what is kept; with `prune` give back their room."""
+    def forget(self, keep: dict[str, int]) -> None:
+        """Let go of snapshots beyond what is kept, and give back their room."""
         kept_words = [
             word for unit, count in keep.items() if count for word in (f"--keep-{unit}", str(count))
         ]
-        words = ["forget", "--host", self._host, "--group-by", "host", *kept_words]
-        done = self._run([*words, *(["--prune"] if prune else [])])
+        done = self._run(["forget", "--host", self._host, "--group-by", "host", "--prune", *kept_words])
         self._checked(done, "old snapshots cannot be removed")
 
     def check(self, part: str) -> None:
@@ -157,6 +156,17 @@ class Repository:
         return [line for line in _lines(done.output) if line.get("struct_type") == "node"]
 
     def _run(self, words: Sequence[str], *, seconds: int = 0) -> Finished:
+        """One call; once more where an interrupted run has left its lock.
+
+        Each call costs half a second (the repository's key derivation), so nothing is asked beforehand. `unlock`
+        removes only locks whose process is gone: one that somebody else holds stays.
+        """
+        done = self._once(words, seconds)
+        if done.code != 0 and _LOCKED in done.errors.lower() and self._once(["unlock"], 0).code == 0:
+            return self._once(words, seconds)
+        return done
+
+    def _once(self, words: Sequence[str], seconds: int) -> Finished:
         limit = ["timeout", "--kill-after=10", str(seconds)] if seconds else []
         return self._call.systemd.program(
             [*limit, "env", *self._environment(), "restic", *self._options(), *words]

@@ -29,7 +29,6 @@ def restore(call: Call) -> dict[str, Any]:
     with state.alone(call, "a restore"):
         repository = Repository(call, found, target)
         repository.probe()
-        repository.unlock()
         one = fetch.snapshot(repository, call.request.text("snapshot", ""))
         began = time.monotonic()
         if path := call.request.text("path", ""):

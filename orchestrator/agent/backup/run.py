@@ -104,7 +104,7 @@ def _to(
 
 
 def prepare(repository: Repository, about: dict[str, Any]) -> None:
-    """See that there is a repository, without locks that an interrupted run left.
+    """See that there is a repository.
 
     One is made where this host never had a backup; one that is gone is never replaced by an empty one: perhaps the
     disk is only not mounted.
@@ -113,7 +113,6 @@ def prepare(repository: Repository, about: dict[str, Any]) -> None:
         repository.probe()
     elif not repository.exists():
         repository.make()
-    repository.unlock()
 
 
 def _suspicions(before: dict[str, Any] | None, now: dict[str, Any]) -> list[str]:
@@ -137,11 +136,12 @@ def _suspicions(before: dict[str, Any] | None, now: dict[str, Any]) -> list[str]
 
 
 def _let_go(repository: Repository, found: Settings, about: dict[str, Any], now: float) -> float:
-    """Let go of old snapshots, once a week for good. Returns: when room was given back last."""
+    """Once a week, let go of old snapshots and give their room back. Returns: when that was last."""
     pruned = float(about.get("pruned_at", now))
-    due = now - pruned > _PRUNE_SECONDS
-    repository.forget(found.keep, prune=due)
-    return now if due else pruned
+    if now - pruned < _PRUNE_SECONDS:
+        return pruned
+    repository.forget(found.keep)
+    return now
 
 
 def _kept(call: Call, result: dict[str, Any], began: float) -> dict[str, Any]:

@@ -152,7 +152,6 @@ def verify(call: Call) -> dict[str, Any]:
             why = ""
             try:
                 repository.probe()
-                repository.unlock()
                 repository.check(part)
                 done.append(name)
             except AgentError as error:
@@ -180,9 +179,8 @@ def prune(call: Call) -> dict[str, Any]:
         for name in kept.chosen(call, found):
             repository = Repository(call, found, name)
             repository.probe()
-            repository.unlock()
             before = len(repository.snapshots())
-            repository.forget(found.keep, prune=True)
+            repository.forget(found.keep)
             left[name] = {"before": before, "after": len(repository.snapshots())}
             known = state.read(call)
             state.target(known, name)["pruned_at"] = time.time()
