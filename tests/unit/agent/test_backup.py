@@ -378,3 +378,45 @@ def test_where_none_are_set_up_there_is_nothing_to_tell(world: World) -> None:
     world.host.app.backup_file.unlink()
     assert world.host.call("facts")["backup"] is None
     assert world.host.call("backup-list")["what"] == "no backups of shop are set up here"
+
+
+def test_an_sftp_target_is_asked_by_its_own_key_and_known_by_its_own(world: World) -> None:
+    """No other file of keys counts, nothing is asked of anybody, and one that says nothing is given up."""
+    target = {
+        "kind": "sftp", "repository": "sftp:u@h:x/shop", "user": "u1", "host": "h.example", "port": 23, "base": "x",
+    }  # fmt: skip
+    set_up(world.host, targets={"box": target})
+    world.host.call("backup-keys", keys={"password": "one", "ssh_key": "two", "known_hosts": "three"})
+    seen: list[list[str]] = []
+
+    def look(arguments: Sequence[str]) -> Finished:
+        seen.append(list(arguments))
+        return Finished(1, "", "no")
+
+    world.host.systemd = look  # type: ignore[assignment] - asked for nothing but to be looked at
+    world.unit("backup")
+    option = next(word for word in seen[0] if word.startswith("sftp.command="))
+    keys = world.host.app.backup_keys
+    assert option.startswith(
+        f"sftp.command=ssh -p 23 -i {keys}/ssh_key -o UserKnownHostsFile={keys}/known_hosts"
+    )
+    for said in (
+        "GlobalKnownHostsFile=/dev/null",
+        "StrictHostKeyChecking=yes",
+        "BatchMode=yes",
+        "ConnectTimeout=20",
+    ):
+        assert f"-o {said}" in option
+    assert option.endswith("u1@h.example -s sftp")
+
+
+def test_an_s3_target_s_key_is_in_a_file(world: World) -> None:
+    """Whose place is all that the environment tells; one that does not answer is given up after a while."""
+    target = {"kind": "s3", "repository": "s3:https://s3.example/b/shop", "base": "s3:https://s3.example/b"}
+    set_up(world.host, targets={"cloud": target})
+    world.host.call("backup-keys", keys={"password": "one", "cloud.s3": "[default]"})
+    world.unit("backup")
+    world.restic.told.clear()
+    world.unit("backup")
+    assert world.restic.names() == ["cat", "backup"]
+    assert world.host.app.backup_keys.joinpath("cloud.s3").stat().st_mode & 0o777 == 0o600
