@@ -21,7 +21,6 @@ COMMANDS = (
     "bans",
     "tls",
     "backup",
-    "db",
     "status",
     "history",
     "lock",

@@ -10,10 +10,12 @@ from typing import Any
 from orchestrator.config import AppConfig
 from orchestrator.errors import UsageError, VpsdeployError
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.plan import services as plan
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import blocks
 from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
 
+POSTGRESQL = "postgresql"
 _READ_BYTES = 1 << 18
 _MARK = b"PGDMP"
 """What a dump begins with. Source: PostgreSQL, src/bin/pg_dump/pg_backup_archiver.c, WriteHead."""
@@ -27,7 +29,7 @@ def dump(
     Returns: the host, and the file's size in bytes.
     Raises: UsageError: the file is there. VpsdeployError: the dump broke off; no file is left.
     """
-    one = chosen(stage, host)
+    one = chosen(config, stage, host)
     if file.exists() or not file.absolute().parent.is_dir():
         why = "it is there, and is not replaced" if file.exists() else "its directory does not exist"
         raise UsageError(f"{file} cannot be written", why=why, state="nothing was touched")
@@ -54,7 +56,7 @@ def load(
 
     Raises: UsageError: it is no dump, or the database is in use; nothing was touched.
     """
-    one = chosen(stage, host)
+    one = chosen(config, stage, host)
     try:
         with file.open("rb") as source:
             begin = source.read(len(_MARK))
@@ -73,11 +75,13 @@ def load(
         return one.name, context.call(one.name, "db-load", wish, body=body)
 
 
-def chosen(stage: Stage, host: str) -> Host:
-    """The host that is meant.
+def chosen(config: AppConfig, stage: Stage, host: str) -> Host:
+    """The host that is meant: by default the one that carries the app's PostgreSQL.
 
-    Raises: UsageError: there is no such one, or there are several and none was named.
+    Raises: UsageError: there is no such one, or there are several and nothing says which.
     """
+    carriers = [one.host for one in plan.placed(config, stage) if one.kind == POSTGRESQL]
+    host = host or next(iter(carriers), "")
     found = [one for one in stage.hosts if host in ("", one.name)]
     if len(found) != 1:
         names = ", ".join(one.name for one in stage.hosts)
