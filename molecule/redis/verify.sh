@@ -1,6 +1,6 @@
 # Neighbours in a network of their own: 192.0.2.10 is the app host elsewhere, 192.0.2.66 a stranger.
 ip netns add neighbour 2>/dev/null && ip link add try0 type veth peer name try1 netns neighbour
-ip addr replace 192.0.2.1/24 dev try0 && ip link set try0 up
+ip addr del 192.0.2.1/32 dev lo 2>/dev/null; ip addr replace 192.0.2.1/24 dev try0 && ip link set try0 up
 inside() { ip netns exec neighbour "$@"; }
 inside sh -c 'ip addr replace 192.0.2.10/24 dev try1; ip addr replace 192.0.2.66/24 dev try1; ip link set try1 up; ip link set lo up'
 
