@@ -124,6 +124,7 @@ UNITS_VERBS = {
     "certificate": Verb("certificate.by_unit"),
     "backup": Verb("backup.by_unit"),
     "drill": Verb("backup.drill_by_unit"),
+    "integrity": Verb("integrity.integrity", app=False),
     "boot": VERBS["boot"],
 }
 """What units of the host call (with --request): they hold no lock, and there is nobody to hold one."""

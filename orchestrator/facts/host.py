@@ -11,6 +11,7 @@ from orchestrator.facts import jobs as jobs_facts
 from orchestrator.facts import tls as tls_facts
 from orchestrator.facts.jobs import JobsFacts
 from orchestrator.model.backup import HostBackups
+from orchestrator.model.integrity import Integrity
 from orchestrator.model.maintenance import Maintenance
 from orchestrator.model.pool import Colour
 from orchestrator.model.tls import Tls
@@ -124,6 +125,7 @@ class HostFacts:
         apps: All apps that the host is provisioned for, this one and others.
         tls: The app's certificate here; None where it has no HTTPS on this host.
         backup: The app's backups here; None where none are set up.
+        integrity: What the host found when it looked at its files; None where it does not look.
     """
 
     name: str
@@ -152,6 +154,7 @@ class HostFacts:
     instances_max: int = 0
     tls: Tls | None = None
     backup: HostBackups | None = None
+    integrity: Integrity | None = None
 
     def release_of(self, colour: Colour | None) -> str:
         """The release that a pool has on record; empty where it has none."""
@@ -199,6 +202,7 @@ def _parse(name: str, app: str, answer: Json) -> HostFacts:
         instances_max=_count(answer, app, "instances_max"),
         tls=tls_facts.parse(answer.get("tls")),
         backup=backup_facts.parse(answer.get("backup")),
+        integrity=_integrity(answer.get("integrity")),
     )
 
 
@@ -208,6 +212,10 @@ def maintenance(raw: Json | None) -> Maintenance | None:
         return None
     allow, seconds = tuple(raw["allow"]), int(raw["retry_after_seconds"])
     return Maintenance(str(raw["message"]), allow, seconds, str(raw["since"]), str(raw["by"]))
+
+
+def _integrity(raw: Json | None) -> Integrity | None:
+    return Integrity(str(raw["time"]), int(raw["count"]), tuple(map(str, raw["findings"]))) if raw else None
 
 
 def _count(answer: Json, app: str, name: str) -> int:

@@ -90,7 +90,7 @@ def _conclusion(result: ProvisionResult) -> str:
 
 
 def _withheld(hosts: tuple[HostResult, ...]) -> Iterator[str]:
-    """What is written and not in force, once for all hosts that it is true of."""
+    """What is not in force, once for all hosts that it is true of."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for host in hosts:
         if host.withheld:
@@ -98,7 +98,7 @@ def _withheld(hosts: tuple[HostResult, ...]) -> Iterator[str]:
     for settings, names in alike.items():
         where = f"{', '.join(names)} {'has' if len(names) == 1 else 'have'}"
         yield ""
-        yield f"{where} no say in {len(settings)} settings of the kernel (a container): written, not in force"
+        yield f"{where} no say in {len(settings)} settings of the kernel (a container): not in force"
         yield f"    {' '.join(settings)}"
 
 

@@ -15,7 +15,7 @@ from orchestrator.transport.ansible_settings import Play
 VARIABLE = "vpsdeploy_fingerprint"
 """What the playbook knows the fingerprint as."""
 
-_HARDENING = frozenset({"kernel", "updates", "accounts"})
+_HARDENING = frozenset({"kernel", "updates", "accounts", "audit"})
 _EVERY_HOST = (
     frozenset({"preflight", "base", "access", "agent", "backup", "fail2ban", "firewall", "ssh"}) | _HARDENING
 )

@@ -29,6 +29,9 @@ from orchestrator.workflows.provision import refuse_placeholders
 LOW_DISK_BYTES = 1 << 30
 """Free space from which on a release and its logs have room for a while (our choice)."""
 
+_MOST_SHOWN = 5
+_LOOK_AGAIN = "docs/security.md, Changed files; systemctl start vpsdeploy-integrity on the host looks again"
+
 
 def look(config: AppConfig, stage: Stage) -> list[Diagnosis]:
     """Look at all hosts at once; the findings in the order of the inventory."""
@@ -92,6 +95,7 @@ def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iter
         yield warning(facts.name, text, "correct the newer release and release it: forward is the way out")
     yield from _jobs(stage, facts)
     yield from _certificate(facts)
+    yield from _integrity(facts)
 
 
 def judge_services(stage: Stage, found: Sequence[ServiceHealth]) -> Iterator[Diagnosis]:
@@ -126,6 +130,21 @@ def _certificate(facts: HostFacts) -> Iterator[Diagnosis]:
     if facts.tls.certificate and not ending:
         until = f"{facts.tls.certificate.not_after:%Y-%m-%d}"
         yield ok(facts.name, f"certificate for {', '.join(facts.tls.certificate.names)} until {until}")
+
+
+def _integrity(facts: HostFacts) -> Iterator[Diagnosis]:
+    """What the host itself found in its files, last night."""
+    found = facts.integrity
+    if found is None:
+        return
+    if not found.time:
+        yield ok(facts.name, "its files are looked at every night; not yet")
+    elif not found.count:
+        yield ok(facts.name, f"its files are whole (looked at {found.time})")
+    else:
+        shown = "\n".join(found.findings[:_MOST_SHOWN])
+        more = f"\nand {found.count - _MOST_SHOWN} more" if found.count > _MOST_SHOWN else ""
+        yield warning(facts.name, f"its files were not whole at {found.time}:\n{shown}{more}", _LOOK_AGAIN)
 
 
 def _jobs(stage: Stage, facts: HostFacts) -> Iterator[Diagnosis]:

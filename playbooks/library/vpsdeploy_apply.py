@@ -84,6 +84,11 @@ options:
       - Settings of the running kernel (sysctl), value by name. What a container has no say in is told as withheld.
     type: dict
     default: {}
+  withheld:
+    description: What this host has no say in and is therefore not applied; told beside such kernel settings.
+    type: list
+    elements: str
+    default: []
   check:
     description: Program and arguments that judge the tree, on every run.
     type: list
@@ -187,6 +192,7 @@ ARGUMENTS = {
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
     "locked": _STRINGS,
     "kernel_settings": {"type": "dict", "default": {}},
+    "withheld": _STRINGS,
     "check": _STRINGS,
     "units": {"type": "list", "elements": "dict", "default": [], "options": UNIT},
     "guard": {"type": "dict", "options": GUARD},
@@ -244,6 +250,7 @@ def _carry_out(host: Host, params: dict[str, Any], changes: list[files.Change], 
             note.unlink(missing_ok=True)
         raise
     kernel.apply(host, params["kernel_settings"])
+    host.withheld += params["withheld"]
     units.apply(host, params["units"], paths)
 
 

@@ -48,7 +48,7 @@ def main() -> None:
     record.keep(Host(module.check_mode), module.params["record"], "preflight", wanted)
     # What the roles' templates depend on; gathering all facts would cost a second.
     memory = preflight_services.memory_mib(module.params["services"])
-    facts = {"vpsdeploy_debian": preflight.debian(), "vpsdeploy_services_mib": memory}
+    facts = {**preflight.facts(), "vpsdeploy_services_mib": memory}
     module.exit_json(changed=False, ansible_facts=facts)
 
 

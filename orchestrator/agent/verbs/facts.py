@@ -22,6 +22,7 @@ def facts(call: Call) -> dict[str, Any]:
         **_host(call.layout),
         "node_versions": _nodes(call.layout),
         "apps": _apps(call.layout),
+        "integrity": _integrity(call.layout),
     }
     return {**answer, **(_app(call, call.app) if call.request.app else {})}
 
@@ -58,6 +59,14 @@ def _apps(layout: Layout) -> dict[str, Any]:
         name: {key: fields.get(key) for key in ("port", "instances", "instances_max", "roles")}
         for name, fields in read.items()
     }
+
+
+def _integrity(layout: Layout) -> dict[str, Any] | None:
+    """What the nightly look at files found. None where this host does not look; `time` is empty before the first."""
+    if not layout.integrity_timer.exists():
+        return None
+    found: dict[str, Any] | None = durable.read_json(layout.integrity_file)
+    return found or {"time": "", "seconds": 0, "count": 0, "findings": []}
 
 
 def _app(call: Call, app: AppLayout) -> dict[str, Any]:

@@ -84,6 +84,7 @@ def _apply(records: Records, host: Host) -> list[str]:
     accounts.lock(host, [name for call in calls for name in call.get("locked", [])])
     for call in calls:
         kernel.apply(host, call.get("kernel_settings", {}))
+        host.withheld += call.get("withheld", [])
     differing = [path for call in calls for path in _differing(call["paths"])]
     refused = [text for call in calls for text in _refusal(host, call["check"])]
     units.apply(host, [unit for call in calls for unit in call["units"]], [])

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.vpsdeploy import preflight_services
+from ansible.module_utils.vpsdeploy import kernel, preflight_services
 
 PORT_SPAN = 200
 """Ports that one app reserves from its base port on; equal to orchestrator.model.pool (a test compares them)."""
@@ -72,9 +72,12 @@ def _os_release(root: Path) -> dict[str, str]:
     return {key: value.strip('"') for key, _, value in (line.partition("=") for line in lines)}
 
 
-def debian(root: Path = Path("/")) -> int:
-    """The host's Debian release, which the findings have let pass."""
-    return int(_os_release(root)["VERSION_ID"])
+def facts(root: Path = Path("/")) -> dict[str, Any]:
+    """What roles depend on: the Debian release, which the findings have let pass; the processor; container or not."""
+    return {
+        "vpsdeploy_debian": int(_os_release(root)["VERSION_ID"]), "vpsdeploy_machine": platform.machine(),
+        "vpsdeploy_container": (root / kernel.CONTAINER.relative_to("/")).exists(),
+    }  # fmt: skip
 
 
 def _disk(minimum: int, root: Path) -> list[str]:

@@ -15,7 +15,7 @@ from ansible.module_utils.vpsdeploy.put import put
 DIRECTORY = Path("/var/lib/vpsdeploy/converged")
 """One file for each call, root's own: a name there says what root-only files are, though never what is in them."""
 
-ASKED = ("packages", "accounts", "locked", "kernel_settings", "check", "units")
+ASKED = ("packages", "accounts", "locked", "kernel_settings", "withheld", "check", "units")
 """What a record of vpsdeploy_apply has word for word; of files it has the digest."""
 
 ARGUMENT = {"type": "dict", "options": {"name": {"type": "str"}, "fingerprint": {"type": "str"}}}

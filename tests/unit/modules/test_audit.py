@@ -20,6 +20,7 @@ NOTHING: dict[str, Any] = {
     "accounts": [],
     "locked": [],
     "kernel_settings": {},
+    "withheld": [],
     "check": [],
     "units": [],
     "paths": {},
@@ -100,6 +101,13 @@ def test_a_host_without_records_says_so(tmp_path: Path) -> None:
     """It was provisioned before there were records, or not by the site playbook."""
     found = audit.run(tmp_path / "none")
     assert found == {"fingerprint": "", "recorded": [], "differences": [], "withheld": []}
+
+
+def test_what_the_host_has_no_say_in_is_told_again(tmp_path: Path) -> None:
+    """It was not applied, and that is no difference."""
+    converged(tmp_path / "records", withheld=["auditd"])
+    found = audit.run(tmp_path / "records")
+    assert (found["withheld"], found["differences"]) == (["auditd"], [])
 
 
 def test_a_rehearsal_and_a_call_without_a_name_leave_no_record(tmp_path: Path) -> None:

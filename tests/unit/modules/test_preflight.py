@@ -91,3 +91,13 @@ def test_all_findings_come_at_once(root: Path) -> None:
     release(root, "debian", "11")
     other_app(root, "blog", 4000)
     assert len(preflight.findings({**FINE, "disk_free_min_bytes": 1 << 60}, root)) == 3
+
+
+@pytest.mark.parametrize("container", [False, True])
+def test_roles_are_told_what_they_depend_on(container: bool, root: Path) -> None:
+    """Once, by the call that looks at the host anyway."""
+    if container:
+        (root / "run/systemd/container").write_text("podman\n")
+    assert preflight.facts(root) == {
+        "vpsdeploy_debian": 13, "vpsdeploy_machine": "x86_64", "vpsdeploy_container": container,
+    }  # fmt: skip

@@ -110,7 +110,7 @@ def test_what_is_written_and_not_in_force_is_told_once_for_all_hosts() -> None:
     ]
     shown = report.text(result(*contained, GOOD))
     assert (
-        "a, b have no say in 2 settings of the kernel (a container): written, not in force\n    fs.a kernel.b\n"
+        "a, b have no say in 2 settings of the kernel (a container): not in force\n    fs.a kernel.b\n"
         in shown
     )
     assert "no say" not in report.text(result(GOOD))

@@ -13,6 +13,7 @@ from orchestrator.cli.main import app
 from orchestrator.facts.host import HostFacts, MigrationFacts
 from orchestrator.model.diagnosis import Diagnosis, Level, error, ok, warning
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.integrity import Integrity
 from orchestrator.model.maintenance import Maintenance
 from orchestrator.report import doctor as report
 from orchestrator.workflows import doctor, doctor_hosts
@@ -50,6 +51,13 @@ def test_a_sound_host_has_no_findings() -> None:
         ),
         (replace(_FACTS, maintenance=_CLOSED), "maintenance is on since today, by ann: users get 503"),
         (
+            replace(
+                _FACTS, integrity=Integrity("today", 7, tuple(f"/usr/bin/{n} is missing" for n in "abcdefg"))
+            ),
+            "its files were not whole at today:\n/usr/bin/a is missing\n/usr/bin/b is missing\n/usr/bin/c is missing\n"
+            "/usr/bin/d is missing\n/usr/bin/e is missing\nand 2 more",
+        ),
+        (
             replace(_FACTS, current="20261101000000-aaaaaaaa", migrations=(_MIGRATION,)),
             "CAREFUL: 20261101000000-aaaaaaaa runs on a database that the migration of 20261102000000-bbbbbbbb has "
             "changed (succeeded at noon), which is marked irreversible: it may not be able to live with it",
@@ -60,6 +68,19 @@ def test_each_fault_of_a_host_is_named(facts: HostFacts, text: str) -> None:
     """One fault, one finding, which says what to type."""
     assert _levels(facts) == [text]
     assert all(d.next for d in doctor_hosts.judge(_STAGE, facts, "1", is_app=True) if d.level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("integrity", "text"),
+    [
+        (Integrity("today"), "its files are whole (looked at today)"),
+        (Integrity(""), "its files are looked at every night; not yet"),
+    ],
+)
+def test_whole_files_are_told_with_the_time_of_the_look(integrity: Integrity, text: str) -> None:
+    """Nobody takes a look that never came for one that found nothing."""
+    found = list(doctor_hosts.judge(_STAGE, replace(_FACTS, integrity=integrity), "1", is_app=True))
+    assert (found[-1].level, found[-1].text) == (Level.OK, text)
 
 
 def test_node_is_not_asked_of_a_load_balancer() -> None:
