@@ -1,4 +1,4 @@
-"""One provisioned host with a live release for all judges, a bare one that looks from outside, and the reports."""
+"""One provisioned host for all judges, with HTTPS and a live release, and a bare one that looks from outside."""
 
 from __future__ import annotations
 
@@ -6,19 +6,40 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from orchestrator.workflows import sandbox
+from tests.support.acme import DIRECTORY_URL, Authority
 from tests.support.node_apps import bundle
 from tests.support.vps import DEBIAN, Project, project_on_sandbox
 
 ROOT = Path(__file__).resolve().parents[2]
-CONFIG = (
-    "app: shop", "health: {path: /health, timeout_seconds: 20}", "limits: {memory: 128M}",
-    "release: {drain_seconds: 5, watch_seconds: 0}",
-)  # fmt: skip
+NAME, SHOP = "audits", "shop.test"
 AUDITED, OUTSIDE = "web-1", "web-2"
+CONFIG = (
+    "app: shop", f"domains: [{SHOP}]", "health: {path: /health, timeout_seconds: 20}", "limits: {memory: 128M}",
+    "release: {drain_seconds: 5, watch_seconds: 0}", f"tls: {{directory_url: '{DIRECTORY_URL}'}}",
+)  # fmt: skip
 _INSTALL = "apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends"
+_FETCH = r"""
+set -eu
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null \
+  | grep -oE 'https?://[^ ]+' | grep -v security | head -1)
+rm -rf "/root/of-$1" && mkdir -p "/root/of-$1/lists/partial" && cd "/root/of-$1"
+echo "deb $mirror $1 main" > suite.list
+from() {
+  apt-get -q -o Dir::Etc::SourceList="$PWD/suite.list" -o Dir::Etc::SourceParts=- \
+    -o Dir::State::Lists="$PWD/lists" -o APT::Sandbox::User=root "$@" >/dev/null
+}
+from update
+from download "$2"
+dpkg-deb -x "$2"_*.deb .
+ls "$2"_*.deb
+"""
+"""Unpack a package of another of Debian's suites: data or scripts, which are the same for all. Nothing is installed."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +49,14 @@ class Audited:
     Attributes:
         project: Its project; the host `OUTSIDE` is bare.
         reports: Where reports are kept.
+        address: Of the host that is judged.
+        authority: Issues its certificate, on `OUTSIDE`.
     """
 
     project: Project
     reports: Path
+    address: str
+    authority: Authority
 
     def on(self, *argv: str, host: str = AUDITED) -> str:
         """Run a program as root, past SSH; its standard output."""
@@ -40,6 +65,10 @@ class Audited:
     def install(self, *packages: str, host: str = AUDITED) -> None:
         """Bring a judge to the host: after what it judges, so that it is no part of that."""
         self.on("sh", "-c", f"{_INSTALL} {' '.join(packages)}", host=host)
+
+    def fetch(self, suite: str, package: str, host: str = AUDITED) -> tuple[str, str]:
+        """Unpack a package of one of Debian's suites. Returns: where, and the name of its file, with its version."""
+        return f"/root/of-{suite}", self.on("sh", "-c", _FETCH, "sh", suite, package, host=host).strip()
 
     def keep(self, name: str, text: str) -> None:
         """Keep a report."""
@@ -54,35 +83,35 @@ class Audited:
 
 @pytest.fixture(scope="session", name="audited")
 def _audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
-    """Boot two hosts, provision one, release."""
+    """Boot two hosts, have one issue certificates, provision the other, release."""
     reports = ROOT / "build" / "audits" / f"debian{DEBIAN}"
     reports.mkdir(parents=True, exist_ok=True)
-    path = tmp_path_factory.mktemp("audits")
-    with project_on_sandbox(path, "audits", hosts=2, config=CONFIG) as project:
-        file = path / "inventories" / "audits" / "hosts.yml"
-        whole = file.read_text()
-        file.write_text(_without(whole, OUTSIDE))
-        provisioned = project.vpsdeploy("provision", "host")
-        assert provisioned.returncode == 0, provisioned.stderr
-        project.json("release", "--bundle", str(bundle(path, "one")))
-        yield Audited(project, reports)
-        file.write_text(whole)
+    path = tmp_path_factory.mktemp(NAME)
+    with project_on_sandbox(path, NAME, hosts=2, config=CONFIG) as project:
+        yield audited(project, reports)
 
 
-def _without(inventory: str, host: str) -> str:
-    """The inventory without one host: what is not in it is not provisioned, and no load balancer sends it anything."""
-    import yaml
+def audited(project: Project, reports: Path) -> Audited:
+    """Make of a sandbox with two hosts what is judged."""
+    addresses = {host.name: host.address for host in sandbox.status(project.name).hosts}
+    # Who looks from outside is not to be banned for what it tries: every finding is wanted, not the first five.
+    lines = (*CONFIG, f"trusted_addresses: [{addresses[OUTSIDE]}]", "")
+    (project.path / "vpsdeploy.yml").write_text("\n".join(lines))
+    file = project.path / "inventories" / project.name / "hosts.yml"
+    inventory = yaml.safe_load(file.read_text())
+    _drop(inventory["all"], OUTSIDE)  # what is not in it is not provisioned
+    file.write_text(yaml.safe_dump(inventory))
+    authority = Authority(project, OUTSIDE, addresses[OUTSIDE], (AUDITED, OUTSIDE))
+    authority.install()
+    authority.start()
+    for host in (AUDITED, OUTSIDE):
+        authority.point(host, SHOP, addresses[AUDITED])
+    project.json("provision", "host")
+    project.json("release", "--bundle", str(bundle(project.path, "one")))
+    return Audited(project, reports, addresses[AUDITED], authority)
 
-    found = yaml.safe_load(inventory)
 
-    def drop(group: dict[str, object]) -> None:
-        hosts = group.get("hosts")
-        if isinstance(hosts, dict):
-            hosts.pop(host, None)
-        children = group.get("children")
-        for child in children.values() if isinstance(children, dict) else ():
-            drop(child or {})
-
-    for group in found.values():
-        drop(group or {})
-    return yaml.safe_dump(found)
+def _drop(group: dict[str, Any], host: str) -> None:
+    (group.get("hosts") or {}).pop(host, None)
+    for child in (group.get("children") or {}).values():
+        _drop(child or {}, host)
