@@ -116,6 +116,30 @@ def test_a_second_full_run_changes_nothing_in_few_module_calls(project: Project)
     assert all(0 < host["module_calls"] <= MOST_MODULE_CALLS for host in result["hosts"])
 
 
+def test_the_nightly_look_tells_what_is_not_whole(project: Project) -> None:
+    """A changed program, one that nobody knows and runs as root, a file of ours: its unit fails, and doctor says which."""
+    unit = "vpsdeploy-integrity.service"
+    project.on("web-2", "systemctl", "start", unit)
+    assert "its files are whole (looked at 20" in project.vpsdeploy("doctor").stdout
+    project.on(
+        "web-2", "sh", "-c",
+        "cp -a /usr/bin/less /root/less && echo >> /usr/bin/less && install -m 4755 /usr/bin/id /usr/local/bin/id && "
+        f"chmod 0666 /etc/nginx/nginx.conf && systemctl start {unit} 2>/dev/null; systemctl is-failed {unit}",
+    )  # fmt: skip
+    told = project.vpsdeploy("doctor").stdout
+    project.on(
+        "web-2", "sh", "-c",
+        f"mv /root/less /usr/bin/ && rm /usr/local/bin/id && chmod 0644 /etc/nginx/nginx.conf && systemctl start {unit}",
+    )  # fmt: skip
+    for finding in (
+        "/usr/bin/less is not what its package brought",
+        "/usr/local/bin/id runs as its owner or group, and is of no package",
+        "not as provisioned: /etc/nginx/nginx.conf",
+    ):
+        assert finding in told
+    assert "not whole" not in project.vpsdeploy("doctor").stdout
+
+
 def test_a_rehearsal_shows_the_difference_and_changes_nothing(project: Project) -> None:
     """--check after an edit on the host: the diff is shown, the edit stays, a real run puts it right."""
     path = "/etc/systemd/journald.conf.d/50-vpsdeploy.conf"
