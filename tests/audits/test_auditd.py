@@ -1,4 +1,4 @@
-"""The rules of the role `audit` before a kernel of their own: an emulated machine, as a container has no say in them."""
+"""The rules of the role `audit` before a kernel of their own, in an emulated machine: a container has no say in them."""
 
 from __future__ import annotations
 

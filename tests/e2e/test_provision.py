@@ -117,7 +117,7 @@ def test_a_second_full_run_changes_nothing_in_few_module_calls(project: Project)
 
 
 def test_the_nightly_look_tells_what_is_not_whole(project: Project) -> None:
-    """A changed program, one that nobody knows and runs as root, a file of ours: its unit fails, and doctor says which."""
+    """A changed program, one that nobody knows and runs as root, a file of ours: the unit fails, doctor says which."""
     unit = "vpsdeploy-integrity.service"
     project.on("web-2", "systemctl", "start", unit)
     assert "its files are whole (looked at 20" in project.vpsdeploy("doctor").stdout
@@ -129,7 +129,8 @@ def test_the_nightly_look_tells_what_is_not_whole(project: Project) -> None:
     told = project.vpsdeploy("doctor").stdout
     project.on(
         "web-2", "sh", "-c",
-        f"mv /root/less /usr/bin/ && rm /usr/local/bin/id && chmod 0644 /etc/nginx/nginx.conf && systemctl start {unit}",
+        "mv /root/less /usr/bin/ && rm /usr/local/bin/id && chmod 0644 /etc/nginx/nginx.conf && "
+        f"systemctl start {unit}",
     )  # fmt: skip
     for finding in (
         "/usr/bin/less is not what its package brought",
