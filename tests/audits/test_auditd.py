@@ -1,4 +1,4 @@
-"""The rules of the role `audit` before a kernel of their own, in an emulated machine: a container has no say in them."""
+"""The rules of the role `audit` before a kernel of their own, in an emulated machine: no container has a say in them."""
 
 from __future__ import annotations
 
