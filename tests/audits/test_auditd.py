@@ -1,4 +1,4 @@
-"""The rules of the role `audit` before a kernel of their own, in an emulated machine: no container has a say in them."""
+"""The rules of the role `audit` before a kernel of their own, in an emulated machine. A container has none."""
 
 from __future__ import annotations
 
