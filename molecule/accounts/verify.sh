@@ -2,6 +2,9 @@ same "root has no password" '*' sh -c "getent shadow root | cut -d: -f2 | tr '!'
 useradd --create-home --shell /bin/bash ann
 same "a new home is its owner's alone" 700 stat -c %a /home/ann
 same "what a login makes is closed to others" 640 su - ann -c 'touch f && stat -c %a f'
+has "a shell that is left alone ends by itself" 3600 su - ann -c 'echo $TMOUT'
+same "but no script waits less for its input" "" su - ann -c 'env | grep TMOUT'
+expect "a shell within a shell is fine" su - ann -c '. /etc/profile'
 expect "login.defs has no item that this Debian does not know" sh -c '! useradd --defaults 2>&1 | grep -i unknown'
 refuse "a weak password is refused" sh -c 'printf "password1\npassword1\n" | su ann -s /bin/sh -c "passwd ann"'
 echo 'ann:kept in a good yescrypt hash' | chpasswd >/dev/null 2>&1

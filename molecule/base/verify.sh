@@ -14,6 +14,11 @@ has "our NTP server is asked first" "NTP=192.0.2.123" systemd-analyze cat-config
 expect "journald reads our limits" sh -c 'systemd-analyze cat-config systemd/journald.conf | grep -q "^SystemMaxUse=1G"'
 logger -t molecule "seen on disk" && journalctl --sync
 has "the journal is on the disk" "seen on disk" journalctl --directory /var/log/journal --identifier molecule
+for place in cron.d cron.hourly cron.daily cron.weekly cron.monthly; do
+  same "$place is root's own" "700 root" stat -c '%a %U' /etc/$place
+done
+refuse "others have no crontab" runuser -u nobody -- crontab -l
+expect "root has" sh -c 'echo "# empty" | crontab - && crontab -l'
 same "the swap file is asked for at boot" enabled systemctl is-enabled var-lib-vpsdeploy-swapfile.swap
 refuse "a container gets no swap file" test -e /var/lib/vpsdeploy/swapfile
 expect "the swap units are right" systemd-analyze verify vpsdeploy-swapfile.service var-lib-vpsdeploy-swapfile.swap

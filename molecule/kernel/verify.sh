@@ -6,6 +6,7 @@ setting net.ipv6.conf.all.accept_redirects 0
 setting net.ipv4.tcp_syncookies 1
 setting net.ipv4.tcp_fin_timeout 41
 # A container has its machine's kernel: systemd passes over what it has no say in, and fails nothing.
+has "all interfaces are named for those who do not know the star" "net.ipv4.conf.all.rp_filter = 1" cat /etc/sysctl.d/99-vpsdeploy.conf
 expect "systemd reads all of it at boot" systemctl restart systemd-sysctl.service
 has "what holds on a kernel of its own is written" "fs.suid_dumpable = 0" cat /etc/sysctl.d/99-vpsdeploy.conf
 refuse "the machine's kernel is out of reach" sh -c 'echo 0 > /proc/sys/fs/suid_dumpable'

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.vpsdeploy import (
     accounts,
     entries,
+    files,
     guard,
     kernel,
     packages,
@@ -98,4 +99,4 @@ def _differing(paths: dict[str, dict[str, Any]]) -> Iterable[str]:
 def _refusal(host: Host, check: list[str]) -> list[str]:
     if not check or check[0] == _OURSELVES:
         return []
-    return [f"`{' '.join(check)}` fails"] if host.attempt(check).returncode else []
+    return [f"`{' '.join(check)}` fails"] if host.attempt(check, umask=files.CHECK_UMASK).returncode else []

@@ -14,6 +14,9 @@ from ansible.module_utils.vpsdeploy.entries import Entry
 from ansible.module_utils.vpsdeploy.host import Host, HostError, tail
 from ansible.module_utils.vpsdeploy.put import put
 
+CHECK_UMASK = 0o027
+"""A check may write: `nginx -t` makes log files that it finds missing, and who visits an app is not for others to read."""
+
 
 @dataclass(frozen=True)
 class Change:
@@ -84,7 +87,7 @@ def _validate(host: Host, change: Change) -> None:
 
 
 def _ask(host: Host, check: list[str]) -> None:
-    answer = host.attempt(check)
+    answer = host.attempt(check, umask=CHECK_UMASK)
     if answer.returncode != 0:
         raise HostError(
             f"`{' '.join(check)}` refuses the files, they were put back as they were: {tail(answer)}"

@@ -34,7 +34,11 @@ class Host:
             self.diffs.append(diff)
 
     def attempt(
-        self, argv: list[str], timeout_seconds: float = 900, environment: Mapping[str, str] | None = None
+        self,
+        argv: list[str],
+        timeout_seconds: float = 900,
+        environment: Mapping[str, str] | None = None,
+        umask: int = -1,
     ) -> subprocess.CompletedProcess[str]:
         """Run a program and hand back its answer, whatever its exit code.
 
@@ -42,6 +46,7 @@ class Host:
             argv: The program and its arguments.
             timeout_seconds: Longest time that it may take.
             environment: Env variables beside this process's own.
+            umask: Other than this process's own; -1 for that.
         Raises: HostError: it does not exist or did not end in time.
         """
         own = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
@@ -54,6 +59,7 @@ class Host:
                 env={**own, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 timeout=timeout_seconds,
+                umask=umask,
                 check=False,
             )
         except FileNotFoundError as error:
