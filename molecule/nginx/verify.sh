@@ -87,6 +87,7 @@ same "afterwards everybody does" 200 status 127.0.0.1
 has "nginx tells its figures on loopback" "Active connections" curl -s 127.0.0.1:8081/nginx_status
 has "the log is JSON and names the pool" my-shop_blue python3 -c \
   'import json; print([json.loads(line)["pool"] for line in open("/var/log/nginx/my-shop.access.log")][-1])'
+same "the log is not for others to read" 640 stat -c %a /var/log/nginx/my-shop.access.log
 refuse "no query string reaches the log" sh -c \
   'curl -s -o /dev/null -H "Host: shop.example.com" "127.0.0.1/?token=secret"; sleep 0.2; grep -q secret /var/log/nginx/my-shop.access.log'
 expect "the logs are rotated" logrotate --debug /etc/logrotate.d/nginx

@@ -10,11 +10,41 @@ from tests.audits.conftest import Audited
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.audit]
 
-LEAST = 85
-"""Hardening index. A container loses 8 points and more to settings of a kernel that it does not have."""
+AIM = 85
+CONTAINER = "container: "
+STAYS = {
+    "LYNIS": "it is Debian's version, older than four months",
+    "DEB-0280": "a /tmp for each login (libpam-tmpdir) breaks what apt runs as others; services have theirs",
+    "DEB-0810": "apt-listbugs asks a person, and updates come at night",
+    "DEB-0811": "apt-listchanges asks a person, and updates come at night",
+    "BOOT-5180": f"{CONTAINER}it finds no runlevel",
+    "BOOT-5264": "Debian's own services are Debian's to box; the app, nginx and the exchange of bans are",
+    "KRNL-5788": f"{CONTAINER}no kernel is installed",
+    "AUTH-9284": "root has no password on purpose",
+    "AUTH-9286": "passwords do not expire: keys would end with them",
+    "FILE-6310": "a VPS has one disk; logs and the journal have limits instead",
+    "NAME-4028": "no service of ours needs a domain of the host's own",
+    "NAME-4404": "/etc/hosts is the provider's; libnss-myhostname answers for the host's name",
+    "PKGS-7370": "dpkg itself verifies its packages every night (vpsdeploy-integrity); debsums does the same",
+    "PKGS-7394": "apt says what is to be upgraded: `vpsdeploy host patch --check`",
+    "HTTP-6710": "clients choose among strong ciphers only: Mozilla's guideline",
+    "HTTP-6712": "the page with nginx's own figures, for the host alone, writes no log",
+    "SSH-7408": "port 22 is where people look for SSH; 10 sessions, as Ansible and releases open several",
+    "LOGG-2154": "where logs are sent is their owner's choice",
+    "ACCT-9622": "auditd records what matters; each process of each release would be too much",
+    "ACCT-9626": "a release's figures are vpsdeploy's; sysstat writes all day",
+    "ACCT-9628": f"{CONTAINER}the kernel's records are its machine's",
+    "TIME-3104": f"{CONTAINER}the clock is its machine's",
+    "FINT-4350": "vpsdeploy-integrity looks every night; it knows none but its list of products",
+    "FILE-7524": "/etc/crontab and /etc/ssh/sshd_config hold no secret",
+    "KRNL-6000": f"{CONTAINER}these settings are its machine's",
+    "HRDN-7230": "scanners for viruses of desktops, and root kits of the last century",
+}
+"""Suggestions that stay, each with its reason."""
 
 
-def test_lynis_gives_85_of_100_and_no_warning(audited: Audited) -> None:
+@pytest.fixture(scope="module", name="report")
+def _report(audited: Audited) -> str:
     """All its tests, none skipped."""
     audited.install("lynis")
     audited.on("sh", "-c", "cd / && lynis audit system --quick --no-colors --quiet")
@@ -22,6 +52,27 @@ def test_lynis_gives_85_of_100_and_no_warning(audited: Audited) -> None:
     audited.keep("lynis.dat", report)
     audited.keep("lynis.log", audited.on("cat", "/var/log/lynis.log"))
     found = dict(re.findall(r"^(hardening_index|lynis_version|lynis_tests_done)=(.*)$", report, re.MULTILINE))
-    audited.figure("lynis", found)
+    suggested = sorted({name for name, _ in _suggestions(report)})
+    audited.figure("lynis", {**found, "suggestions": suggested})
+    return report
+
+
+def _suggestions(report: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = re.findall(r"^suggestion\[\]=([^|]+)\|(.*)$", report, re.MULTILINE)
+    return found
+
+
+def test_lynis_warns_of_nothing_and_suggests_nothing_but_what_stays(report: str) -> None:
+    """A suggestion that is on no list fails, and so does one on the list that is not made any more."""
     assert re.findall(r"^warning\[\]=.*$", report, re.MULTILINE) == []
-    assert int(found["hardening_index"]) >= LEAST, re.findall(r"^suggestion\[\]=(.*)$", report, re.MULTILINE)
+    suggested = {name for name, _ in _suggestions(report)}
+    assert [text for text in _suggestions(report) if text[0] not in STAYS] == []
+    assert suggested == STAYS.keys()
+
+
+@pytest.mark.xfail(
+    reason="a container loses 12 of 294 points to its machine; docs/security.md has each", strict=True
+)
+def test_lynis_gives_85_of_100(report: str) -> None:
+    """The aim, as it is: it is not lowered to what is reached."""
+    assert int(re.findall(r"^hardening_index=(\d+)$", report, re.MULTILINE)[0]) >= AIM

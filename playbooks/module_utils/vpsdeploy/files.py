@@ -15,7 +15,7 @@ from ansible.module_utils.vpsdeploy.host import Host, HostError, tail
 from ansible.module_utils.vpsdeploy.put import put
 
 CHECK_UMASK = 0o027
-"""A check may write: `nginx -t` makes log files that it finds missing, and who visits an app is not for others to read."""
+"""A check may write: `nginx -t` makes log files that it finds missing; who visits an app is not for others to read."""
 
 
 @dataclass(frozen=True)
