@@ -3,7 +3,7 @@ has "how much is kept" "max_log_file = 8" cat /etc/audit/auditd.conf
 has "a full disk stops the records, not the host" "disk_full_action = SUSPEND" cat /etc/audit/auditd.conf
 augenrules >/dev/null 2>&1
 for key in identity rights logins startup packages modules kernel time vpsdeploy audit own; do
-  expect "rules for $key are among what is loaded" grep -qE -- "-k $key\$" /etc/audit/audit.rules
+  expect "rules for $key are among what is loaded" grep -qE -- "key=$key\$" /etc/audit/audit.rules
 done
 for call in init_module finit_module delete_module settimeofday clock_settime; do
   expect "$call is a system call" ausyscall x86_64 $call --exact

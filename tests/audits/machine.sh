@@ -11,12 +11,12 @@ dpkg-deb -x "$kernel"_*.deb kernel
 rm -rf root && mkdir -p root/etc/pam.d root/etc/security root/etc/systemd/system root/etc/cron.d root/etc/apt \
   root/etc/modprobe.d root/etc/sysctl.d root/etc/vpsdeploy root/etc/ssh root/etc/sudoers.d root/root root/tmp root/run \
   root/proc root/sys root/dev root/var/spool/cron root/var/log/audit root/usr/local/bin root/usr/local/lib/vpsdeploy root/srv
-cp -a /bin /sbin /lib /lib64 root/ 2>/dev/null
+mkdir -p root/usr/bin root/usr/sbin root/usr/lib root/usr/lib64
+cp -a /bin /sbin /lib /lib64 root/ # links into usr
 for file in passwd group shadow gshadow sudoers crontab localtime nsswitch.conf libaudit.conf; do
   cp -L /etc/$file root/etc/ 2>/dev/null || touch root/etc/$file
 done
 cp -a /etc/audit root/etc/
-mkdir -p root/usr/bin root/usr/sbin
 for program in sh bash awk mawk ls cat cp cmp rm mkdir mktemp chmod chown touch date sleep grep sed mount mv head sync uname sort \
   auditctl augenrules auditd ausearch kmod; do
   path=$(command -v "$program") || continue

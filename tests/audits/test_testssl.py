@@ -24,14 +24,12 @@ def test_testssl_gives_a_plus_and_finds_nothing_but_what_stays(audited: Audited)
     audited.install("dnsutils", "bsdextrautils", "procps", host=OUTSIDE)
     place, version = audited.fetch("trixie", "testssl.sh", host=OUTSIDE)  # Debian 12's gives no grade
     script = (
-        f"cd /root && cat > root.pem && rm -f found.json && TESTSSL_INSTALL_DIR={place}/usr/share/testssl.sh "
+        f"cd /root && echo '{audited.authority.root()}' > root.pem && rm -f found.json && "
+        f"TESTSSL_INSTALL_DIR={place}/etc/testssl "
         f"{place}/usr/bin/testssl --quiet --color 0 --warnings off --add-ca root.pem --jsonfile found.json {SHOP} "
         ">found.txt; cat found.json"
     )
-    root = audited.authority.root()
-    found = json.loads(
-        audited.on("sh", "-c", script.replace("cat > root.pem", f"echo '{root}' > root.pem"), host=OUTSIDE)
-    )
+    found = json.loads(audited.on("sh", "-c", script, host=OUTSIDE))
     audited.keep("testssl.json", json.dumps(found, indent=1))
     audited.keep("testssl.txt", audited.on("cat", "/root/found.txt", host=OUTSIDE))
     said = {one["id"]: one["finding"] for one in found}
