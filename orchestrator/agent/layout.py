@@ -38,13 +38,10 @@ class Layout:
         self.acme = root / "var/lib/vpsdeploy/acme"
         self.backups = root / "etc/vpsdeploy/backup"
         self.services = root / "etc/vpsdeploy/services"
-<<<<<<< HEAD
         self.service_marks = self.state / "services"
         self.trust = root / "etc/ssl/vpsdeploy"
-=======
         self.integrity_file = self.state / "integrity.json"
         self.integrity_timer = self.units / "vpsdeploy-integrity.timer"
->>>>>>> be8a27f (Record who changed what (auditd), and look at the host's files every night)
 
     def app(self, name: str) -> AppLayout:
         """Places of one app."""
