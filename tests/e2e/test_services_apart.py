@@ -1,0 +1,117 @@
+"""Databases on a host of their own: the app reaches them by TLS, knows whom it talks to, and nobody else gets near."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.support.node_apps import bundle
+from tests.support.vps import TIMEOUT_SECONDS, Project, project_on_sandbox
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
+
+CONFIG = (
+    "app: shop", "instances: 1", "release: {drain_seconds: 5, watch_seconds: 1}",
+    "services: {postgresql: {memory: 128M}, redis: {memory: 64M}}",
+)  # fmt: skip
+APP = """
+const http = require('node:http');
+const { Pool } = require('pg');
+const { Redis } = require('ioredis');
+const pool = new Pool({ connectionString: process.env.DATABASE_URL });
+const redis = new Redis(process.env.REDIS_URL);
+const answer = async () => {
+  await pool.query('CREATE TABLE IF NOT EXISTS visits (n serial)');
+  await pool.query('INSERT INTO visits DEFAULT VALUES');
+  const { rows: [row] } = await pool.query(
+    'SELECT (SELECT count(*)::int FROM visits) AS stored, version AS tls '
+    + 'FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
+  return { ...row, counted: await redis.incr('visits'), redis: redis.stream.getProtocol() };
+};
+http.createServer(async (req, res) => {
+  if (req.url !== '/visit') return res.end('ok');
+  try { res.end(JSON.stringify(await answer())); } catch (error) { res.statusCode = 500; res.end(String(error)); }
+}).listen(Number(process.env.PORT));
+process.on('SIGTERM', () => process.exit(0));
+"""
+
+
+@pytest.fixture(scope="module", name="modules")
+def _modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The drivers that most apps use, as their packages are."""
+    place = tmp_path_factory.mktemp("drivers")
+    npm = ["npm", "install", "pg@8", "ioredis@5", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(npm, cwd=place, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
+    files = (path for path in (place / "node_modules").rglob("*") if path.suffix in (".js", ".cjs", ".json"))
+    return {str(path.relative_to(place)): path.read_text() for path in files if path.is_file()}
+
+
+@pytest.fixture(scope="module", name="shop")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """web-1 serves, web-2 is for data; both provisioned."""
+    place = tmp_path_factory.mktemp("apart")
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        project_on_sandbox(place / "shop", "e2e-apart", hosts=2, config=CONFIG) as made,
+    ):
+        patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
+        inventory = made.path / "inventories" / made.name / "hosts.yml"
+        inventory.write_text(for_data(inventory))
+        provisioned = made.vpsdeploy("provision", "host")
+        assert provisioned.returncode == 0, provisioned.stdout + provisioned.stderr
+        yield made
+
+
+def for_data(inventory: Path) -> str:
+    """web-2 leaves the groups that it is in; the group `data` has it now."""
+    tree = yaml.safe_load(inventory.read_text())
+    groups = {"app": "web-1", "loadbalancer": "web-1", "data": "web-2"}
+    tree["all"]["children"] = {group: {"hosts": {name: {}}} for group, name in groups.items()}
+    return yaml.safe_dump(tree)
+
+
+def asked(project: Project) -> dict[str, Any]:
+    """The app's answer, through nginx."""
+    url = f"{project.json('status')[-1]['url']}visit"
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - ours
+        found: dict[str, Any] = json.load(answer)
+    return found
+
+
+def test_the_app_stores_by_tls_what_lies_elsewhere(shop: Project, modules: dict[str, str]) -> None:
+    """With the drivers' own defaults: nothing in the app says TLS, the URL and one variable do."""
+    file = bundle(shop.path, "apart", more={**modules, "dist/main.js": APP})
+    released = shop.vpsdeploy("release", "--bundle", str(file))
+    assert released.returncode == 0, released.stderr
+    first, second = asked(shop), asked(shop)
+    assert (first["stored"], first["counted"]) == (1, 1)
+    assert (second["stored"], second["counted"]) == (2, 2)
+    assert (second["tls"], second["redis"]) == ("TLSv1.3", "TLSv1.3")
+
+
+def test_a_second_time_nothing_changes(shop: Project) -> None:
+    """On neither host; the certificates are those that were made."""
+    result = shop.json("provision", "host")[-1]
+    assert [(host["audited"], host["module_calls"]) for host in result["hosts"]] == [(True, 0)] * 2
+    assert [one["changed"] for one in result["services"]] == [[], []]
+
+
+def test_without_tls_no_password_is_taken(shop: Project) -> None:
+    """PostgreSQL refuses, Redis does not even understand."""
+    url = shop.vpsdeploy("env", "reveal", "DATABASE_URL").stdout.strip()
+    plain = url.partition("?")[0] + "?sslmode=disable"
+    refused = shop.on("web-2", "sh", "-c", 'psql "$1" -c "SELECT 1" 2>&1 || true', "sh", plain)
+    assert "no encryption" in refused
+    redis = shop.vpsdeploy("env", "reveal", "REDIS_URL").stdout.strip()
+    assert redis.startswith("rediss://")
+    spoken = shop.on(
+        "web-2", "sh", "-c", 'redis-cli -u "$1" ping 2>&1 || true', "sh", redis.replace("rediss", "redis")
+    )
+    assert "PONG" not in spoken
