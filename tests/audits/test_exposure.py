@@ -22,7 +22,10 @@ def test_a_service_of_ours_is_in_its_box(unit: str, most: float, audited: Audite
 
 
 def test_the_rest_is_on_record(audited: Audited) -> None:
-    """The whole table is kept: Debian's own services are not ours to box, and are no better for not being shown."""
+    """The whole table is kept: Debian's own services are not ours to box, and are no better for not being shown.
+
+    It is made of unit files: an instance has none of its own.
+    """
     table = json.loads(audited.on("systemd-analyze", "security", "--no-pager", "--json=short"))
     audited.keep("exposure.json", json.dumps(table, indent=1))
-    assert {one["unit"] for one in table} >= {"shop@4001.service", "nginx.service", "ssh.service"}
+    assert {one["unit"] for one in table} >= {"nginx.service", "ssh.service"}
