@@ -29,6 +29,7 @@ app: shop
 instances: 1
 limits: {{memory: 128M}}
 shared: [uploads]
+services: {{postgresql: {{memory: 256M}}, redis: {{memory: 64M}}}}
 backup:
   targets:
     disk: /mnt/backups
@@ -37,19 +38,12 @@ backup:
   drill: {{assertions: [{{query: SELECT count(*) FROM orders, at_least: 10}},
                        {{query: SELECT max(made_at) FROM orders, newer_than_hours: 1}}]}}
 """
-SERVICES = """
+PREPARED = """
 set -eu
-export DEBIAN_FRONTEND=noninteractive
-apt-get install -y -qq --no-install-recommends postgresql openssh-sftp-server >/dev/null 2>&1
-until runuser -u postgres -- psql -qc 'SELECT 1' >/dev/null 2>&1; do sleep 0.2; done
 cd /
-runuser -u postgres -- psql -q -c 'CREATE ROLE shop LOGIN' -c 'CREATE DATABASE shop OWNER shop'
 runuser -u postgres -- psql -q -d shop -c 'CREATE TABLE orders (id bigserial PRIMARY KEY, note text,
 made_at timestamptz DEFAULT clock_timestamp()); CREATE TABLE lines (order_id bigint REFERENCES orders, n int);
 ALTER TABLE orders OWNER TO shop; ALTER TABLE lines OWNER TO shop'
-mkdir -p /etc/vpsdeploy/services
-echo '{"service":"postgresql","app":"shop","version":"x","port":5432,"database":"shop","user":"shop"}' \\
-  > /etc/vpsdeploy/services/postgresql.json
 useradd --create-home --shell /bin/sh --password '*' box
 install -d -m 700 -o box /home/box/.ssh
 printf '%s\\n' 'Port PORT' 'ListenAddress 127.0.0.1' 'HostKey /root/box_key' 'PidFile none' \\
@@ -105,6 +99,11 @@ class Shop:
         """An answer of the database."""
         return self.on(f'cd / && runuser -u postgres -- psql -qAtX -d shop -c "{text}"')
 
+    def redis(self, *words: str) -> str:
+        """An answer of Redis, asked as its administrator."""
+        login = '. /etc/vpsdeploy/services/redis.env; export REDISCLI_AUTH; redis-cli -s "$REDIS_SOCKET"'
+        return self.on(f'{login} --user "$REDIS_USER" {" ".join(words)}')
+
     def target(self, name: str) -> dict[str, Any]:
         """What `status` says of a target."""
         (host,) = self.json("status")["hosts"]
@@ -114,7 +113,7 @@ class Shop:
 
 @pytest.fixture(scope="module", name="shop")
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """A provisioned host with a database and an SFTP server, neither of them ours."""
+    """A provisioned host with PostgreSQL and Redis, and an SFTP server that is not ours."""
     place = tmp_path_factory.mktemp("backup")
     subprocess.run(
         ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", place / "box_key"], check=True
@@ -128,7 +127,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         shop = Shop(project, Canaries())
         shop.run("backup", "set", "RESTIC_PASSWORD", stdin=f"{shop.canaries.word}\n")
         shop.run("provision", "host")
-        shop.on(SERVICES.replace("PORT", str(BOX_PORT)))
+        shop.on(PREPARED.replace("PORT", str(BOX_PORT)))
         secret = (place / "box_key").read_text()
         shop.on(f"umask 077; cat > /root/box_key <<'KEY'\n{secret}KEY\n")
         public = shop.json("backup", "keys")["public_key"]
@@ -150,6 +149,7 @@ def test_a_provisioned_host_backs_up_by_itself(shop: Shop) -> None:
 
 def test_every_row_that_was_committed_comes_back(shop: Shop) -> None:
     """Rows are written meanwhile, the database is dropped: all that was committed before the dump is there, whole."""
+    shop.redis("eval", '\'for i = 1, 300 do redis.call("set", "k" .. i, i) end\'', "0")
     shop.on(
         f"cat > /root/writer.py <<'PY'\n{WRITER}\nPY\nsystemd-run --quiet --unit=writer python3 /root/writer.py"
     )
@@ -200,8 +200,8 @@ def test_a_table_and_a_file_come_back(shop: Shop) -> None:
     shown = shop.json("backup", "show", "--below", "/srv/shop/shared/uploads")
     assert [Path(one["path"]).name for one in shown["files"]] == ["a.txt"]
     assert {one["database"]: sorted(one["rows"]) for one in shown["databases"]} == {
-        "shop": ["public.lines", "public.orders"]
-    }
+        "shop": ["public.lines", "public.orders"], "redis": ["keys"]
+    }  # fmt: skip
 
 
 def test_a_database_in_use_is_replaced_only_with_force(shop: Shop) -> None:
@@ -215,6 +215,16 @@ def test_a_database_in_use_is_replaced_only_with_force(shop: Shop) -> None:
     assert "later" in shop.on(f"pg_restore --data-only --table=orders --file=- {dump} | grep later")
     beside = shop.json("backup", "restore", "--database", "shop", "--into", "shop_beside")
     assert beside["restored"][0].startswith("database shop_beside: ")
+
+
+def test_redis_comes_back_while_it_runs(shop: Shop) -> None:
+    """What was written since is gone from it, and kept in a dump; without --force nothing happens."""
+    shop.redis("flushall")
+    shop.redis("set", "later", "1")
+    assert "the data of Redis are in use" in shop.run("backup", "restore", "--database", "redis", code=2)
+    back = shop.json("backup", "restore", "--database", "redis", "--force")
+    assert back["restored"] == ["redis: 300 keys"]
+    assert (shop.redis("get", "k300"), shop.redis("exists", "later")) == ("300", "0")
 
 
 def test_a_database_goes_into_a_file_and_comes_back(shop: Shop) -> None:
