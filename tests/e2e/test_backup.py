@@ -34,8 +34,9 @@ backup:
   targets:
     disk: /mnt/backups
     box: {{url: "sftp://box@127.0.0.1:{port}/shop", host_key: "{key}"}}
+  schedule: "0 3 1 1 *"
   exclude: [uploads/cache]
-  drill: {{assertions: [{{query: SELECT count(*) FROM orders, at_least: 10}},
+  drill: {{schedule: "0 5 1 1 *", assertions: [{{query: SELECT count(*) FROM orders, at_least: 10}},
                        {{query: SELECT max(made_at) FROM orders, newer_than_hours: 1}}]}}
 """
 PREPARED = """
