@@ -248,7 +248,7 @@ def test_a_target_that_is_gone_is_told_and_the_other_has_its_backup(shop: Shop) 
     """With an exit code of its own, in `status`, and until it is better."""
     shop.on("systemctl stop box")
     failed = shop.run("backup", "now", code=11)
-    assert "box: the repository cannot be opened (box): the target cannot be reached" in failed
+    assert "box: the backup failed (box): the target cannot be reached" in failed
     assert "state: stored at disk" in failed
     assert "the last backup failed" in shop.run("status")
     shop.on("systemctl reset-failed; systemd-run --quiet --unit=box /usr/sbin/sshd -D -f /root/box_sshd")
