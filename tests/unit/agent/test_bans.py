@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import sqlite3
 import subprocess
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import ban_exchange, ban_list, ban_table, programs, trust
+from orchestrator.agent import ban_list, ban_table, programs, trust
 from orchestrator.agent.ban_list import ADDED, ALL, WEB, Ban
 from orchestrator.agent.programs import Finished
 from tests.unit.agent.conftest import Host
@@ -208,126 +207,3 @@ def test_the_table_is_one_that_nft_takes(tmp_path: Path) -> None:
         file.write_text(one)
         done = subprocess.run(["nft", "--check", "--file", file], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-
-
-def test_an_environment_tells_where_the_key_came_from(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """sudo hides it from us; its own parent still has it."""
-    for process, parent, environment in (
-        (70, 60, b"A=1\0"),
-        (60, 50, b"SSH_CLIENT=2001:db8::7 50000 22\0B=2\0"),
-    ):
-        (tmp_path / str(process)).mkdir()
-        (tmp_path / str(process) / "environ").write_bytes(environment)
-        (tmp_path / str(process) / "stat").write_text(f"{process} (a (b) c) S {parent} 1 1")
-    monkeypatch.setattr(trust.os, "getppid", lambda: 70)
-    assert trust.caller(tmp_path) == "2001:db8::7"
-    assert trust.caller(tmp_path / "nowhere") == ""
-
-
-@pytest.mark.parametrize(
-    ("address", "names"),
-    [
-        ("203.0.113.7", {"203.0.113.7"}), ("::ffff:203.0.113.7", {"203.0.113.7"}),
-        ("2001:db8:5:0:7::1", {"2001:db8:5::/64", "2001:db8:5:0::/64"}), ("2001:db8:1:2::1", {"2001:db8:1:2::/64"}),
-    ],
-)  # fmt: skip
-def test_who_is_trusted_has_a_file_for_each_way_to_write_it(
-    bare: Host, address: str, names: set[str]
-) -> None:
-    """nginx and fail2ban only test whether a file is there."""
-    trust.note(bare.layout, address)
-    assert all((bare.layout.trusted / name).is_file() for name in names)
-    assert set(trust.noted(bare.layout)) == {ipaddress.ip_network(name) for name in names}
-
-
-@pytest.mark.parametrize("address", ["", "nonsense", "../../etc/passwd"])
-def test_what_is_no_address_is_not_trusted(bare: Host, address: str) -> None:
-    """It comes from an environment, and would become a file's name."""
-    trust.note(bare.layout, address)
-    assert not bare.layout.trusted.exists()
-
-
-@pytest.fixture(name="pair")
-def _pair(tmp_path: Path) -> dict[str, Host]:
-    """Two load balancers that know each other's host keys, and a third that is nobody."""
-    hosts, keys = {}, {}
-    for name in ("lb-1", "lb-2", "evil"):
-        hosts[name] = Host(tmp_path / name)
-        hosts[name].provision()
-        hosts[name].layout.bans.mkdir()
-        hosts[name].layout.ssh.mkdir(parents=True)
-        key = hosts[name].layout.ssh / "ssh_host_ed25519_key"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
-        keys[name] = " ".join(key.with_suffix(".pub").read_text().split()[:2])
-    for name, host in hosts.items():
-        other = "lb-1" if name != "lb-1" else "lb-2"
-        peers = [{"name": other, "address": "127.0.0.1"}]
-        host.layout.bans_file.write_text(
-            json.dumps({"name": name, "peers": peers, "trusted": [], "own_keys": [keys[name]]})
-        )
-        host.layout.ban_signers.write_text(f'{other} namespaces="{ban_exchange.NAMESPACE}" {keys[other]}\n')
-    return hosts
-
-
-def published(host: Host, *bans: Ban) -> bytes:
-    """What a load balancer gives out."""
-    (host.layout.bans / "added.json").write_text(json.dumps(ban_list.fields(bans)))
-    ban_exchange.Teller(host.layout).tell()
-    return host.layout.published.read_bytes()
-
-
-def test_a_load_balancer_believes_the_other_s_signature(pair: dict[str, Host]) -> None:
-    """Made with the key that provisioning pinned, about itself."""
-    said = ban_exchange.verify(pair["lb-1"].layout, "lb-2", published(pair["lb-2"], remote("203.0.113.7")))
-    assert [ban["address"] for ban in said["bans"]] == ["203.0.113.7"]
-
-
-def test_nobody_else_is_believed(pair: dict[str, Host]) -> None:
-    """Another key, a text that was changed, what is no signature at all."""
-    layout = pair["lb-1"].layout
-    settings = json.loads(pair["evil"].layout.bans_file.read_text())
-    pair["evil"].layout.bans_file.write_text(json.dumps({**settings, "name": "lb-2"}))
-    forged = published(pair["evil"], remote("203.0.113.7"))
-    genuine = json.loads(published(pair["lb-2"], remote("203.0.113.7")))
-    changed = json.dumps({**genuine, "text": genuine["text"].replace("203.0.113.7", "203.0.113.8")}).encode()
-    for wrong in (
-        forged,
-        changed,
-        b"{}",
-        b"[]",
-        b"nonsense",
-        json.dumps({**genuine, "signature": "x"}).encode(),
-    ):
-        with pytest.raises(ValueError, match=r"signature|signed"):
-            ban_exchange.verify(layout, "lb-2", wrong)
-
-
-def test_an_old_file_is_not_taken_for_a_new_one(pair: dict[str, Host]) -> None:
-    """Whoever recorded a ban cannot bring it back after it was lifted."""
-    layout = pair["lb-1"].layout
-    old = published(pair["lb-2"], remote("203.0.113.7"))
-    newer = ban_exchange.verify(layout, "lb-2", published(pair["lb-2"]))
-    (layout.bans / "from-lb-2.json").write_text(json.dumps(newer))
-    with pytest.raises(ValueError, match="older"):
-        ban_exchange.verify(layout, "lb-2", old)
-
-
-def test_what_did_not_change_is_not_signed_again(pair: dict[str, Host]) -> None:
-    """A signature a second would be a process a second."""
-    (pair["lb-1"].layout.bans / "added.json").write_text(json.dumps(ban_list.fields([remote("203.0.113.7")])))
-    teller = ban_exchange.Teller(pair["lb-1"].layout)
-    teller.tell()
-    first = pair["lb-1"].layout.published.read_bytes()
-    teller.tell()
-    assert pair["lb-1"].layout.published.read_bytes() == first
-
-
-def test_trouble_is_said_once_and_does_not_end_the_exchange(capsys: pytest.CaptureFixture[str]) -> None:
-    """A peer that is down for a day fills no journal."""
-    trouble = ban_exchange.Trouble("lb-2")
-    for _ in range(3):
-        with trouble.told():
-            raise OSError("no route")
-    assert capsys.readouterr().err == "lb-2: OSError: no route\n"
