@@ -73,26 +73,39 @@ def troubles(call: Call, now: float) -> list[str]:
 
 
 def prepare(call: Call) -> None:
-    """See that nginx finds a certificate, whatever became of the last one."""
-    app = call.app
-    fallback = _placeholder(app)
-    if not (fallback / "privkey.pem").exists():
-        fallback.mkdir(mode=0o700, parents=True, exist_ok=True)
-        x509.placeholder(call.systemd, fallback, app.name)
-    choose(app)
+    """See that nginx finds a certificate when it starts, whatever became of the last one."""
+    _make_placeholder(call)
+    choose(call.app)
     mark(call)
+
+
+def make_ready(call: Call) -> None:
+    """The same where nginx runs: what it has is changed by `deploy` only, which asks it first."""
+    _make_placeholder(call)
+    if not call.app.certificate.is_symlink():
+        choose(call.app)
 
 
 def choose(app: AppLayout) -> Path:
     """Point `current` to the best that is there. Returns: where it pointed before."""
     before = app.certificate.readlink() if app.certificate.is_symlink() else _placeholder(app)
-    mode = (settings(app) or {}).get("mode")
-    best = app.tls / "files" if mode == FILES else app.host.certbot / "live" / app.name
-    whole = all((best / name).exists() for name in ("fullchain.pem", "privkey.pem"))
-    target = best if whole else _placeholder(app)
+    target = _best(app)
     if before != target or not app.certificate.is_symlink():
         durable.link(app.certificate, str(target))
     return before
+
+
+def is_behind(call: Call) -> bool:
+    """Whether nginx runs and has another certificate than the best that is there: it refused it, or was not told.
+
+    The files alone do not say so: a renewal changes them where they are, and nginx goes on with what it has read.
+    """
+    if call.app.certificate.readlink() != _best(call.app):
+        return True
+    found = current(call)
+    name = _first_name(call.app, found)
+    seen = served(name) if name else ""
+    return bool(found and seen and seen != found.fingerprint)
 
 
 def mark(call: Call) -> None:
@@ -121,11 +134,11 @@ def deploy(call: Call) -> None:
         raise HostNotReady(
             "nginx refuses the new certificate", why=tested.errors.strip()[-1000:],
             state="nginx goes on with the certificate that it has",
+            next="put right what nginx says; the host tries again by itself, or: vpsdeploy tls renew",
         )  # fmt: skip
     call.systemd.reload_service("nginx.service")
-    wanted, found = settings(call.app) or {}, current(call)
-    name = next((name for name in wanted.get("domains", ()) if found and found.covers(name)), "")
-    if found and name:
+    found = current(call)
+    if found and (name := _first_name(call.app, found)):
         _until_served(found, name)
     mark(call)
 
@@ -160,5 +173,28 @@ def served(name: str) -> str:
         return ""
 
 
+def _first_name(app: AppLayout, found: x509.Certificate | None) -> str:
+    """The first of the app's names that a certificate is for; empty where there is none."""
+    wanted = (settings(app) or {}).get("domains", ())
+    return next((str(name) for name in wanted if found and found.covers(name)), "")
+
+
+def _best(app: AppLayout) -> Path:
+    mode = (settings(app) or {}).get("mode")
+    best = app.tls / "files" if mode == FILES else app.host.certbot / "live" / app.name
+    return best if _is_whole(best) else _placeholder(app)
+
+
+def _is_whole(directory: Path) -> bool:
+    return all((directory / name).exists() for name in ("fullchain.pem", "privkey.pem"))
+
+
 def _placeholder(app: AppLayout) -> Path:
     return app.tls / "placeholder"
+
+
+def _make_placeholder(call: Call) -> None:
+    directory = _placeholder(call.app)
+    if not (directory / "privkey.pem").exists():
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        x509.placeholder(call.systemd, directory, call.app.name)

@@ -34,7 +34,8 @@ def by_unit(call: Call) -> dict[str, Any]:
     if act == "boot":
         certificates.prepare(call)
     elif act == "deploy":
-        certificates.deploy(call)
+        with mutex.held(call.app.tls_mutex, _MUTEX_SECONDS):
+            _deploy(call, certificates.current(call))
     elif act == "tend":
         return _watched(call)
     else:
@@ -47,7 +48,7 @@ def _watched(call: Call) -> dict[str, Any]:
 
     Raises: HostNotReady: less than a quarter of the certificate's life is left, and it could not be renewed.
     """
-    answer = _tended(call, force=False) if _is_time(call) else {"notices": []}
+    answer = _tended(call, force=False, ask=_is_time(call))
     found = certificates.current(call)
     if found and found.part_left(time.time()) < certificates.ALERT_PART:
         troubles = certificates.troubles(call, time.time())
@@ -60,7 +61,8 @@ def _is_time(call: Call) -> bool:
     return time.time() - float(tried.get("at", 0)) >= PATIENCE_SECONDS.get(str(tried.get("result")), 0.0)
 
 
-def _tended(call: Call, *, force: bool) -> dict[str, Any]:
+def _tended(call: Call, *, force: bool, ask: bool = True) -> dict[str, Any]:
+    """Give nginx what it does not have yet, then ask for what is missing or due."""
     wanted = certificates.settings(call.app)
     if wanted is None:
         raise HostNotReady(
@@ -68,10 +70,13 @@ def _tended(call: Call, *, force: bool) -> dict[str, Any]:
             next="set domains and tls in vpsdeploy.yml, then vpsdeploy provision host",
         )  # fmt: skip
     with mutex.held(call.app.tls_mutex, _MUTEX_SECONDS):
-        certificates.prepare(call)
+        certificates.make_ready(call)
         changed = False
         notices: list[str] = []
-        if wanted["mode"] == certificates.ACME:
+        if certificates.is_behind(call):
+            _catch_up(call)
+        certificates.mark(call)
+        if wanted["mode"] == certificates.ACME and ask:
             changed, notices = _asked(call, wanted, force=force)
         elif force:
             notices = [
@@ -95,12 +100,29 @@ def _asked(call: Call, wanted: dict[str, Any], *, force: bool) -> tuple[bool, li
     result, reason = acme.ask(call, wanted, force=force or bool(fits))
     if result != "issued":
         return False, [_tried(call, before, result, reason)]
-    certificates.deploy(call)
+    _deploy(call, before)
     _tried(call, before, result, "")
     after = certificates.current(call)
     old, new = (one and one.serial for one in (before, after))
     call.record("certificate", old=old, new=new, result="issued", names=list(after.names) if after else [])
     return True, []
+
+
+def _catch_up(call: Call) -> None:
+    """Give nginx what an earlier try could not."""
+    before = certificates.current(call)
+    _deploy(call, before)
+    if (durable.read_json(call.app.tls_tried_file) or {}).get("result") == "unused":
+        _tried(call, before, "issued", "")
+
+
+def _deploy(call: Call, before: x509.Certificate | None) -> None:
+    """Give nginx the certificate; where it does not take it, that is what the last try came to."""
+    try:
+        certificates.deploy(call)
+    except HostNotReady as error:
+        _tried(call, before, "unused", f"{error.what}: {error.why}")
+        raise
 
 
 def _tried(call: Call, before: x509.Certificate | None, result: str, why: str) -> str:

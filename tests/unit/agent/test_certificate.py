@@ -18,6 +18,7 @@ from tests.unit.agent.with_certificates import (
     by_unit,
     certified,
     marked,
+    print_of,
     put,
     state,
     wish,
@@ -145,14 +146,50 @@ def test_the_timer_fails_loudly_when_the_end_comes_near(world: Programs, days_go
 
 
 def test_what_nginx_refuses_is_not_used(world: Programs) -> None:
-    """The link goes back, nothing is reloaded, the host says so."""
+    """The link goes back, nothing is reloaded, the host says so, also an hour later: nobody is sent to HTTPS."""
     by_unit(world.host, "boot")
     world.nginx = "nginx: [emerg] key values mismatch"
     failed = world.host.call("certificate")
     assert (failed["kind"], failed["why"]) == ("HostNotReady", "nginx: [emerg] key values mismatch")
+    assert by_unit(world.host, "tend")["kind"] == "HostNotReady"
     assert world.host.app.certificate.readlink().name == "placeholder"
     assert ["systemctl", "reload", "nginx.service"] not in world.told
     assert marked(world.host) == set()
+
+
+def test_what_nginx_refused_once_is_given_to_it_again(
+    world: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renewed certificate is on the disk by then: what counts is what nginx answers with, or it would expire there."""
+    world.host.call("certificate")
+    old = print_of(world.host)
+    monkeypatch.setattr(certificates, "served", lambda _: old)
+    world.nginx = "nginx: [emerg] unknown directive"
+    assert world.host.call("certificate", renew=True)["kind"] == "HostNotReady"
+    assert print_of(world.host) != old
+    again = by_unit(world.host, "tend")
+    assert (again["kind"], again["why"]) == ("HostNotReady", "nginx: [emerg] unknown directive")
+    assert state(world.host)["tried"]["result"] == "unused"
+    world.nginx = ""
+    world.told.clear()
+    monkeypatch.setattr(
+        certificates, "served",
+        lambda _: print_of(world.host) if ["systemctl", "reload", "nginx.service"] in world.told else old,
+    )  # fmt: skip
+    assert by_unit(world.host, "tend")["event"] == "result"
+    assert ["systemctl", "reload", "nginx.service"] in world.told
+    assert (len(world.asked), state(world.host)["tried"]["result"]) == (2, "issued")
+
+
+def test_nginx_that_does_not_run_is_no_reason_to_reload_it(
+    world: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads the certificate when it starts."""
+    world.host.call("certificate")
+    world.told.clear()
+    monkeypatch.setattr(certificates, "served", lambda _: "")
+    assert by_unit(world.host, "tend")["event"] == "result"
+    assert ["systemctl", "reload", "nginx.service"] not in world.told
 
 
 def test_a_reload_that_does_not_come_is_seen(world: Programs, monkeypatch: pytest.MonkeyPatch) -> None:
