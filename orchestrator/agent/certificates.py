@@ -75,7 +75,7 @@ def troubles(call: Call, now: float) -> list[str]:
 def prepare(call: Call) -> None:
     """See that nginx finds a certificate when it starts, whatever became of the last one."""
     _make_placeholder(call)
-    choose(call.app)
+    choose(call)
     mark(call)
 
 
@@ -83,13 +83,14 @@ def make_ready(call: Call) -> None:
     """The same where nginx runs: what it has is changed by `deploy` only, which asks it first."""
     _make_placeholder(call)
     if not call.app.certificate.is_symlink():
-        choose(call.app)
+        choose(call)
 
 
-def choose(app: AppLayout) -> Path:
+def choose(call: Call) -> Path:
     """Point `current` to the best that is there. Returns: where it pointed before."""
+    app = call.app
     before = app.certificate.readlink() if app.certificate.is_symlink() else _placeholder(app)
-    target = _best(app)
+    target = _best(call)
     if before != target or not app.certificate.is_symlink():
         durable.link(app.certificate, str(target))
     return before
@@ -100,7 +101,7 @@ def is_behind(call: Call) -> bool:
 
     The files alone do not say so: a renewal changes them where they are, and nginx goes on with what it has read.
     """
-    if call.app.certificate.readlink() != _best(call.app):
+    if call.app.certificate.readlink() != _best(call):
         return True
     found = current(call)
     name = _first_name(call.app, found)
@@ -122,12 +123,17 @@ def mark(call: Call) -> None:
             durable.remove(path)
 
 
+def stands_in(call: Call) -> bool:
+    """Whether nginx is to use a certificate of another mode than the app's."""
+    return call.app.certificate.resolve() != _sources(call.app)[0].resolve()
+
+
 def deploy(call: Call) -> None:
     """Give nginx the certificate that is there now, if it finds its files right, and see that it has it.
 
     Raises: HostNotReady: nginx refuses it, and goes on with the one that it has.
     """
-    before = choose(call.app)
+    before = choose(call)
     tested = call.systemd.ask(["nginx", "-t", "-q"])
     if tested.code != 0:
         durable.link(call.app.certificate, str(before))
@@ -179,14 +185,25 @@ def _first_name(app: AppLayout, found: x509.Certificate | None) -> str:
     return next((str(name) for name in wanted if found and found.covers(name)), "")
 
 
-def _best(app: AppLayout) -> Path:
-    mode = (settings(app) or {}).get("mode")
-    best = app.tls / "files" if mode == FILES else app.host.certbot / "live" / app.name
-    return best if _is_whole(best) else _placeholder(app)
+def _best(call: Call) -> Path:
+    """What the app's mode asks for; where that is not there yet, what the other mode left, while it is valid."""
+    wanted, other = _sources(call.app)
+    if _is_whole(wanted):
+        return wanted
+    left = x509.read(call.systemd, other / "fullchain.pem") if _is_whole(other) else None
+    return other if left and left.part_left(time.time()) > 0 else _placeholder(call.app)
+
+
+def _sources(app: AppLayout) -> tuple[Path, Path]:
+    """Where the app's mode keeps its certificate, and where the other mode does."""
+    own, issued = app.tls / "files", app.host.certbot / "live" / app.name
+    return (own, issued) if (settings(app) or {}).get("mode") == FILES else (issued, own)
 
 
 def _is_whole(directory: Path) -> bool:
-    return all((directory / name).exists() for name in ("fullchain.pem", "privkey.pem"))
+    """Whether both files are there, and not empty, as a power loss may leave them."""
+    paths = (directory / name for name in ("fullchain.pem", "privkey.pem"))
+    return all(path.exists() and path.stat().st_size > 0 for path in paths)
 
 
 def _placeholder(app: AppLayout) -> Path:
@@ -195,6 +212,6 @@ def _placeholder(app: AppLayout) -> Path:
 
 def _make_placeholder(call: Call) -> None:
     directory = _placeholder(call.app)
-    if not (directory / "privkey.pem").exists():
+    if not _is_whole(directory):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         x509.placeholder(call.systemd, directory, call.app.name)

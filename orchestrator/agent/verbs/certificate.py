@@ -92,7 +92,7 @@ def _tended(call: Call, *, force: bool, ask: bool = True) -> dict[str, Any]:
 def _asked(call: Call, wanted: dict[str, Any], *, force: bool) -> tuple[bool, list[str]]:
     """Ask the authority where it is needed. Returns: whether there is a new certificate, and what went wrong."""
     before = certificates.current(call)
-    fits = before and set(before.names) == set(wanted["domains"])
+    fits = before and set(before.names) == set(wanted["domains"]) and not certificates.stands_in(call)
     if fits and not force and before and before.part_left(time.time()) > RENEW_PART:
         return False, []
     if why := acme.astray(call, wanted["domains"]):

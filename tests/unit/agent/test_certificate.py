@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import acme, certificates
+from orchestrator.agent import certificates
 from orchestrator.model import tls as model
 from tests.unit.agent.with_certificates import (
     SHOP,
@@ -35,6 +35,50 @@ def test_at_first_nginx_finds_a_certificate_for_nobody(world: Programs) -> None:
     assert (current / "privkey.pem").stat().st_mode & 0o777 == 0o600
     assert marked(world.host) == set()
     assert (state(world.host)["certificate"], state(world.host)["missing"]) == (None, [SHOP])
+
+
+@pytest.mark.parametrize("left", ["privkey.pem", "fullchain.pem"])
+def test_half_a_certificate_for_nobody_is_made_whole(world: Programs, left: str) -> None:
+    """The power went away while it was made: nginx would not start ever again."""
+    by_unit(world.host, "boot")
+    current = world.host.app.certificate
+    for name in ("privkey.pem", "fullchain.pem"):
+        if name == left:
+            (current / name).write_text("")
+        else:
+            (current / name).unlink()
+    by_unit(world.host, "boot")
+    assert all((current / name).stat().st_size > 0 for name in ("privkey.pem", "fullchain.pem"))
+
+
+def test_an_own_certificate_stands_in_until_the_authority_has_issued_one(world: Programs) -> None:
+    """Whoever turns to ACME loses no HTTPS meanwhile; one that has ended stands in for nothing."""
+    own(world)
+    by_unit(world.host, "boot")
+    wish(world.host, "acme", SHOP)
+    world.certbot = "NewConnectionError: Connection refused"
+    by_unit(world.host, "boot")
+    assert marked(world.host) == {SHOP}
+    assert "the old certificate stays" in world.host.call("certificate")["notices"][0]
+    assert world.host.app.certificate.readlink().name == "files"
+    world.certbot = ""
+    assert world.host.call("certificate")["changed"]
+    assert world.host.app.certificate.readlink().name == "shop"
+    (world.host.layout.certbot / "live/shop/privkey.pem").unlink()
+    own(world, begin=datetime.now(UTC) - timedelta(days=91), days=90)
+    wish(world.host, "acme", SHOP)
+    by_unit(world.host, "boot")
+    assert world.host.app.certificate.readlink().name == "placeholder"
+
+
+def own(world: Programs, **life: Any) -> None:
+    """The user's own certificate, as the role tls puts it there."""
+    wish(world.host, "files", SHOP)
+    files = world.host.app.tls / "files"
+    files.mkdir(exist_ok=True)
+    leaf = world.root.issue(SHOP, **life)
+    (files / "fullchain.pem").write_text(leaf.chain)
+    (files / "privkey.pem").write_text(leaf.key)
 
 
 def test_without_https_there_is_nothing_to_tell(world: Programs) -> None:
@@ -88,40 +132,6 @@ def test_other_names_are_a_new_certificate(world: Programs) -> None:
     assert marked(world.host) == {SHOP, WWW}
 
 
-@pytest.mark.parametrize(
-    ("said", "code", "result", "why"),
-    [
-        (
-            "requests.exceptions.ConnectionError: HTTPSConnectionPool(host='ca.example', port=443): Max retries "
-            "exceeded with url: /dir (Caused by NewConnectionError('Connection refused'))",
-            1, "unreachable", "https://ca.example/dir cannot be reached",
-        ),
-        ("", 124, "unreachable", "https://ca.example/dir did not answer within 300 s"),
-        (
-            "An unexpected error occurred:\nError creating new order :: too many certificates (5) already issued",
-            1, "limited", "it was asked too often: Error creating new order",
-        ),
-        ("Domain: shop.example.com\nType: unauthorized\nDetail: 203.0.113.9: no", 1, "refused", "unauthorized"),
-    ],
-)  # fmt: skip
-def test_an_authority_that_does_not_issue_is_no_failure(
-    world: Programs, said: str, code: int, result: str, why: str
-) -> None:
-    """The notice says why, and what is served; nginx is not touched; the timer waits before it asks again."""
-    world.certbot, world.code = said, code
-    done = world.host.call("certificate")
-    assert (done["event"], done["changed"]) == ("result", False)
-    assert why in done["notices"][0]
-    assert "the app is served by HTTP" in done["notices"][0]
-    assert state(world.host)["tried"]["result"] == result
-    assert ["systemctl", "reload", "nginx.service"] not in world.told
-    asked = len(world.asked)
-    by_unit(world.host, "tend")
-    assert len(world.asked) == asked
-    world.host.call("certificate")
-    assert len(world.asked) == asked + 1
-
-
 def test_the_old_certificate_stays_where_the_authority_is_down(world: Programs) -> None:
     """And the notice says until when."""
     put(world.host, world.root.issue(SHOP, begin=datetime.now(UTC) - timedelta(days=65), days=90))
@@ -160,7 +170,7 @@ def test_what_nginx_refuses_is_not_used(world: Programs) -> None:
 def test_what_nginx_refused_once_is_given_to_it_again(
     world: Programs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A renewed certificate is on the disk by then: what counts is what nginx answers with, or it would expire there."""
+    """A renewed certificate is on the disk by then: what counts is what nginx answers with."""
     world.host.call("certificate")
     old = print_of(world.host)
     monkeypatch.setattr(certificates, "served", lambda _: old)
@@ -215,38 +225,6 @@ def test_an_own_certificate_is_used_as_it_is(world: Programs) -> None:
     assert world.asked == []
 
 
-def test_a_name_that_has_no_address_is_not_asked_for(
-    world: Programs, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Nobody bothers an authority with it."""
-    monkeypatch.undo()
-    wish(world.host, "acme", "nobody.invalid")
-    done = world.host.call("certificate")
-    assert "nobody.invalid has no address" in done["notices"][0]
-    assert world.asked == []
-    assert state(world.host)["tried"]["result"] == "astray"
-
-
-@pytest.mark.parametrize(
-    ("answer", "expected"),
-    [
-        (lambda text: text, ""),
-        (lambda _: None, ""),
-        (
-            lambda _: "<html>parked</html>",
-            "shop.example.com does not point here: 203.0.113.9 answers for it, and is none of the app's load balancers",
-        ),
-    ],
-)
-def test_a_name_leads_here_elsewhere_or_nowhere_that_we_can_see(
-    monkeypatch: pytest.MonkeyPatch, answer: Any, expected: str
-) -> None:
-    """Only somebody else's answer is proof of somebody else."""
-    monkeypatch.setattr(acme.socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("203.0.113.9", 80))])
-    monkeypatch.setattr(acme, "_answer", lambda *_: answer("text"))
-    assert acme._astray(SHOP, "token", "text") == expected
-
-
 def test_the_controller_warns_when_the_host_does() -> None:
     """One figure in two programs."""
     assert model.ALERT_PART == certificates.ALERT_PART
@@ -260,16 +238,3 @@ def test_a_try_is_remembered_with_its_time(world: Programs) -> None:
     kept = json.loads(world.host.app.tls_tried_file.read_text())
     assert kept["at"] >= begin
     assert kept["why"] == "refused"
-
-
-def test_what_certbot_loses_is_read_from_its_log(world: Programs) -> None:
-    """Debian 12's says no more than that it could not set an attribute."""
-    world.certbot = "An unexpected error occurred:\nAttributeError: can't set attribute"
-    log = world.host.layout.root / "var/log/letsencrypt/letsencrypt.log"
-    log.parent.mkdir(parents=True)
-    log.write_text(
-        '{"type": "urn:ietf:params:acme:error:rateLimited", "status": 429, "detail": "too many certificates"}'
-    )
-    assert (
-        "asked too often: rateLimited: too many certificates" in world.host.call("certificate")["notices"][0]
-    )
