@@ -29,6 +29,9 @@ _SWALLOWED = "AttributeError: can't set attribute"
 _PROBLEM = re.compile(
     r'"type": *"urn:ietf:params:acme:error:(\w+)".{0,200}?"detail": *"([^"]{1,500})"', re.DOTALL
 )
+_BUSY = "Another instance of Certbot is already running"
+"""Source: certbot, certbot/_internal/lock.py; it does not wait."""
+
 _LIMITED = re.compile(r"rate ?limit|too many|HTTP 429", re.IGNORECASE)
 
 
@@ -75,7 +78,7 @@ def _answer(address: str, name: str, token: str) -> str | None:
 
 
 def ask(call: Call, wanted: dict[str, Any], *, force: bool) -> tuple[str, str]:
-    """Ask for a certificate. Returns: issued, unreachable, limited or refused, and why in a few lines."""
+    """Ask for a certificate. Returns: issued, busy, unreachable, limited or refused, and why in a few lines."""
     who = ["--email", wanted["email"]] if wanted["email"] else ["--register-unsafely-without-email"]
     domains = [word for name in wanted["domains"] for word in ("--domain", name)]
     done = call.systemd.ask(
@@ -108,6 +111,8 @@ def _logged(call: Call) -> str:
 def _judged(said: str, url: str, *, timed_out: bool) -> tuple[str, str]:
     lines = list(dict.fromkeys(line.strip() for line in said.splitlines() if not _NOISE.match(line.strip())))
     text = "\n".join(lines[:_MOST_LINES])
+    if _BUSY in said:
+        return "busy", "certbot is busy for another app of this host, or by its own timer; nobody was asked"
     if _LIMITED.search(said):
         return "limited", f"the certificate authority refuses for now, it was asked too often: {text}"
     if timed_out:
