@@ -35,7 +35,7 @@ class Tried:
 
     Attributes:
         time: ISO 8601, UTC.
-        result: issued, astray, unreachable, limited or refused.
+        result: issued, astray, busy, unreachable, limited, refused or unused.
         why: In a few lines; empty where it was issued.
     """
 

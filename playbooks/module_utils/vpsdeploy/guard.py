@@ -30,6 +30,9 @@ DIRECTORY = Path("/var/lib/vpsdeploy/guard")
 BOOT_UNIT = Path("/etc/systemd/system/vpsdeploy-guard.service")
 _WANTED = BOOT_UNIT.parent / "multi-user.target.wants" / BOOT_UNIT.name
 _LOCK = "/run/vpsdeploy-guard.lock"
+_AGAIN_SECONDS = 30
+"""Pause after which a way back that failed (a full disk) is tried again (our choice)."""
+
 _PROPERTIES = "ActiveState,UnitFileState"
 _ENABLED = ("enabled", "static", "indirect", "alias")
 
@@ -75,8 +78,8 @@ def pending(name: str, directory: Path = DIRECTORY) -> bool:
 
 
 def all_pending(directory: Path = DIRECTORY) -> list[str]:
-    """The guards whose change waits."""
-    return sorted(path.parent.name for path in directory.glob(f"*/{guard_script.REVERT}"))
+    """The guards whose change waits; not one whose confirmation died before it had removed what it renamed."""
+    return sorted(path.parent.name for path in directory.glob(f"[!.]*/{guard_script.REVERT}"))
 
 
 def arm(
@@ -99,7 +102,7 @@ def arm(
     # The new timer first, then what it runs, then away with the old one: at no moment is there none.
     host.run([
         "systemd-run", "--quiet", "--collect", f"--unit={timer.removesuffix('.timer')}", f"--on-active={seconds}s",
-        "--timer-property=AccuracySec=1s",
+        "--timer-property=AccuracySec=1s", "--property=Restart=on-failure", f"--property=RestartSec={_AGAIN_SECONDS}",
         "/bin/sh", str(home / guard_script.REVERT), token, f"nobody confirmed it within {seconds} s",
     ])  # fmt: skip
     confirm = guard_script.confirm(home, token, timer, _LOCK)

@@ -51,6 +51,7 @@ def confirm(home: Path, token: str, timer: str, lock: str) -> str:
 [ "$1" = {token} ] || {{ echo "another change waits for its confirmation"; exit {GONE}; }}
 mv {home} {gone} && sync || exit 1
 systemctl stop {timer} 2>/dev/null
+systemctl --no-block stop {_service(timer)} 2>/dev/null
 rm -rf {gone}
 echo confirmed
 """
@@ -58,11 +59,17 @@ echo confirmed
 
 
 def revert(home: Path, token: str, plan: dict[str, Any], lock: str) -> str:
-    """The script that puts everything back. By hand: sh <this file>."""
+    """The script that puts everything back. By hand: sh <this file>.
+
+    What cannot be put back keeps its copy, and the script fails: it is run again.
+    """
     what = "Takes back a change that nobody has confirmed. By hand: sh <this file>"
     lines = [
         _HEAD.format(what=what, lock=lock, home=home, gone=GONE).rstrip(),
         f'case "${{1:-now}}" in now|boot|{token}) ;; *) exit 0 ;; esac',
+        # While this waited for the lock a second change may have been armed: its own script knows of both.
+        f"grep -qs {token} {REVERT} || exit 0",
+        'failed=; lost() { failed=1; echo "not put back: $1"; }',
         f'echo "taking back the change of {home.name}: ${{2:-by hand}}"',
         # At boot the units start behind us, with the files that are put back here: nothing may wait for them.
         'wait=; [ "$1" != boot ] || wait=--no-block',
@@ -75,9 +82,11 @@ def revert(home: Path, token: str, plan: dict[str, Any], lock: str) -> str:
             for name, was in plan["units"].items()
             if was["active"]
         ),
+        f'[ -z "$failed" ] || {{ echo "the rest is tried again; by hand: sh {home}/{REVERT}"; exit 1; }}',
         f"rm -rf {home}",
         f'echo "$(date -u +%FT%TZ) {home.name}: taken back: ${{2:-by hand}}" >> {home.parent}/taken-back.log',
         f"systemctl stop {plan['timer']} 2>/dev/null",
+        f'case "$1" in boot|{token}) ;; *) systemctl --no-block stop {_service(plan["timer"])} 2>/dev/null ;; esac',
         "exit 0",
     ]
     return "\n".join(lines) + "\n"
@@ -93,19 +102,29 @@ def _ended(name: str, was: dict[str, bool]) -> list[str]:
 
 
 def _restored(home: Path, entry: dict[str, Any]) -> list[str]:
+    return [f"{_restoring(home, entry)} || lost {shlex.quote(entry['path'])}"]
+
+
+def _restoring(home: Path, entry: dict[str, Any]) -> str:
+    """One command that may be run again."""
     path, owner = shlex.quote(entry["path"]), f"{entry['uid']}:{entry['gid']}"
     beside = shlex.quote(f"{entry['path']}.back~")
+    if entry["kind"] == "absent" and entry["made"] == "directory":
+        return f"{{ [ ! -d {path} ] || rmdir --ignore-fail-on-non-empty {path}; }}"
     if entry["kind"] == "absent":
-        remove = "rmdir --ignore-fail-on-non-empty" if entry["made"] == "directory" else "rm -f"
-        return [f"{remove} {path}"]
+        return f"rm -f {path}"
     if entry["kind"] == "link":
-        return [f"ln -sfn {shlex.quote(entry['target'])} {path}"]
+        return f"ln -sfn {shlex.quote(entry['target'])} {path}"
     if entry["kind"] == "directory":
-        return [f"mkdir -p {path} && chown {owner} {path} && chmod {entry['mode']} {path}"]
-    return [
-        f"cp {home}/{entry['copy']} {beside} && chown {owner} {beside} && chmod {entry['mode']} {beside}"
-        f" && mv -f {beside} {path}"
-    ]
+        return f"{{ mkdir -p {path} && chown {owner} {path} && chmod {entry['mode']} {path}; }}"
+    return (
+        f"{{ cp {home}/{entry['copy']} {beside} && chown {owner} {beside} && chmod {entry['mode']} {beside}"
+        f" && mv -f {beside} {path} || {{ rm -f {beside}; false; }}; }}"
+    )
+
+
+def _service(timer: str) -> str:
+    return timer.removesuffix(".timer") + ".service"
 
 
 def _touches_units(plan: dict[str, Any]) -> bool:

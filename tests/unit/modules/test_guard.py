@@ -136,6 +136,61 @@ def test_a_second_change_within_the_time_keeps_the_oldest_copies(world: World) -
     assert "ssh: taken back: its time is over" in (world.home / "taken-back.log").read_text()
 
 
+def test_a_way_back_that_waited_for_a_second_change_leaves_it_to_that_one(world: World) -> None:
+    """Its time came while the second was armed: the shell has read the old script, whose copies are not all of it."""
+    one, two = world.root / "one", world.root / "two"
+    first = world.change(spec(one, "first\n"))
+    waiting = (world.home / "ssh/revert").read_text()
+    second = world.change(spec(two, "second\n"))
+    late = subprocess.run(
+        ["/bin/sh", "-c", waiting, "revert", first.token, "its time is over"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (late.returncode, late.stdout) == (0, "")
+    assert (one.exists(), two.exists()) == (True, True)
+    assert world.script("revert", second.token, "its time is over").returncode == 0
+    assert (one.exists(), two.exists()) == (False, False)
+
+
+def test_what_cannot_be_put_back_yet_is_not_thrown_away(world: World) -> None:
+    """A full disk: the rest goes back, the copies stay, and the next try does it."""
+    one, two = world.root / "one", world.root / "dir/two"
+    two.parent.mkdir()
+    for file in (one, two):
+        file.write_text("proven\n")
+    armed = world.change(spec(one, "bad\n"), spec(two, "bad\n"))
+    two.unlink()
+    two.parent.rename(world.root / "away")
+    failed = world.script("revert", armed.token, "its time is over")
+    assert failed.returncode == 1
+    assert f"not put back: {two}" in failed.stdout
+    assert one.read_text() == "proven\n"
+    assert guard.pending("ssh", world.home)
+    (world.root / "away").rename(two.parent)
+    assert world.script("revert", armed.token, "its time is over").returncode == 0
+    assert two.read_text() == "proven\n"
+    assert not guard.pending("ssh", world.home)
+
+
+def test_a_way_back_that_failed_is_tried_again(world: World) -> None:
+    """By systemd, until the disk has room; a confirmation ends that too."""
+    armed = world.change(spec(world.root / "file", "after\n"))
+    (call,) = [line for line in world.calls.read_text().splitlines() if line.startswith("systemd-run")]
+    assert "--property=Restart=on-failure" in call
+    assert world.script("confirm", armed.token).returncode == 0
+    service = f"vpsdeploy-guard-ssh-{armed.token}.service"
+    assert world.systemd("--no-block stop") == [f"systemctl --no-block stop {service}"]
+
+
+def test_a_confirmation_that_died_halfway_is_one(world: World) -> None:
+    """It has renamed what waited: nothing waits any more."""
+    world.change(spec(world.root / "file", "after\n"))
+    (world.home / "ssh").rename(world.home / ".ssh.0123abcd")
+    assert guard.all_pending(world.home) == []
+
+
 def test_at_boot_nothing_is_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The units start behind it, with the files that it puts back: waiting for one would be for ever."""
     monkeypatch.setenv("ACTIVE", "inactive")
