@@ -21,6 +21,11 @@ from by label. What is new has no version in brackets: it comes with what needs 
 Source: apt, cmdline/apt-get.cc and apt-pkg/algorithms.cc."""
 
 _APT = ("apt-get", "--quiet", "--yes", "-o", "DPkg::Lock::Timeout=300", "-o", "Dpkg::Use-Pty=0")
+_PLAIN = ("env", "LC_ALL=C.UTF-8")
+_STRICT = ("-o", "APT::Update::Error-Mode=any")
+"""A mirror that does not answer is a mere warning to apt otherwise: it keeps the old lists, in which nothing waits.
+Source: apt-get(8), update --error-on=any; apt 2.1 and later."""
+
 _KEEP_FILES = ("-o", "Dpkg::Options::=--force-confdef", "-o", "Dpkg::Options::=--force-confold")
 _TAIL_LINES = 15
 _LOCK_WAIT_SECONDS = 120.0
@@ -53,7 +58,7 @@ def refresh(systemd: Systemd) -> None:
     Raises: HostNotReady: the mirror cannot be reached, or apt's configuration is wrong.
     """
     deadline = time.monotonic() + _LOCK_WAIT_SECONDS
-    while (done := systemd.program([*_APT, "update"])).code != 0:
+    while (done := systemd.program([*_PLAIN, *_APT, *_STRICT, "update"])).code != 0:
         if "Could not get lock" not in done.errors or time.monotonic() > deadline:
             raise HostNotReady(
                 "the package lists cannot be fetched", why=_tail(done), state="nothing was upgraded",

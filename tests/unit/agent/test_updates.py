@@ -78,6 +78,9 @@ def test_lists_are_fetched_only_where_asked(bare: Host) -> None:
     answer = bare.call("updates", refresh=True)
     assert (answer["kind"], answer["what"]) == ("HostNotReady", "the package lists cannot be fetched")
     assert "Could not resolve" in answer["why"]
+    (asked,) = [told for told in fake.told if "update" in told]
+    assert "APT::Update::Error-Mode=any" in asked  # else apt goes on with the old lists, and ends well: nothing to do
+    assert asked[:2] == ["env", "LC_ALL=C.UTF-8"]  # its words are looked at
 
 
 def test_security_updates_are_installed_in_one_transaction_to_the_versions_that_were_told(host: Host) -> None:
