@@ -39,9 +39,10 @@ def order(hosts: Iterable[Host]) -> tuple[Host, ...]:
     return tuple(sorted(hosts, key=lambda host: host.is_loadbalancer))
 
 
-def has_work(seen: HostUpdates, wish: Wish) -> bool:
+def has_work(seen: HostUpdates, wish: Wish, app: str) -> bool:
     """Whether anything is to be done on a host."""
-    restart = wish.reboot or (not wish.no_reboot and (seen.reboot_required or bool(seen.stale)))
+    asked = seen.reboot_required or any(_is_renewed(unit, app) for unit in seen.stale)
+    restart = wish.reboot or (not wish.no_reboot and asked)
     return bool(seen.wanted(everything=wish.everything)) or restart
 
 
@@ -84,6 +85,11 @@ def check_outage(
 def left(hosts: Iterable[Host], done: Mapping[str, object]) -> tuple[str, ...]:
     """Names of the hosts that were not reached."""
     return tuple(host.name for host in hosts if host.name not in done)
+
+
+def _is_renewed(unit: str, app: str) -> bool:
+    """Whether a unit that runs replaced files is started anew by this; others wait for a reboot."""
+    return unit == "nginx.service" or unit.startswith((f"{app}@", f"{app}-worker-"))
 
 
 def _outage(facts: FleetFacts, host: Host, app: str, service: str) -> str:

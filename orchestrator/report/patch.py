@@ -18,9 +18,14 @@ def text(result: Patched) -> str:
     lines = [f"warning: {warning}" for warning in result.warnings]
     lines += [line for host in result.hosts for line in _done(host)]
     done = {host.name for host in result.hosts}
-    rest = [seen.name for seen in result.seen if seen.name not in done]
+    rest = [seen for seen in result.seen if seen.name not in done]
     if rest:
-        lines.append(f"nothing to do on {', '.join(rest)}")
+        lines.append(f"nothing to do on {', '.join(seen.name for seen in rest)}")
+    lines += [
+        f"    {seen.name} still runs files that were replaced, until it is restarted (--reboot): {' '.join(seen.stale)}"
+        for seen in rest
+        if seen.stale
+    ]
     return "\n".join(lines)
 
 

@@ -37,7 +37,7 @@ def run(
     with opened(config, stage, opener) as context:
         facts = context.facts(also=[host.name for host in hosts])
         seen = _look(context, hosts, reporter)
-    todo = tuple(host for host in plan.order(hosts) if plan.has_work(seen[host.name], wish))
+    todo = tuple(host for host in plan.order(hosts) if plan.has_work(seen[host.name], wish, config.app))
     known = tuple(seen[host.name] for host in hosts)
     result = Patched(stage.name, wish.check, wish.everything, known, (), 0)
     if not wish.check:

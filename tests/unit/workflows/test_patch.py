@@ -97,6 +97,23 @@ def test_nothing_is_done_where_nothing_waits() -> None:
     assert report.text(result) == "nothing to do on web-1, web-2, lb-1, lb-2"
 
 
+@pytest.mark.parametrize(
+    ("stale", "done"),
+    [("dbus.service", []), ("shop@4001.service", ["web-1"]), ("shop-worker-mail@x-1.service", ["web-1"])],
+)
+def test_nobody_is_taken_out_for_what_that_does_not_renew(stale: str, done: list[str]) -> None:
+    """A system's daemon goes on with its old files until a reboot: each command would drain the fleet for nothing."""
+    fleet = live_fleet(FLEET)
+    fleet.hosts["web-1"].stale = [stale]
+    result = run(fleet)
+    assert [host.name for host in result.hosts] == done
+    if not done:
+        assert did(fleet, "lock", "leave", "upgrade", "reboot") == []
+        assert report.text(result).splitlines()[-1] == (
+            "    web-1 still runs files that were replaced, until it is restarted (--reboot): dbus.service"
+        )
+
+
 def test_a_rehearsal_only_fetches_lists() -> None:
     """It shows package, version now and then; also on a single host."""
     fleet = fleet_of(ONE)
