@@ -61,11 +61,25 @@ def apply(bans: Iterable[Ban]) -> None:
 def _elements(bans: list[Ban], now: float) -> list[str]:
     """Networks that do not overlap, as the kernel wants them: a wider one stands for those in it, to the latest end."""
     ends: dict[Network, float | None] = {}
-    for ban in sorted(bans, key=lambda ban: ban.network.prefixlen):
-        within = next((one for one in ends if ban.network.network_address in one), ban.network)
+    widths: list[int] = []
+    for network, until in sorted(
+        ((ban.network, ban.until) for ban in bans), key=lambda one: one[0].prefixlen
+    ):
+        within = _within(network, ends, widths)
         known = ends.get(within, 0.0)
-        ends[within] = None if known is None or ban.until is None else max(known, ban.until)
+        ends[within] = None if known is None or until is None else max(known, until)
     return [
         str(network) if end is None else f"{network} timeout {max(1, round(end - now))}s"
         for network, end in ends.items()
     ]
+
+
+def _within(network: Network, ends: dict[Network, float | None], widths: list[int]) -> Network:
+    """The widest that holds a network; itself where there is none. Asked for by width: there are few, and many bans."""
+    for width in widths:
+        wider = network if width == network.prefixlen else network.supernet(new_prefix=width)
+        if wider in ends:
+            return wider
+    if network.prefixlen not in widths:
+        widths.append(network.prefixlen)
+    return network

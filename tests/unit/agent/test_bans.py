@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import sqlite3
 import subprocess
@@ -207,3 +208,18 @@ def test_the_table_is_one_that_nft_takes(tmp_path: Path) -> None:
         file.write_text(one)
         done = subprocess.run(["nft", "--check", "--file", file], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
+
+
+def test_thousands_of_bans_are_not_compared_with_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A botnet is banned address by address, and each new one is a new table: pairs would take minutes."""
+    asked = 0
+
+    def counted(*_: object) -> bool:
+        nonlocal asked
+        asked += 1
+        return False
+
+    monkeypatch.setattr(ipaddress.IPv4Network, "__contains__", counted)
+    bans = [Ban(f"198.{n >> 8}.{n & 255}.7", ADDED, 0, None, WEB) for n in range(500)]
+    assert ban_table.text(bans, 1.0).count("/32") == 500
+    assert asked <= len(bans)

@@ -79,7 +79,9 @@ def test_lists_are_fetched_only_where_asked(bare: Host) -> None:
     assert (answer["kind"], answer["what"]) == ("HostNotReady", "the package lists cannot be fetched")
     assert "Could not resolve" in answer["why"]
     (asked,) = [told for told in fake.told if "update" in told]
-    assert "APT::Update::Error-Mode=any" in asked  # else apt goes on with the old lists, and ends well: nothing to do
+    assert (
+        "APT::Update::Error-Mode=any" in asked
+    )  # else apt goes on with the old lists, and ends well: nothing to do
     assert asked[:2] == ["env", "LC_ALL=C.UTF-8"]  # its words are looked at
 
 
