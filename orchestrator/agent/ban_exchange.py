@@ -67,13 +67,18 @@ class Enforcer:
     def __init__(self, layout: Layout) -> None:
         self._layout, self._applied = layout, 0.0
         self._seen: list[tuple[str, str, float | None]] = []
+        self._files: list[tuple[str, int]] = []
 
     def enforce(self) -> None:
-        """Look at the files again."""
+        """Look at the files again, where one was written: a ban that ends does so in the kernel."""
+        files = _written(self._layout)
+        if files == self._files and time.time() - self._applied <= _AGAIN_SECONDS:
+            return
         wanted = [(ban.address, ban.ports, ban.until) for ban in ours(self._layout)]
         if wanted != self._seen or time.time() - self._applied > _AGAIN_SECONDS:
             enforce(self._layout)
             self._seen, self._applied = wanted, time.time()
+        self._files = files
 
 
 class Trouble:
@@ -187,6 +192,15 @@ def _ask_again_and_again(layout: Layout, peer: dict[str, str]) -> None:
         with trouble.told():
             known = ask(layout, peer, known)
         time.sleep(PAUSE_SECONDS)
+
+
+def _written(layout: Layout) -> list[tuple[str, int]]:
+    """What our bans are made of, with when it was written: lists, and the directories of who is trusted."""
+    trusted = (path for path in (layout.trusted, *layout.trusted.glob("*")) if path.is_dir())
+    return [
+        (str(path), path.stat().st_mtime_ns)
+        for path in (*sorted(layout.bans.glob("*.json")), *sorted(trusted))
+    ]
 
 
 def _file(layout: Layout, peer: str) -> Path:

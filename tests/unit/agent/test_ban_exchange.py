@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.agent import ban_exchange, ban_list
+from orchestrator.agent import ban_exchange, ban_list, ban_table, durable, trust
 from orchestrator.agent.ban_list import Ban
 from tests.unit.agent.conftest import Host
 from tests.unit.agent.test_bans import remote
@@ -96,3 +96,36 @@ def test_trouble_is_said_once_and_does_not_end_the_exchange(capsys: pytest.Captu
         with trouble.told():
             raise OSError("no route")
     assert capsys.readouterr().err == "lb-2: OSError: no route\n"
+
+
+def test_lists_that_did_not_change_are_not_read_again(
+    pair: dict[str, Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice a second, thousands of addresses would keep a processor busy; each way in which they change is seen."""
+    layout = pair["lb-1"].layout
+    tables: list[int] = []
+    reads: list[object] = []
+    every = ban_list.every
+    monkeypatch.setattr(ban_table, "apply", lambda bans: tables.append(len(bans)))
+    monkeypatch.setattr(ban_list, "every", lambda of: reads.append(1) or every(of))
+    enforcer = ban_exchange.Enforcer(layout)
+
+    def changed() -> bool:
+        before = len(reads)
+        enforcer.enforce()
+        return len(reads) > before
+
+    said = {"time": 1.0, "bans": ban_list.fields([remote("203.0.113.7"), remote("203.0.113.8")])}
+    durable.write_json(layout.bans / "from-lb-2.json", said)
+    assert changed()
+    assert not changed()
+    trust.note(layout, "203.0.113.7")
+    trust.note(layout, "2001:db8::7")
+    assert changed()
+    trust.note(layout, "2001:db8:0:1::7")
+    assert changed()
+    durable.write_json(layout.bans / "from-lb-2.json", {**said, "bans": []})
+    assert changed()
+    assert not changed()
+    assert tables[0] == 2
+    assert tables[-1] == 0
