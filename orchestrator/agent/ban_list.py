@@ -77,9 +77,9 @@ def every(layout: Layout) -> list[Ban]:
 
 
 def own(layout: Layout) -> list[Ban]:
-    """What this host found out itself, and what a person told it: what it tells the others."""
+    """What a person told this host, and what it found out itself: what it tells the others, as far as they listen."""
     now = time.time()
-    return [ban for ban in (*_by_fail2ban(layout), *added(layout)) if not ban.over(now)]
+    return [ban for ban in (*added(layout), *_by_fail2ban(layout)) if not ban.over(now)]
 
 
 def added(layout: Layout) -> list[Ban]:

@@ -79,9 +79,8 @@ def find(name: str, where: str, *, stage: str) -> Secret:
     Raises: ConfigError: it is nowhere; says where it was looked for and what was there.
     """
     seen = []
-    for place, found in (
-        _in_environment(), _from_command(stage, name), _in_file(file_of(name)),
-    ):  # fmt: skip
+    for look in (_in_environment, lambda: _from_command(stage, name), lambda: _in_file(file_of(name))):
+        place, found = look()
         for key in found:
             if name_of(key) == name:
                 return key

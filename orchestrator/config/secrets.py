@@ -76,8 +76,12 @@ def keys_of(file: SecretsFile, stage: str) -> dict[str, Secret]:
 
     Raises: ConfigError: one is not here.
     """
-    names = {vault.label(one.sealed) for one in file.kept.values()} | ({file.key} if file.key else set())
-    return {name: secret_key.find(name, file.shown, stage=stage) for name in sorted(names)}
+    return {name: secret_key.find(name, file.shown, stage=stage) for name in sorted(names_of_keys(file))}
+
+
+def names_of_keys(file: SecretsFile) -> set[str]:
+    """Which keys a file needs: one, or two where it was merged across a rotation."""
+    return {vault.label(one.sealed) for one in file.kept.values()} | ({file.key} if file.key else set())
 
 
 def stage_key(stage: Stage) -> tuple[Secret, str]:

@@ -163,10 +163,11 @@ def add_key(stage: Stage, text: str) -> Edited:
     """
     file, key = secrets_file.read(stage.secrets), secret_key.checked(text)
     name = secret_key.name_of(key)
-    if file.key and name != file.key:
+    needed = secrets.names_of_keys(file)
+    if needed and name not in needed:
         raise ConfigError(
             f"this is not the key of the secrets of {stage.name}",
-            why=f"it is the key {name}; {file.shown} needs {file.key}", state="nothing was changed",
+            why=f"it is the key {name}; {file.shown} needs {', '.join(sorted(needed))}", state="nothing was changed",
             next="ask for the key with that name: there is one for each stage, and another after each rotation",
         )  # fmt: skip
     return Edited(stage.name, file.shown, {}, key=name, key_file=str(secret_key.store(key)))

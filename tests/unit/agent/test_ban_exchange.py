@@ -129,3 +129,13 @@ def test_lists_that_did_not_change_are_not_read_again(
     assert not changed()
     assert tables[0] == 2
     assert tables[-1] == 0
+
+
+def test_a_person_s_ban_is_told_before_those_of_a_flood(
+    pair: dict[str, Host], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A list has an end; what a person asked for is not what falls off."""
+    monkeypatch.setattr(ban_list, "MOST", 1)
+    monkeypatch.setattr(ban_list, "_by_fail2ban", lambda _: [remote("203.0.113.7")])
+    said = json.loads(json.loads(published(pair["lb-2"], remote("203.0.113.8")))["text"])
+    assert [ban["address"] for ban in said["bans"]] == ["203.0.113.8"]

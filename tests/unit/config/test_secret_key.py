@@ -58,6 +58,14 @@ def test_a_command_knows_what_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -
     assert _find() == KEY
 
 
+def test_once_it_is_found_nobody_else_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password manager asks a person; a job of CI has none, and needs none."""
+    monkeypatch.setenv(KEY_VARIABLE, KEY.reveal())
+    monkeypatch.setenv(KEY_COMMAND_VARIABLE, f"touch {tmp_path}/asked; exit 1")
+    assert _find() == KEY
+    assert not (tmp_path / "asked").exists()
+
+
 def test_where_it_is_nowhere_every_place_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """With what was there instead, by its name; never a key."""
     monkeypatch.setenv(KEY_VARIABLE, OTHER.reveal())

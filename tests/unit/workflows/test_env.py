@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.config import secret_key, secrets_file
+from orchestrator.config import secret_key, secrets_file, vault
 from orchestrator.config import secrets as stage_secrets
 from orchestrator.config.app import AppConfig
 from orchestrator.errors import ConfigError, UsageError
@@ -168,6 +168,13 @@ def test_what_was_merged_across_a_rotation_is_read_with_both_keys(stage: Stage) 
     main = secrets_file.read(stage.secrets)
     secrets_file.write(secrets_file.SecretsFile(main.path, main.key, {**main.kept, **branch}))
     assert _values(stage) == {"A": "1", "B": "2"}
+    older = secret_key.file_of(vault.label(branch["A"].sealed))
+    key = older.read_text()
+    older.unlink()
+    with pytest.raises(ConfigError, match="is not here") as caught:
+        _values(stage)
+    assert "vpsdeploy env add-key" in caught.value.next
+    assert env.add_key(stage, key).key_file == str(older)
     env.rotate_key(stage)
     assert _values(stage) == {"A": "1", "B": "2"}
 
