@@ -20,11 +20,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from orchestrator.workflows import sandbox
 from tests.support.node_apps import bundle
+from tests.support.visitors import Client, Clients
 from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -118,45 +120,13 @@ def _another_address(net: Net, last: int) -> Iterator[None]:
         subprocess.run([*sudo, "ip", "addr", "del", *words], check=True)
 
 
-class Visitor:
+def visitor(net: Net) -> Clients:
     """Keep-alive clients within the limit, one for each load balancer, without retries."""
-
-    def __init__(self, net: Net) -> None:
-        self.seen: Counter[str] = Counter()
-        self.seconds: list[float] = []
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, args=(net, host)) for host in net.hosts]
-
-    def __enter__(self) -> Visitor:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(WAIT_SECONDS)
-
-    def p99_ms(self) -> float:
-        """Of the requests since the last question."""
-        times, self.seconds = sorted(self.seconds), []
-        return 1000 * times[int(0.99 * len(times))] if times else 0.0
-
-    def _run(self, net: Net, host: str) -> None:
-        connection = http.client.HTTPConnection(host, timeout=20, source_address=(net.source(VISITOR), 0))
-        with closing(connection):
-            while not self._over.is_set():
-                begin = time.monotonic()
-                try:
-                    connection.request("GET", "/")
-                    answered = connection.getresponse()
-                    answered.read()
-                    self.seen[str(answered.status)] += 1
-                except (OSError, http.client.HTTPException) as error:
-                    self.seen[f"{type(error).__name__}: {error}"] += 1
-                    connection.close()
-                self.seconds.append(time.monotonic() - begin)
-                time.sleep(1 / (RATE / 2))
+    source = (net.source(VISITOR), 0)
+    connects = (
+        partial(http.client.HTTPConnection, host, timeout=20, source_address=source) for host in net.hosts
+    )
+    return Clients(map(Client, connects), pause_seconds=1 / (RATE / 2))
 
 
 class Flood:
@@ -194,20 +164,20 @@ class Flood:
 
 def test_an_attacker_gets_429_and_is_dropped_everywhere_while_a_visitor_loses_nothing(net: Net) -> None:
     """It floods one load balancer; the other one drops it too, though it never saw it."""
-    with Visitor(net) as visitor:
+    with visitor(net) as client:
         time.sleep(3)
-        before = visitor.p99_ms()
+        before = client.p99_ms()
         begin = time.monotonic()
         flood = Flood(net)
         net.until(ATTACKER, "TimeoutError")
         seconds = time.monotonic() - begin
-        during = visitor.p99_ms()
+        during = client.p99_ms()
         flood.end()
     sys.stdout.write(f"dropped on both after {seconds:.1f} s: {dict(flood.seen)}\n")
     sys.stdout.write(f"p99 of the visitor {before:.1f} ms before, {during:.1f} ms during the flood\n")
     assert flood.seen["429"] > 0
     assert flood.seen["200"] >= BURST
-    assert set(visitor.seen) == {"200"}
+    assert set(client.seen) == {"200"}
     found = {(ban["host"], ban["source"], ban["origin"], ban["ports"]) for ban in net.bans(ATTACKER)}
     assert found == {("web-1", "nginx-limit-req", "", "web"), ("web-2", "nginx-limit-req", "web-1", "web")}
 
@@ -257,9 +227,9 @@ def test_a_person_s_ban_is_on_both_at_once_and_none_meets_us(net: Net) -> None:
 
 def test_a_release_s_own_probe_is_never_limited(net: Net) -> None:
     """It asks for more than one client may; and no 429 is taken for a failure of the app."""
-    with Visitor(net) as visitor:
+    with visitor(net) as client:
         changed = net.project.json("release", "--bundle", str(bundle(net.project.path, "two")))[-1]
-    assert (changed["proof"]["failed"], set(visitor.seen)) == (0, {"200"})
+    assert (changed["proof"]["failed"], set(client.seen)) == (0, {"200"})
     for name in HOSTS:
         log = net.project.on(name, "cat", "/var/log/nginx/shop.access.log")
         lines = [json.loads(line) for line in log.splitlines()]
@@ -273,7 +243,7 @@ def test_ten_thousand_idle_connections_keep_nobody_out(net: Net) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     count = min(IDLE, hard - 500)
-    with Visitor(net) as visitor, ExitStack() as stack:
+    with visitor(net) as client, ExitStack() as stack:
         stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
         opened = 0
         for _ in range(count):
@@ -287,7 +257,7 @@ def test_ten_thousand_idle_connections_keep_nobody_out(net: Net) -> None:
         assert net.ask(net.hosts[0], ATTACKER) == 200
     sys.stdout.write(f"{opened} of {count} idle connections were accepted\n")
     assert opened > count / 2
-    assert set(visitor.seen) == {"200"}
+    assert set(client.seen) == {"200"}
 
 
 def ended(connection: socket.socket) -> bool:
@@ -300,7 +270,7 @@ def ended(connection: socket.socket) -> bool:
 
 def test_slow_and_oversized_requests_are_ended_and_their_sender_banned(net: Net) -> None:
     """Headers that never end are cut off after ten seconds, huge ones get 400; both count towards a ban."""
-    with Visitor(net) as visitor, ExitStack() as stack:
+    with visitor(net) as client, ExitStack() as stack:
         slow = [stack.enter_context(closing(socket.socket())) for _ in range(15)]
         for one in slow:
             one.settimeout(WAIT_SECONDS)
@@ -314,7 +284,7 @@ def test_slow_and_oversized_requests_are_ended_and_their_sender_banned(net: Net)
         assert all(ended(one) for one in slow)
         assert [net.ask(net.hosts[0], ATTACKER, X_Big="x" * 40_000) for _ in range(12)][:3] == [400] * 3
         net.until(ATTACKER, "TimeoutError")
-    assert set(visitor.seen) == {"200"}
+    assert set(client.seen) == {"200"}
     assert {ban["source"] for ban in net.bans(ATTACKER)} == {"nginx-bad-request"}
     net.project.json("bans", "lift", net.source(ATTACKER))
 

@@ -15,7 +15,7 @@ import pytest
 
 from orchestrator.workflows import sandbox
 from tests.support.node_apps import bundle
-from tests.support.visitors import Clients, ask
+from tests.support.visitors import Clients, ask, plain, readers_and_writers
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -88,18 +88,24 @@ def migrations(project: Project) -> dict[str, list[str]]:
     return {name: project.on(name, "sh", "-c", script).splitlines() for name in ("web-1", "web-2")}
 
 
+def in_maintenance(answered: http.client.HTTPResponse) -> str:
+    """The kind of an answer: its status, and what tells of maintenance."""
+    told = answered.getheader("Vpsdeploy-Maintenance"), answered.getheader("Retry-After")
+    return f"{answered.status} {told}"
+
+
 def test_on_and_off_break_no_connection_and_reload_nothing(shop: Project) -> None:
     """Under keep-alive GET and POST to both load balancers: 200, then 503 with Retry-After, then 200; nothing else."""
     balancers = [addresses(shop)[name] for name in BALANCERS]
     before = nginx_processes(shop)
-    with Clients(balancers) as clients:
+    with Clients(readers_and_writers(map(plain, balancers)), kind=in_maintenance) as clients:
         time.sleep(0.5)
         for seconds in ("120", "60"):
             shop.json("maintenance", "on", "--message", "Back <soon>", "--retry-after", seconds)
-            assert [ask(address)[0] for address in balancers] == [503, 503]
+            assert [ask(plain(address))[0] for address in balancers] == [503, 503]
             time.sleep(0.5)
         shop.json("maintenance", "off")
-        assert [ask(address)[0] for address in balancers] == [200, 200]
+        assert [ask(plain(address))[0] for address in balancers] == [200, 200]
         time.sleep(0.5)
     assert set(clients.seen) == {"200 (None, None)", "503 ('on', '120')", "503 ('on', '60')"}
     assert nginx_processes(shop) == before
@@ -109,9 +115,9 @@ def test_an_address_that_is_let_through_reaches_the_app(shop: Project) -> None:
     """Ours does, a host's does not; then the other way round."""
     balancer, ours = addresses(shop)["lb-1"], addresses(shop)["lb-1"].rpartition(".")[0] + ".1"
     shop.json("maintenance", "on", "--allow", ours)
-    assert (ask(balancer)[0], ask_from(shop, "web-1", balancer)) == (200, 503)
+    assert (ask(plain(balancer))[0], ask_from(shop, "web-1", balancer)) == (200, 503)
     shop.json("maintenance", "on", "--allow", addresses(shop)["web-1"])
-    assert (ask(balancer)[0], ask_from(shop, "web-1", balancer)) == (503, 200)
+    assert (ask(plain(balancer))[0], ask_from(shop, "web-1", balancer)) == (503, 200)
     shop.json("maintenance", "off")
 
 
@@ -134,10 +140,10 @@ def test_a_release_goes_on_working(shop: Project) -> None:
     changed = release(shop, "during")
     assert changed["proof"] is None
     assert "maintenance is on: users get 503 until `vpsdeploy maintenance off`" in changed["warnings"]
-    assert ask(balancer)[0] == 503
+    assert ask(plain(balancer))[0] == 503
     assert "MAINTENANCE IS ON" in shop.vpsdeploy("status").stdout
     shop.json("maintenance", "off")
-    assert json.loads(ask(balancer)[2])["text"] == "during"
+    assert json.loads(ask(plain(balancer))[2])["text"] == "during"
 
 
 def test_it_is_on_on_all_load_balancers_or_on_none(shop: Project) -> None:
@@ -146,7 +152,7 @@ def test_it_is_on_on_all_load_balancers_or_on_none(shop: Project) -> None:
     sandbox.power_off(shop.name, "lb-2", hard=True)
     failed = shop.vpsdeploy("maintenance", "on")
     assert failed.returncode == 5, failed.stderr
-    assert ask(found["lb-1"])[0] == 200
+    assert ask(plain(found["lb-1"]))[0] == 200
     sandbox.power_on(shop.name, "lb-2")
     until = time.monotonic() + BACK_SECONDS
     while shop.vpsdeploy("maintenance", "on", "--retry-after", "30").returncode and time.monotonic() < until:
@@ -155,7 +161,7 @@ def test_it_is_on_on_all_load_balancers_or_on_none(shop: Project) -> None:
     sandbox.power_on(shop.name, "lb-2")
     assert answer_within(found["lb-2"]) == (503, "30")
     shop.json("maintenance", "off")
-    assert [ask(found[name])[0] for name in BALANCERS] == [200, 200]
+    assert [ask(plain(found[name]))[0] for name in BALANCERS] == [200, 200]
 
 
 def answer_within(address: str) -> tuple[int, str | None]:
@@ -163,7 +169,7 @@ def answer_within(address: str) -> tuple[int, str | None]:
     until = time.monotonic() + BACK_SECONDS
     while True:
         try:
-            status, headers, _ = ask(address)
+            status, headers, _ = ask(plain(address))
             return status, headers.get("Retry-After")
         except OSError:
             if time.monotonic() > until:
@@ -251,7 +257,7 @@ def test_a_bad_release_with_an_irreversible_migration_is_undone_and_said_loudly(
     assert failed.returncode == 8, failed.stderr
     assert "CAREFUL: the migration of" in failed.stderr
     assert f"it is marked irreversible: {before} may not be able to live with it" in failed.stderr
-    assert json.loads(ask(addresses(shop)["lb-1"])[2])["text"] == "before"
+    assert json.loads(ask(plain(addresses(shop)["lb-1"]))[2])["text"] == "before"
     assert f"CAREFUL: {before} runs on a database" in shop.vpsdeploy("status").stdout
     refused = shop.vpsdeploy("rollback")
     assert refused.returncode == 2, refused.stderr

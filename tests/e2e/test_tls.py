@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import socket
 import ssl
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +19,8 @@ from orchestrator.workflows import sandbox
 from tests.support import certificates, shapes
 from tests.support.acme import DIRECTORY_URL, PORT, Authority
 from tests.support.node_apps import bundle
-from tests.support.vps import TIMEOUT_SECONDS, Project, project_on_sandbox
+from tests.support.visitors import Clients, Secure, ask, plain, readers_and_writers
+from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -89,76 +87,16 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield Shop(project, addresses, authority)
 
 
-class Client(http.client.HTTPConnection):
-    """HTTPS to an address in a name."""
-
-    def __init__(self, address: str, name: str, context: ssl.SSLContext) -> None:
-        super().__init__(address, 443, timeout=20)
-        self._name, self._context = name, context
-
-    def connect(self) -> None:
-        """Open it; what the context does not trust is refused."""
-        super().connect()
-        self.sock = self._context.wrap_socket(self.sock, server_hostname=self._name)
-
-
-class Clients:
-    """Keep-alive clients that trust one root and never try again: answers by status, broken connections by error."""
-
-    def __init__(self, addresses: list[str], root: str) -> None:
-        self.seen: Counter[str] = Counter()
-        self._over = threading.Event()
-        self._root = root
-        self._threads = [
-            threading.Thread(target=self._run, args=(address, method))
-            for address in addresses
-            for method in ("GET", "POST")
-        ]
-
-    def __enter__(self) -> Clients:
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(TIMEOUT_SECONDS)
-
-    def _run(self, address: str, method: str) -> None:
-        connection = Client(address, SHOP, ssl.create_default_context(cadata=self._root))
-        while not self._over.is_set():
-            try:
-                connection.request(
-                    method, "/", body=b"x" if method == "POST" else None, headers={"Host": SHOP}
-                )
-                answered = connection.getresponse()
-                answered.read()
-                self.seen[str(answered.status)] += 1
-            except (OSError, http.client.HTTPException) as error:
-                self.seen[f"{type(error).__name__}: {error}"] += 1
-                connection.close()
-            time.sleep(0.005)
-        connection.close()
-
-
 def ask_http(
     address: str, name: str = SHOP, path: str = "/", method: str = "GET"
 ) -> tuple[int, dict[str, str]]:
     """Status and headers on port 80."""
-    with closing(http.client.HTTPConnection(address, timeout=10)) as connection:
-        connection.request(method, path, headers={"Host": name}, body=b"x" if method == "POST" else None)
-        answered = connection.getresponse()
-        answered.read()
-        return answered.status, dict(answered.getheaders())
+    return ask(plain(address), path, method, Host=name)[:2]
 
 
 def ask_https(address: str, root: str, name: str = SHOP) -> tuple[int, dict[str, str], bytes]:
     """Status, headers and body on port 443; the certificate has to lead to the root."""
-    with closing(Client(address, name, ssl.create_default_context(cadata=root))) as connection:
-        connection.request("GET", "/", headers={"Host": name})
-        answered = connection.getresponse()
-        return answered.status, dict(answered.getheaders()), answered.read()
+    return ask(partial(Secure, address, name, root), Host=name)
 
 
 def release(shop: Shop, text: str) -> dict[str, Any]:
@@ -219,18 +157,8 @@ def test_a_name_of_nobody_gets_no_certificate(shop: Shop) -> None:
 def test_the_host_speaks_http2_and_no_old_tls(shop: Shop) -> None:
     """As nginx of either Debian says it; 1.1 and older are refused."""
     resolve = f"{SHOP}:443:{shop.addresses['lb-1']}"
-    asked = shop.project.on(
-        "web-1",
-        "curl",
-        "-sk",
-        "--resolve",
-        resolve,
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_version}",
-        f"https://{SHOP}/",
-    )
+    words = ["-sk", "--resolve", resolve, "-o", "/dev/null", "-w", "%{http_version}", f"https://{SHOP}/"]
+    asked = shop.project.on("web-1", "curl", *words)
     assert asked == "2"
     old = (
         "openssl s_client -connect {}:443 -servername {} -tls1_1 -cipher ALL@SECLEVEL=0 </dev/null 2>&1; true"
@@ -241,7 +169,9 @@ def test_the_host_speaks_http2_and_no_old_tls(shop: Shop) -> None:
 
 def test_a_release_under_https_load_drops_nothing(shop: Shop) -> None:
     """Clients that check the certificate lose no request; the proof is measured by HTTPS too."""
-    with Clients([shop.addresses[name] for name in BALANCERS], shop.authority.root()) as clients:
+    root = shop.authority.root()
+    connects = [partial(Secure, shop.addresses[name], SHOP, root) for name in BALANCERS]
+    with Clients(readers_and_writers(connects, Host=SHOP)) as clients:
         time.sleep(0.5)
         done = release(shop, "second")
         time.sleep(0.5)
