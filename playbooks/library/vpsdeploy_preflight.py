@@ -14,6 +14,7 @@ description: Reads the host in one call and fails with everything that speaks ag
 options:
   app: {description: The app's name; empty on hosts that run none., type: str, default: ''}
   port: {description: The app's base port., type: int, default: 0}
+  own: {description: The app that is provisioned; what others of the host trust is told., type: str, default: ''}
   http_port: {description: Port that nginx will listen on; 0 on hosts without nginx., type: int, default: 0}
   services: {description: "Memory by service that the host is to carry: a size, or a share.", type: dict, default: {}}
   services_app: {description: The app whose services they are., type: str, default: ''}
@@ -30,6 +31,7 @@ author: vpsdeploy
 ARGUMENTS = {
     "app": {"type": "str", "default": ""},
     "port": {"type": "int", "default": 0},
+    "own": {"type": "str", "default": ""},
     "http_port": {"type": "int", "default": 0},
     "services": {"type": "dict", "default": {}},
     "services_app": {"type": "str", "default": ""},
@@ -47,9 +49,12 @@ def main() -> None:
     wanted = {name: module.params[name] for name in ARGUMENTS if name != "record"}
     record.keep(Host(module.check_mode), module.params["record"], "preflight", wanted)
     # What the roles' templates depend on; gathering all facts would cost a second.
-    memory = preflight_services.memory_mib(module.params["services"])
-    facts = {**preflight.facts(), "vpsdeploy_services_mib": memory}
-    module.exit_json(changed=False, ansible_facts=facts)
+    told = {
+        **preflight.facts(),
+        "vpsdeploy_beside": preflight.beside(module.params["own"]),
+        "vpsdeploy_services_mib": preflight_services.memory_mib(module.params["services"]),
+    }
+    module.exit_json(changed=False, ansible_facts=told)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ PORT_SPAN = 200
 DEBIAN_RELEASES = ("12", "13")
 ARCHITECTURES = ("x86_64", "aarch64")
 RESERVED_SLICES = ("init", "machine", "system", "user")
+_SHARED = ("trusted_addresses", "trusted_proxies")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _LISTENING = "0A"
 
@@ -39,6 +40,18 @@ def findings(params: dict[str, Any], root: Path = Path("/")) -> list[str]:
     # A record of before there were services has none.
     services = params.get("services")
     return found + (preflight_services.findings(services, params["services_app"], root) if services else [])
+
+
+def beside(own: str, root: Path = Path("/")) -> dict[str, list[str]]:
+    """Whom the other apps of this host trust: nginx and fail2ban have one list for all of them.
+
+    Args:
+        own: The app that is provisioned.
+        root: As above.
+    """
+    paths = sorted((root / "etc/vpsdeploy/apps").glob("*.json"))
+    others = [json.loads(path.read_text()) for path in paths if path.stem != own]
+    return {name: sorted({one for other in others for one in other.get(name, [])}) for name in _SHARED}
 
 
 def _system(root: Path) -> list[str]:

@@ -101,3 +101,24 @@ def test_roles_are_told_what_they_depend_on(container: bool, root: Path) -> None
     assert preflight.facts(root) == {
         "vpsdeploy_debian": 13, "vpsdeploy_machine": "x86_64", "vpsdeploy_container": container,
     }  # fmt: skip
+
+
+def test_whom_other_apps_of_the_host_trust_is_told(root: Path) -> None:
+    """nginx and fail2ban have one list each; an app of an older version said nothing of it."""
+    for name, trusted in {
+        "blog": ["203.0.113.7"],
+        "shop": ["192.0.2.1"],
+        "api": ["203.0.113.7", "10.0.0.2"],
+    }.items():
+        content = {
+            "app": name,
+            "port": 5000,
+            "trusted_addresses": trusted,
+            "trusted_proxies": [f"{trusted[-1]}/32"],
+        }
+        (root / "etc/vpsdeploy/apps" / f"{name}.json").write_text(json.dumps(content))
+    other_app(root, "old", 6000)
+    assert preflight.beside("shop", root) == {
+        "trusted_addresses": ["10.0.0.2", "203.0.113.7"], "trusted_proxies": ["10.0.0.2/32", "203.0.113.7/32"],
+    }  # fmt: skip
+    assert preflight.beside("shop", root / "bare") == {"trusted_addresses": [], "trusted_proxies": []}
