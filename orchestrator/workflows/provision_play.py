@@ -8,12 +8,13 @@ from pathlib import Path
 
 from orchestrator import shipped
 from orchestrator.config import AppConfig
+from orchestrator.errors import ConfigError
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.plan import backup, reboots, services
 from orchestrator.project import certificate
 from orchestrator.project.node_request import detect_node
 from orchestrator.project.package_json import read_package
-from orchestrator.transport import agent_pyz, ssh_hostkeys
+from orchestrator.transport import agent_pyz, names, ssh_hostkeys
 from orchestrator.transport.ansible_settings import Play
 from orchestrator.workflows import converged
 
@@ -76,6 +77,7 @@ def variables(
         "vpsdeploy_npm_registry": registry,
         "vpsdeploy_http": config.http.model_dump(),
         "vpsdeploy_rate_limits": _plain(config.rate_limits.model_dump()),
+        "vpsdeploy_addresses": addresses(stage),
         "vpsdeploy_trusted_addresses": [clients(address) for address in config.trusted_addresses],
         "vpsdeploy_trusted_proxies": list(config.trusted_proxies),
         "vpsdeploy_host_keys": _host_keys(stage),
@@ -83,6 +85,26 @@ def variables(
         "vpsdeploy_backup": backup.settings(config),
         "vpsdeploy_services": services.handed_over(services.placed(config, stage)),
     }
+
+
+def addresses(stage: Stage) -> dict[str, list[str]]:
+    """Each host's addresses by its name, first where the others reach it. What hosts start with holds no names.
+
+    Raises: ConfigError: a host that others must reach is known by a name that leads nowhere.
+    """
+    found = {
+        host.name: list(dict.fromkeys(names.addresses(host.private_address) + names.addresses(host.address)))
+        for host in stage.hosts
+    }
+    lost = next((host for host in stage.hosts if not found[host.name]), None)
+    if lost and len(stage.hosts) > 1:
+        raise ConfigError(
+            f"{lost.name} has no address that the other hosts could use",
+            why=f"{lost.private_address or lost.address} is no address, and no name that this machine can look up",
+            state="nothing was changed",
+            next=f"set ansible_host or vpsdeploy_private_address of {lost.name} to its address",
+        )  # fmt: skip
+    return found
 
 
 def clients(address: str) -> str:

@@ -148,10 +148,24 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
         "vpsdeploy_instances_max": 4, "vpsdeploy_tls": TLS,
         "vpsdeploy_domains": ["shop.example"], "vpsdeploy_node": "lts", "vpsdeploy_shared": [],
         "vpsdeploy_limits": {"memory": "512M", "cpu": "100%"}, "vpsdeploy_deploy_keys": ["ssh-ed25519 AAAA"],
+        "vpsdeploy_addresses": {"web-1": ["10.0.0.11"], "web-2": ["10.0.0.12"]},
         "vpsdeploy_health_path": "/health", "vpsdeploy_npm_registry": "https://npm.example/", "vpsdeploy_reboots": {},
         "vpsdeploy_backup": backup.settings(CONFIG),
         "vpsdeploy_services": {},
     }  # fmt: skip
+
+
+def test_hosts_know_each_other_by_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name would keep the whole firewall from being loaded when a host starts: nobody can be asked then."""
+    known = {"one.example": ("192.0.2.1", "2001:db8::1"), "10.1.0.2": ("10.1.0.2",)}
+    monkeypatch.setattr(provision_play.names, "addresses", lambda name: known.get(name, ()))
+    one, two = Host("web-1", "one.example"), Host("web-2", "alias", private_address="10.1.0.2")
+    of = replace(stage(), hosts=(one, two))
+    assert provision_play.addresses(of) == {"web-1": ["192.0.2.1", "2001:db8::1"], "web-2": ["10.1.0.2"]}
+    with pytest.raises(ConfigError, match="lb-1 has no address that the other hosts could use") as caught:
+        provision_play.addresses(replace(stage(), hosts=(one, Host("lb-1", "alias"))))
+    assert "vpsdeploy_private_address" in caught.value.next
+    assert provision_play.addresses(replace(stage(), hosts=(Host("web-1", "alias"),))) == {"web-1": []}
 
 
 def test_the_node_is_the_projects_own(tmp_path: Path) -> None:
