@@ -15,6 +15,7 @@ options:
   app: {description: The app's name; empty on hosts that run none., type: str, default: ''}
   port: {description: The app's base port., type: int, default: 0}
   own: {description: The app that is provisioned; what others of the host trust is told., type: str, default: ''}
+  domains: {description: Names that the app answers to., type: list, elements: str, default: []}
   http_port: {description: Port that nginx will listen on; 0 on hosts without nginx., type: int, default: 0}
   services: {description: "Memory by service that the host is to carry: a size, or a share.", type: dict, default: {}}
   services_app: {description: The app whose services they are., type: str, default: ''}
@@ -32,6 +33,7 @@ ARGUMENTS = {
     "app": {"type": "str", "default": ""},
     "port": {"type": "int", "default": 0},
     "own": {"type": "str", "default": ""},
+    "domains": {"type": "list", "elements": "str", "default": []},
     "http_port": {"type": "int", "default": 0},
     "services": {"type": "dict", "default": {}},
     "services_app": {"type": "str", "default": ""},

@@ -37,6 +37,7 @@ def findings(params: dict[str, Any], root: Path = Path("/")) -> list[str]:
         found += [*_app_name(app, root), *_port_overlaps(app, params["port"], root)]
     if params["http_port"]:
         found += _port_taken(params["http_port"], root)
+        found += _names_taken(params.get("own", ""), set(params.get("domains", ())), root)
     # A record of before there were services has none.
     services = params.get("services")
     return found + (preflight_services.findings(services, params["services_app"], root) if services else [])
@@ -49,9 +50,14 @@ def beside(own: str, root: Path = Path("/")) -> dict[str, list[str]]:
         own: The app that is provisioned.
         root: As above.
     """
-    paths = sorted((root / "etc/vpsdeploy/apps").glob("*.json"))
-    others = [json.loads(path.read_text()) for path in paths if path.stem != own]
+    others = _others(own, root).values()
     return {name: sorted({one for other in others for one in other.get(name, [])}) for name in _SHARED}
+
+
+def _others(own: str, root: Path) -> dict[str, dict[str, Any]]:
+    """What the host keeps of its other apps, by name."""
+    paths = sorted((root / "etc/vpsdeploy/apps").glob("*.json"))
+    return {path.stem: json.loads(path.read_text()) for path in paths if path.stem != own}
 
 
 def _system(root: Path) -> list[str]:
@@ -169,6 +175,24 @@ def _port_taken(port: int, root: Path) -> list[str]:
         return []
     names = ", ".join(programs)
     return [f"port {port} is taken by {names}: stop and disable it (`systemctl disable --now {programs[0]}`)"]
+
+
+def _names_taken(own: str, domains: set[str], root: Path) -> list[str]:
+    """nginx tells its apps apart by name: of two with the same one it asks the first alone, and only warns."""
+    if not own:  # a record of an older version
+        return []
+    found = []
+    for name, other in _others(own, root).items():
+        theirs = set(other.get("domains", ())) if "loadbalancer" in other.get("roles", ()) else None
+        if theirs is not None and not theirs | domains:
+            found.append(
+                f"the app {name!r} on this host answers to every name, as {own!r} would: set `domains` in both projects"
+            )
+        if theirs and (both := theirs & domains):
+            found.append(
+                f"the app {name!r} on this host answers to {', '.join(sorted(both))} already: edit `domains`"
+            )
+    return found
 
 
 def listeners(port: int, root: Path) -> set[str]:

@@ -122,3 +122,25 @@ def test_whom_other_apps_of_the_host_trust_is_told(root: Path) -> None:
         "trusted_addresses": ["10.0.0.2", "203.0.113.7"], "trusted_proxies": ["10.0.0.2/32", "203.0.113.7/32"],
     }  # fmt: skip
     assert preflight.beside("shop", root / "bare") == {"trusted_addresses": [], "trusted_proxies": []}
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours", "text"),
+    [
+        ([], [], "answers to every name, as 'shop' would: set `domains` in both projects"),
+        (["a.example", "www.a.example"], ["www.a.example"], "answers to www.a.example already"),
+        (["a.example"], ["b.example"], ""),
+        (["a.example"], [], ""),
+        ([], ["b.example"], ""),
+    ],
+)
+def test_two_apps_of_a_load_balancer_need_names_of_their_own(
+    root: Path, theirs: list[str], ours: list[str], text: str
+) -> None:
+    """nginx would refuse the one halfway, and only warn of the other: the app would never be asked."""
+    content = {"app": "blog", "port": 5000, "domains": theirs, "roles": ["app", "loadbalancer"]}
+    (root / "etc/vpsdeploy/apps/blog.json").write_text(json.dumps(content))
+    said = found(root, own="shop", domains=ours, http_port=80)
+    assert text in said if text else said == ""
+    assert found(root, own="shop", domains=ours) == ""
+    assert found(root, own="blog", domains=ours, http_port=80) == ""
