@@ -140,7 +140,11 @@ def test_two_releases_at_once_do_not_mix(shop: Project) -> None:
         [VPSDEPLOY, "release", "--json", "--bundle", slow], cwd=shop.path, stdout=subprocess.PIPE
     )
     wait_for(first, "wait until")
-    second = shop.vpsdeploy("release", "--bundle", str(bundle(shop.path, "second-at-once")))
+    first.send_signal(signal.SIGSTOP)  # however slow the second one comes, it comes in the middle of the first
+    try:
+        second = shop.vpsdeploy("release", "--bundle", str(bundle(shop.path, "second-at-once")))
+    finally:
+        first.send_signal(signal.SIGCONT)
     first.communicate(timeout=TIMEOUT_SECONDS)
     assert second.returncode == 9, second.stderr
     assert "another release is running" in second.stderr
