@@ -36,7 +36,8 @@ auditd || echo "AUDITD FAILED $?"
 augenrules --load >/run/load 2>&1; echo "LOADED $?"
 sed 's/^/LOAD: /' /run/load
 auditctl -l | sed 's/^/RULE: /'
-echo 'mallory:x:0:0::/root:/bin/sh' >> /etc/passwd
+# By a program of its own: the first process is older than auditd, and is not recorded.
+sh -c "echo 'mallory:x:0:0::/root:/bin/sh' >> /etc/passwd"
 touch /etc/sudoers.d/mallory /etc/systemd/system/mallory.service /etc/vpsdeploy/host.json /root/.mallory /srv/mallory
 date -s 2030-01-01 >/dev/null
 mv /etc/shadow /etc/shadow.new; mv /etc/shadow.new /etc/shadow
