@@ -140,7 +140,8 @@ def test_two_releases_at_once_do_not_mix(shop: Project) -> None:
         [VPSDEPLOY, "release", "--json", "--bundle", slow], cwd=shop.path, stdout=subprocess.PIPE
     )
     wait_for(first, "wait until")
-    first.send_signal(signal.SIGSTOP)  # however slow the second one comes, it comes in the middle of the first
+    # However slow the second one comes, it comes in the middle of the first.
+    first.send_signal(signal.SIGSTOP)
     try:
         second = shop.vpsdeploy("release", "--bundle", str(bundle(shop.path, "second-at-once")))
     finally:
