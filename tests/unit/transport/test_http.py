@@ -20,6 +20,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """One request."""
+        self.server.asked += 1  # type: ignore[attr-defined] # set by the fixture
         status = self.server.status  # type: ignore[attr-defined] # set by the fixture
         if not status:
             self.close_connection = True
@@ -37,7 +38,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture(name="server")
 def _server() -> Iterator[Any]:
     server: Any = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.status, server.in_maintenance = 200, False
+    server.status, server.in_maintenance, server.asked = 200, False, 0
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server
@@ -51,15 +52,24 @@ def probe_of(server: Any) -> Probe:
     return Probe((Target("127.0.0.1", server.server_address[1], "shop.example"),))
 
 
+def wait_for(server: Any, requests: int) -> None:
+    """Wait until the server was asked so often from now on: however slow the machine is."""
+    wanted, until = server.asked + requests, time.monotonic() + 30
+    while server.asked < wanted:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 def test_it_says_for_how_long_nothing_was_answered_well(server: Any) -> None:
     """Errors are no good answers, and a load balancer that was never asked is not named."""
     probe = probe_of(server)
     assert probe.silent_seconds() == {}
     probe.start(serving=True)
-    time.sleep(0.2)
+    wait_for(server, 2)
     well = probe.silent_seconds()["127.0.0.1"]
     server.status = 500
-    time.sleep(0.5)
+    wait_for(server, 2)
+    time.sleep(2 * well)
     badly = probe.silent_seconds()["127.0.0.1"]
     probe.stop()
     assert well < badly
@@ -69,7 +79,7 @@ def test_answers_are_counted_and_timed(server: Any) -> None:
     """All well: nothing failed."""
     probe = probe_of(server)
     probe.start(serving=True)
-    time.sleep(0.2)
+    wait_for(server, 3)
     proof = probe.stop()
     assert proof.requests >= 2
     assert (proof.failed, proof.failures, proof.unreachable) == (0, (), ())
@@ -81,7 +91,7 @@ def test_the_apps_own_404_is_an_answer(server: Any) -> None:
     server.status = 404
     probe = probe_of(server)
     probe.start(serving=True)
-    time.sleep(0.1)
+    wait_for(server, 2)
     assert probe.stop().failed == 0
 
 
@@ -91,7 +101,7 @@ def test_an_error_and_a_lost_answer_have_failed(server: Any, status: int, text: 
     probe = probe_of(server)
     probe.start(serving=True)
     server.status = status
-    time.sleep(0.2)
+    wait_for(server, 2)
     proof = probe.stop()
     assert proof.failed > 0
     assert text in proof.failures[0]
@@ -111,7 +121,7 @@ def test_maintenance_is_no_failure_and_no_measure(server: Any) -> None:
     server.status, server.in_maintenance = 503, True
     probe = probe_of(server)
     probe.start(serving=True)
-    time.sleep(0.1)
+    wait_for(server, 2)
     proof = probe.stop()
     assert (proof.requests, proof.failed, proof.unreachable) == (0, 0, ())
     assert proof.in_maintenance > 0

@@ -6,7 +6,6 @@ import hashlib
 import http.server
 import ssl
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -29,9 +28,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
     """Answers with the name that was asked for."""
 
     protocol_version = "HTTP/1.1"
+    asked = threading.Semaphore(0)
 
     def do_GET(self) -> None:
         """One request."""
+        self.asked.release()
         name = self.headers["Host"].encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(name)))
@@ -93,9 +94,11 @@ def test_what_the_system_trusts_for_the_name_needs_no_pin(
 
 def test_the_probe_counts_https_answers(port: int) -> None:
     """As it counts those of HTTP."""
+    while Handler.asked.acquire(blocking=False):
+        pass
     asked = probe.Probe((probe.Target("127.0.0.1", port, SHOP, PIN),))
     asked.start(serving=True)
-    time.sleep(0.3)
+    assert all(Handler.asked.acquire(timeout=30) for _ in range(3))
     proof = asked.stop()
     assert (proof.requests > 0, proof.failed, proof.unreachable) == (True, 0, ())
 
