@@ -119,16 +119,16 @@ def test_a_second_full_run_changes_nothing_in_few_module_calls(project: Project)
 def test_the_nightly_look_tells_what_is_not_whole(project: Project) -> None:
     """A changed program, one that nobody knows and runs as root, a file of ours: the unit fails, doctor says which."""
     unit = "vpsdeploy-integrity.service"
-    project.on("web-2", "systemctl", "start", unit)
+    project.on("web-1", "systemctl", "start", unit)
     assert "its files are whole (looked at 20" in project.vpsdeploy("doctor").stdout
     project.on(
-        "web-2", "sh", "-c",
+        "web-1", "sh", "-c",
         "cp -a /usr/bin/less /root/less && echo >> /usr/bin/less && install -m 4755 /usr/bin/id /usr/local/bin/id && "
         f"chmod 0666 /etc/nginx/nginx.conf && systemctl start {unit} 2>/dev/null; systemctl is-failed {unit}",
     )  # fmt: skip
     told = project.vpsdeploy("doctor").stdout
     project.on(
-        "web-2", "sh", "-c",
+        "web-1", "sh", "-c",
         "mv /root/less /usr/bin/ && rm /usr/local/bin/id && chmod 0644 /etc/nginx/nginx.conf && "
         f"systemctl start {unit}",
     )  # fmt: skip
