@@ -40,13 +40,9 @@ def drill(
     config: AppConfig, stage: Stage, host: str, target: str, reporter: Reporter, opener: Opener = open_over_ssh
 ) -> Ran:  # fmt: skip
     """Have every host restore its newest backup beside the real data, and say what came of it."""
-    hosts = chosen(config, stage, host)
-    _check_target(config, target)
-
-    def one(context: Context, name: str) -> Json:
-        return context.call(name, "drill", {"target": target})
-
-    return _everywhere(config, stage, hosts, one, reporter, opener, "restore beside the real data")
+    return _asked(
+        config, stage, host, ("drill", {"target": target}), reporter, opener, "restore beside the real data"
+    )
 
 
 def verify(
@@ -54,26 +50,34 @@ def verify(
     opener: Opener = open_over_ssh,
 ) -> Ran:  # fmt: skip
     """Read repositories, all or a part of their data."""
-    hosts = chosen(config, stage, host)
-    _check_target(config, target)
-
-    def one(context: Context, name: str) -> Json:
-        return context.call(name, "backup-verify", {"target": target, "part": part})
-
-    return _everywhere(config, stage, hosts, one, reporter, opener, "read the repositories")
+    return _asked(
+        config,
+        stage,
+        host,
+        ("backup-verify", {"target": target, "part": part}),
+        reporter,
+        opener,
+        "read the repositories",
+    )
 
 
 def prune(
     config: AppConfig, stage: Stage, host: str, target: str, reporter: Reporter, opener: Opener = open_over_ssh
 ) -> Ran:  # fmt: skip
     """Let go of what retention does not keep, now."""
+    return _asked(config, stage, host, ("backup-prune", {"target": target}), reporter, opener, "prune")
+
+
+def _asked(
+    config: AppConfig, stage: Stage, host: str, asked: tuple[str, Json], reporter: Reporter, opener: Opener, title: str
+) -> Ran:  # fmt: skip
+    """One verb, with its request, on every host or on one; its target is looked at before any is reached."""
     hosts = chosen(config, stage, host)
-    _check_target(config, target)
-
-    def one(context: Context, name: str) -> Json:
-        return context.call(name, "backup-prune", {"target": target})
-
-    return _everywhere(config, stage, hosts, one, reporter, opener, "prune")
+    verb, request = asked
+    _check_target(config, str(request["target"]))
+    return _everywhere(
+        config, stage, hosts, lambda context, name: context.call(name, verb, request), reporter, opener, title
+    )
 
 
 def look(
