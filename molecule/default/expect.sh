@@ -1,6 +1,7 @@
 # The words of a verify.sh. Every check is made; only failures are printed, and the exit code is their number.
-failures=0
+failures=0 what=
 trap 'exit $failures' EXIT
+trap 'fail "${what:-before the first check}" "the time was up then, or after it"; exit' TERM
 
 # expect WHAT COMMAND…: the command succeeds.
 expect() {
