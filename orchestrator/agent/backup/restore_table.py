@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import subprocess
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -85,27 +86,44 @@ def _load(cluster: Cluster, database: str, file: Path, names: tuple[str, str, st
     ]
     psql = ["psql", "--no-psqlrc", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction"]
     into = [*AS_POSTGRES, *psql, "-p", cluster.port, "-d", database]
-    with (
-        subprocess.Popen([*select, str(file)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as source,
-        subprocess.Popen(
-            into, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        ) as target,
-    ):
-        made = f"CREATE SCHEMA {quoted(beside)} AUTHORIZATION {quoted(owner)};\n"
-        given = f"ALTER TABLE {quoted(beside)}.{quoted(short)} OWNER TO {quoted(owner)};\n"
-        lines = renamed(_read(source.stdout), f"{quoted(beside)}.{quoted(short)}".encode())
-        said = _fed(target, [made.encode(), *lines, given.encode()])
-        failed = (source.stderr.read() if source.stderr else b"").decode(errors="replace")
-    if source.returncode or target.returncode:
+    made = f"CREATE SCHEMA {quoted(beside)} AUTHORIZATION {quoted(owner)};\n".encode()
+    given = f"ALTER TABLE {quoted(beside)}.{quoted(short)} OWNER TO {quoted(owner)};\n".encode()
+    name = f"{quoted(beside)}.{quoted(short)}".encode()
+    said = piped(
+        [*select, str(file)], into, lambda lines: itertools.chain([made], renamed(lines, name), [given])
+    )
+    if said is not None:
         raise BackupFailed(
-            "the table cannot be restored",
-            why=(said or failed).strip()[-1000:],
-            state=f"{schema}.{short} is as it was",
+            "the table cannot be restored", why=said.strip()[-1000:], state=f"{schema}.{short} is as it was"
         )
 
 
-def _read(stream: IO[bytes] | None) -> Iterable[bytes]:
-    return stream or ()
+def piped(
+    source: Sequence[str], target: Sequence[str], change: Callable[[Iterable[bytes]], Iterable[bytes]]
+) -> str | None:
+    """Run one program into another, its lines changed on the way; never more than a part of them in memory.
+
+    Returns: None where both succeeded, otherwise what was complained of. One that ends early ends the other, too.
+    """
+    with (
+        subprocess.Popen(source, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as giving,
+        subprocess.Popen(
+            target, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as taking,
+    ):
+        out, into = cast(IO[bytes], giving.stdout), cast(IO[bytes], taking.stdin)  # they are pipes
+        with contextlib.suppress(BrokenPipeError):
+            into.writelines(change(out))
+        with contextlib.suppress(BrokenPipeError):
+            into.close()
+        out.close()
+        said = [
+            process.stderr.read().decode(errors="replace") if process.stderr else ""
+            for process in (taking, giving)
+        ]
+    if giving.returncode or taking.returncode:
+        return said[0] or said[1] or f"exit codes {giving.returncode}, {taking.returncode}"
+    return None
 
 
 def renamed(lines: Iterable[bytes], name: bytes) -> Iterator[bytes]:
@@ -121,15 +139,6 @@ def renamed(lines: Iterable[bytes], name: bytes) -> Iterator[bytes]:
             yield b"COPY " + name + b" " + found[1] + b"\n"
         else:
             yield line
-
-
-def _fed(process: subprocess.Popen[bytes], lines: Iterable[bytes]) -> str:
-    """Write lines to a program. Returns: what it complained of."""
-    stream = cast(IO[bytes], process.stdin)  # it is a pipe
-    with contextlib.suppress(BrokenPipeError):
-        stream.writelines(lines)
-        stream.close()
-    return (process.stderr.read() if process.stderr else b"").decode(errors="replace")
 
 
 def _replace(cluster: Cluster, database: str, names: tuple[str, str, str]) -> None:
