@@ -14,6 +14,7 @@ import pytest
 from orchestrator.transport import http
 from orchestrator.workflows import watch
 from tests.support.changes import SilentProbe
+from tests.support.converging import World, world_of
 
 
 class Clock:
@@ -51,3 +52,8 @@ def _no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
 def _in_a_directory_of_its_own(tmp_path: Path) -> Iterator[None]:
     with contextlib.chdir(tmp_path):  # not by monkeypatch: tests undo that
         yield
+
+
+@pytest.fixture(name="world")
+def _world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return world_of(monkeypatch)

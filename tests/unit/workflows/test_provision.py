@@ -2,120 +2,30 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from orchestrator.config import AppConfig, load
+from orchestrator.config import load
 from orchestrator.errors import (
     ConfigError,
     HostUnreachable,
     Interrupted,
     ProvisionFailed,
     UsageError,
-    VpsdeployError,
 )
-from orchestrator.model.fleet import GROUP_APP, GROUP_LOADBALANCER, Host, Stage
-from orchestrator.model.provision import Event, Output, ProvisionResult
+from orchestrator.model.fleet import Host
 from orchestrator.plan import backup
-from orchestrator.report.provision_progress import Lines
-from orchestrator.report.reporter import Console
-from orchestrator.secret import Secret
-from orchestrator.transport import ansible_events
-from orchestrator.transport.ansible_settings import Play
-from orchestrator.transport.ssh_check import Reached
-from orchestrator.workflows import converged, provision, provision_play
+from orchestrator.workflows import provision, provision_play
 from orchestrator.workflows.provision import Wish
+from tests.support.converging import CONFIG, World, run, stage
 
-STREAMS = Path(__file__).parents[1] / "transport" / "data"
 TLS = {
     "mode": "acme", "email": "", "directory_url": "https://acme-v02.api.letsencrypt.org/directory",
     "hsts_seconds": 63072000, "hsts_subdomains": False, "certificate": "", "key": "", "digest": "",
 }  # fmt: skip
-CONFIG = AppConfig(app="shop", domains=("shop.example",))
-
-
-class World:
-    """The transport's stand-in: answers of the hosts, a recorded run of Ansible."""
-
-    def __init__(self) -> None:
-        self.plays: list[Play] = []
-        self.errors: list[VpsdeployError] = []
-        self.differences: dict[str, list[str]] | None = None
-        self.closed = 0
-        self.directory = Path()
-        self.stream, self.code = "provision_ok", 0
-        self.interrupt = False
-        self.login = ""
-
-    def ansible(self, play: Play, directory: Path, _config: Path, on_event: Callable[[Event], None]) -> int:
-        """Replays the stream."""
-        self.plays.append(play)
-        self.directory = directory
-        if self.interrupt:
-            raise KeyboardInterrupt
-        for line in (STREAMS / f"{self.stream}.jsonl").read_text().splitlines() if self.stream else ():
-            event = ansible_events.parse(json.loads(line))
-            if event and getattr(event, "host", play.hosts[0]) in play.hosts:
-                on_event(event)
-        if not self.stream:
-            on_event(Output("[ERROR]: the role 'nginx' was not found", is_error=True))
-        return self.code
-
-    def ask_all(self, hosts: tuple[Host, ...]) -> list[Reached]:
-        """What the hosts say: errors, or audits of the last play where `differences` is set."""
-        if self.errors:
-            return [Reached(error, "", host) for error, host in zip(self.errors, hosts, strict=False)]
-        found = [replace(host, user=self.login or host.user) for host in hosts]
-        return [Reached(None, self._audit(host.name), host) for host in found]
-
-    def _audit(self, host: str) -> str:
-        if self.differences is None:
-            return ""
-        fingerprint = self.plays[0].variables["vpsdeploy_fingerprint"]
-        both = Host("web-1", "10.0.0.11", groups=frozenset({GROUP_APP, GROUP_LOADBALANCER}))
-        recorded = sorted(converged.recorded_on(both))
-        found = {
-            "fingerprint": fingerprint,
-            "recorded": recorded,
-            "differences": self.differences.get(host, []),
-        }
-        return json.dumps({"event": "result", **found})
-
-    def close(self, *_: object) -> None:
-        """Counts the closings."""
-        self.closed += 1
-
-
-@pytest.fixture(name="world")
-def _world(monkeypatch: pytest.MonkeyPatch) -> World:
-    world = World()
-    monkeypatch.setattr(provision.ansible, "run", world.ansible)
-    monkeypatch.setattr(provision.ssh_check, "ask_all", lambda *given: world.ask_all(given[2]))
-    monkeypatch.setattr(provision.ssh_check, "close_all", world.close)
-    monkeypatch.setattr(provision.ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
-    monkeypatch.setattr(
-        provision_play.agent_pyz, "build", lambda target: SimpleNamespace(path=target, digest="d")
-    )
-    return world
-
-
-def stage(*addresses: str) -> Stage:
-    """A stage with a host for each address."""
-    hosts = tuple(
-        Host(f"web-{n}", address) for n, address in enumerate(addresses or ("10.0.0.11", "10.0.0.12"), 1)
-    )
-    return Stage("production", Path("inventories/production/hosts.yml"), Path("known_hosts"), hosts)
-
-
-def run(stage: Stage, wish: Wish = Wish(), hosts: tuple[Host, ...] = ()) -> ProvisionResult:  # noqa: B008 - frozen
-    """Run the workflow on all hosts of the stage."""
-    return provision.run(CONFIG, stage, hosts or stage.hosts, wish, Console(), lambda _: Lines())
 
 
 def test_a_good_run(world: World) -> None:
@@ -255,49 +165,6 @@ def test_an_accepted_host_key_is_told(
     assert "web-1: host key SHA256:x written to known_hosts\n" in capsys.readouterr().err
 
 
-def test_hosts_whose_audit_finds_nothing_need_no_ansible(world: World) -> None:
-    """The second run starts no Ansible at all, and says why."""
-    run(stage())
-    world.differences = {}
-    result = run(stage())
-    assert len(world.plays) == 1
-    assert [(h.name, h.audited, h.module_calls) for h in result.hosts] == [
-        ("web-1", True, 0),
-        ("web-2", True, 0),
-    ]
-    assert not result.failures
-
-
-def test_only_the_host_that_differs_is_run_on(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    """What differs is told, five things at most; the result has both hosts in their order."""
-    run(stage())
-    world.differences = {"web-2": [f"/etc/{n}" for n in range(7)]}
-    result = run(stage())
-    assert world.plays[1].hosts == ("web-2",)
-    assert [host.audited for host in result.hosts] == [True, False]
-    told = "web-2: changed since it was provisioned: /etc/0, /etc/1, /etc/2, /etc/3, /etc/4 and 2 more\n"
-    assert told in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("wish", [Wish(check=True), Wish(tags=("nginx",)), Wish(full=True)])
-def test_a_rehearsal_a_part_and_a_full_run_are_ansibles(world: World, wish: Wish) -> None:
-    """No audit stands in for them."""
-    run(stage())
-    world.differences = {}
-    run(stage(), wish)
-    assert world.plays[1].hosts == ("web-1", "web-2")
-
-
-def test_another_config_makes_the_audit_worthless(world: World) -> None:
-    """The host is as it was made; it is to become something else."""
-    run(stage())
-    world.differences = {}
-    whole = stage()
-    other = AppConfig(app="shop", domains=("other.example",))
-    provision.run(other, whole, whole.hosts, Wish(), Console(), lambda _: Lines())
-    assert world.plays[1].hosts == ("web-1", "web-2")
-
-
 def test_ansible_logs_in_as_who_got_through(world: World) -> None:
     """Root is closed after the first run: the play is told whom to log in as instead."""
     world.login = "admin"
@@ -319,31 +186,3 @@ def test_new_hosts_are_accepted_unseen_only_where_that_is_asked(
     assert asked == ["web-1", "web-2"]
     assert "web-1: first contact, its host key ed SHA256:x is accepted unseen" in capsys.readouterr().err
     assert len(world.plays) == 2
-
-
-BACKED_UP = AppConfig.model_validate({"app": "shop", "backup": {"targets": {"disk": "/mnt/backups"}}})
-
-
-def test_hosts_are_handed_the_keys_of_their_backups(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Past Ansible, once it has done its part; a host that does not take them is told of."""
-    keys, given = {"password": Secret("one")}, []
-
-    def equip(*told: Any) -> dict[str, str]:
-        given.append(told[2:])
-        return {"web-2": "no SSH connection: timed out"}
-
-    monkeypatch.setattr(provision.backup_keys, "ready", lambda *_: keys)
-    monkeypatch.setattr(provision.backup, "equip", equip)
-    result = provision.run(BACKED_UP, stage(), stage().hosts, Wish(), Console(), lambda _: Lines())
-    assert given == [(("web-1", "web-2"), keys)]
-    assert [host.notices for host in result.hosts] == [
-        (), ("it has no keys for its backups: no SSH connection: timed out",)
-    ]  # fmt: skip
-    assert "one" not in json.dumps(world.plays[0].variables)
-
-
-def test_a_rehearsal_makes_no_keys(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is changed, in the repository neither."""
-    monkeypatch.setattr(provision.backup_keys, "ready", lambda *_: pytest.fail("keys were made"))
-    provision.run(BACKED_UP, stage(), stage().hosts, Wish(check=True), Console(), lambda _: Lines())
-    assert world.plays[0].variables["vpsdeploy_backup"] == backup.settings(BACKED_UP)
