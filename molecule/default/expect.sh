@@ -1,5 +1,8 @@
 # The words of a verify.sh. Every check is made; only failures are printed, and the exit code is their number.
 failures=0 what=
+# Nobody answers a question here: what asks one must not wait for it.
+exec </dev/null
+export DEBIAN_FRONTEND=noninteractive
 trap 'exit $failures' EXIT
 trap 'fail "${what:-before the first check}" "the time was up then, or after it"; exit' TERM
 
