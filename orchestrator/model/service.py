@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 POSTGRESQL = "postgresql"
 REDIS = "redis"
 
-SERVICES = (POSTGRESQL, REDIS)
-"""Names under `services` in vpsdeploy.yml; each is a role of the same name."""
 
-SQL = (POSTGRESQL,)
-"""Services that have databases with names."""
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What is the same of a kind of service wherever it runs.
 
-CONSOLES = (POSTGRESQL, REDIS)
-"""Services that have a client for people."""
+    Attributes:
+        port: Where it listens: its usual one, so that every client's default fits.
+        variable: The env variable that the app finds its credentials in, as NestJS apps read them.
+        memory: What it may use beside the app, where vpsdeploy.yml does not say (our choice).
+        memory_alone: The same on a host that runs no instances.
+        has_databases: Whether its databases have names, and each user's connections a limit.
+        has_console: Whether it has a client for people.
+    """
 
-PORTS = {POSTGRESQL: 5432, REDIS: 6379}
-"""Where each listens: its usual port, so that every client's default fits."""
+    port: int
+    variable: str
+    memory: str
+    memory_alone: str
+    has_databases: bool = False
+    has_console: bool = True
 
-VARIABLES = {POSTGRESQL: "DATABASE_URL", REDIS: "REDIS_URL"}
-"""Env variables that the app finds its credentials in, as NestJS apps read them."""
+
+KINDS: Mapping[str, Kind] = {
+    POSTGRESQL: Kind(5432, "DATABASE_URL", "25%", "50%", has_databases=True),
+    REDIS: Kind(6379, "REDIS_URL", "10%", "20%"),
+}
+"""By the name under `services` in vpsdeploy.yml; each is a role of the same name."""
+
+SERVICES = tuple(KINDS)
+SQL = tuple(name for name, kind in KINDS.items() if kind.has_databases)
+CONSOLES = tuple(name for name, kind in KINDS.items() if kind.has_console)
 
 TRUST_VARIABLE = "NODE_EXTRA_CA_CERTS"
 """Where Node learns to trust further certificates. Source: nodejs.org/api/cli.html."""
@@ -56,12 +74,12 @@ class Service:
     @property
     def port(self) -> int:
         """Where it listens."""
-        return PORTS[self.kind]
+        return KINDS[self.kind].port
 
     @property
     def variable(self) -> str:
         """The env variable with the app's credentials."""
-        return VARIABLES[self.kind]
+        return KINDS[self.kind].variable
 
     @property
     def is_remote(self) -> bool:

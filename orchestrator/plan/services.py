@@ -10,15 +10,9 @@ from orchestrator.config.problems import nearest
 from orchestrator.config.services import ServiceConfig
 from orchestrator.errors import ConfigError
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.model.service import SQL, Service
+from orchestrator.model.service import KINDS, Service
 
 LOOPBACK = "127.0.0.1"
-
-MEMORY = {"postgresql": "25%", "redis": "10%"}
-"""What a service may use beside the app, where vpsdeploy.yml does not say (our choice)."""
-
-MEMORY_ALONE = {"postgresql": "50%", "redis": "20%"}
-"""The same on a host that runs no instances."""
 
 MOST_CONNECTIONS = 2000
 """Beyond this a database spends its time on connections (our choice): a pooler's work."""
@@ -57,10 +51,12 @@ def _service(config: AppConfig, stage: Stage, kind: str, wish: ServiceConfig) ->
     for one in (host, *stage.app_hosts) if clients else ():
         _check_address(stage, one, kind)
     name = wish.database or config.app.replace("-", "_")
-    memory = wish.memory or (MEMORY if host.is_app else MEMORY_ALONE)[kind]
+    usual = KINDS[kind]
+    memory = wish.memory or (usual.memory if host.is_app else usual.memory_alone)
     return Service(
-        kind, host.name, host.private_address if clients else LOOPBACK, clients, name, name if kind in SQL else "",
-        memory, _connections(config, stage, kind, wish) if kind in SQL else 0,
+        kind, host.name, host.private_address if clients else LOOPBACK, clients, name,
+        name if usual.has_databases else "", memory,
+        _connections(config, stage, kind, wish) if usual.has_databases else 0,
     )  # fmt: skip
 
 
