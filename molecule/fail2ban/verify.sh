@@ -36,7 +36,7 @@ expect "and is dropped" within 203.0.113.11
 refuse "the owner is not limited" sh -c \
   'curl -s -o /dev/null -w "%{http_code} " -H "X-Forwarded-For: 198.51.100.7" "http://127.0.0.1/[1-90]" | grep 429'
 refuse "nor is who logged in with a key" sh -c \
-  'mkdir -p /run/vpsdeploy/trusted; touch /run/vpsdeploy/trusted/203.0.113.13
+  'mkdir -p /var/lib/vpsdeploy/trusted; touch /var/lib/vpsdeploy/trusted/203.0.113.13
    curl -s -o /dev/null -w "%{http_code} " -H "X-Forwarded-For: 203.0.113.13" "http://127.0.0.1/[1-90]" | grep 429'
 
 # line CLIENT PATH STATUS UPSTREAM: a line of the log as nginx writes it; there is no app here to answer 404.

@@ -26,7 +26,7 @@ class Layout:
         self.run = root / "run/vpsdeploy"
         self.stamps = root / "var/lib/systemd/timers"
         self.nginx_logs = root / "var/log/nginx"
-        self.trusted = self.run / "trusted"
+        self.trusted = self.state / "trusted"
         self.published = self.run / "bans/signed.json"
         self.bans = self.state / "bans"
         self.bans_file = root / "etc/vpsdeploy/bans.json"

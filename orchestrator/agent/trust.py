@@ -1,7 +1,8 @@
-"""Who is no stranger: where somebody came from who logged in with a key of this host, a file in /run for each.
+"""Who is no stranger: where somebody came from who logged in with a key of this host, a file for each.
 
-nginx does not limit such an address, and fail2ban does not ban it: a release's own probe comes from there, and whoever
-holds the key should not lock themselves out. systemd-tmpfiles ends it after a day (roles/fail2ban).
+nginx does not limit such an address, and fail2ban does not ban it; a ban from before ends. A release's own probe comes
+from there, and whoever holds the key should not lock themselves out. It outlives a reboot, after which somebody may
+release at once; systemd-tmpfiles ends it after a day (roles/fail2ban).
 """
 
 from __future__ import annotations
@@ -38,14 +39,20 @@ def client(address: str) -> Network:
     return network
 
 
-def note(layout: Layout, address: str) -> None:
-    """Remember where somebody with a key came from. What cannot be written is no reason to refuse a verb."""
+def note(layout: Layout, address: str) -> bool:
+    """Remember where somebody with a key came from. What cannot be written is no reason to refuse a verb.
+
+    Returns: whether nobody had come from there lately.
+    """
+    is_new = False
     with contextlib.suppress(OSError, ValueError):
         for name in _names(client(address)):
             path = layout.trusted / name
+            is_new = is_new or not path.exists()
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             path.touch(mode=0o644)
             os.utime(path)
+    return is_new
 
 
 def noted(layout: Layout) -> Iterator[Network]:

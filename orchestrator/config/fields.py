@@ -21,7 +21,9 @@ _RESERVED_ENV = {
     "NODE_ENV": "it is always production",
 }
 _SECRET_WORDS = frozenset({"PASSWORD", "PASSWD", "SECRET", "TOKEN", "APIKEY", "CREDENTIALS", "PRIVATEKEY"})
-_OUR_DIRECTORIES = frozenset({"converged", "routes", "services", "swapfile"})
+_OUR_DIRECTORIES = frozenset({
+    "acme", "bans", "converged", "guard", "routes", "services", "swapfile", "trusted",
+})  # fmt: skip
 """What stands in /var/lib/vpsdeploy beside a directory for each app (docs/internals.md)."""
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY")
 _PASSWORD_IN_URL = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:[^/\s@]+@", re.IGNORECASE)

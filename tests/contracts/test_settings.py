@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from orchestrator.agent import settings as agent
+from orchestrator.agent.layout import Layout
 from orchestrator.config.app import AppConfig
 from orchestrator.plan import settings
 
@@ -22,6 +26,17 @@ MOST: dict[str, Any] = {
     "workers": {"a" * 31: {"entry": "w.js", "instances": 20, "stop_timeout_seconds": 3600}},
     "cron": {"a" * 31: {"schedule": "@daily", "command": ["a b", "%", "$X"], "timeout_seconds": 86400}},
 }  # fmt: skip
+HOST = Layout()
+MODULES = Path(__file__).parents[2] / "playbooks/module_utils/vpsdeploy"
+OURS = {
+    path.relative_to(HOST.state).parts[0]
+    for path in vars(HOST).values()
+    if isinstance(path, Path) and HOST.state in path.parents and not path.suffix
+} | {
+    name
+    for file in MODULES.glob("*.py")
+    for name in re.findall(rf'"{HOST.state}/(\w+)"', file.read_text())
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("said", [LEAST, MOST], ids=["least", "most"])
@@ -31,6 +46,13 @@ def test_the_agent_takes_what_the_configuration_allows(said: dict[str, Any]) -> 
     parsed = agent.parse(settings.of(config, "dist/main.js", "24.21.0"))
     assert (parsed.instances, parsed.port) == (said["instances"], said["port"])
     assert (list(parsed.workers), list(parsed.cron)) == (list(said["workers"]), list(said["cron"]))
+
+
+@pytest.mark.parametrize("name", sorted(OURS))
+def test_no_app_is_called_as_a_directory_of_ours(name: str) -> None:
+    """The agent's places, and those of the roles: an app of that name would write into them."""
+    with pytest.raises(ValidationError, match="names a directory of vpsdeploy itself"):
+        AppConfig(app=name)
 
 
 def _frozen(value: Any) -> Any:

@@ -97,7 +97,7 @@ def test_the_owner_and_the_fleet_are_not_limited(nginx: Nginx, client: str) -> N
 def test_who_logged_in_with_a_key_is_not_limited(nginx: Nginx) -> None:
     """A release's own probe comes from there. It is a file: from the next request on, without a reload."""
     assert statuses(nginx, BURST + 1, "203.0.113.7")[-1] == 429
-    trusted = nginx.app.host.root / "run/vpsdeploy/trusted"
+    trusted = nginx.app.host.root / "var/lib/vpsdeploy/trusted"
     trusted.mkdir(parents=True)
     (trusted / "203.0.113.7").touch()
     assert set(statuses(nginx, 3 * BURST, "203.0.113.7")) == {200}

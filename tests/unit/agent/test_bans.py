@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import ban_list, ban_table, programs, trust
+from orchestrator.agent import amnesty, ban_list, ban_table, programs, trust
 from orchestrator.agent.ban_list import ADDED, ALL, WEB, Ban
 from orchestrator.agent.programs import Finished
 from tests.unit.agent.conftest import Host
@@ -104,6 +104,26 @@ def test_bans_of_all_kinds_are_named_and_what_ended_is_not(bare: Host, firewall:
     assert found["203.0.113.9"]["until"] is None
     assert (found["2001:db8:1:2::/64"]["origin"], found["2001:db8:1:2::/64"]["ports"]) == ("lb-2", WEB)
     assert (found["192.0.2.1"]["source"], found["192.0.2.1"]["by"]) == (ADDED, "test@here")
+
+
+def test_whoever_has_a_key_is_let_in_again(bare: Host, firewall: Firewall) -> None:
+    """What fail2ban found is ended, for all names of the client; what a person said stays, and so do others' bans."""
+    caught(firewall, "203.0.113.7", "nginx-limit-req")
+    caught(firewall, "203.0.113.8", "nginx-limit-req")
+    caught(firewall, "2001:db8:1:2::/64", "sshd")
+    bare.call("ban", address="192.0.2.1", seconds=60)
+    for address in ("203.0.113.7", "2001:db8:1:2::7", "192.0.2.1", "nonsense"):
+        amnesty.grant(bare.layout, address)
+    assert firewall.unbanned == ["203.0.113.7", "2001:db8:1:2::/64"]
+
+
+def test_a_host_without_fail2ban_has_nobody_to_let_in(bare: Host, firewall: Firewall) -> None:
+    """Nor is one refused whose database cannot be read."""
+    bare.layout.fail2ban_file.write_bytes(b"no database")
+    amnesty.grant(bare.layout, "203.0.113.7")
+    bare.layout.fail2ban_file.unlink()
+    amnesty.grant(bare.layout, "203.0.113.7")
+    assert firewall.unbanned == []
 
 
 def test_a_person_s_ban_is_dropped_at_once_and_kept(bare: Host, firewall: Firewall) -> None:

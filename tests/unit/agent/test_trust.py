@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.agent import trust
+from orchestrator.agent import main, trust
 from tests.unit.agent.conftest import Host
 
 
@@ -37,8 +37,9 @@ def test_an_environment_tells_where_the_key_came_from(
 def test_who_is_trusted_has_a_file_for_each_way_to_write_it(
     bare: Host, address: str, names: set[str]
 ) -> None:
-    """nginx and fail2ban only test whether a file is there."""
-    trust.note(bare.layout, address)
+    """nginx and fail2ban only test whether a file is there. The first time is told."""
+    assert trust.note(bare.layout, address)
+    assert not trust.note(bare.layout, address)
     assert all((bare.layout.trusted / name).is_file() for name in names)
     assert set(trust.noted(bare.layout)) == {ipaddress.ip_network(name) for name in names}
 
@@ -46,5 +47,18 @@ def test_who_is_trusted_has_a_file_for_each_way_to_write_it(
 @pytest.mark.parametrize("address", ["", "nonsense", "../../etc/passwd"])
 def test_what_is_no_address_is_not_trusted(bare: Host, address: str) -> None:
     """It comes from an environment, and would become a file's name."""
-    trust.note(bare.layout, address)
+    assert not trust.note(bare.layout, address)
     assert not bare.layout.trusted.exists()
+
+
+def test_who_comes_for_the_first_time_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the verb: a release asks by HTTP next."""
+    forgiven: list[str] = []
+    monkeypatch.setattr(main.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(main.trust, "caller", lambda: "203.0.113.7")
+    monkeypatch.setattr(main.amnesty, "grant", lambda _, address: forgiven.append(address))
+    monkeypatch.setattr(main, "run", lambda *_: 0)
+    for is_new in (True, False):
+        monkeypatch.setattr(main.trust, "note", lambda *_, told=is_new: told)
+        assert main.main() == 0
+    assert forgiven == ["203.0.113.7"]
