@@ -40,6 +40,7 @@ def carry_out(fleet: Fleet, fault: Fault) -> Tally:
         if command is None:
             looked = Command(fleet.project.path, ("status",))
             looked.wait()
+            strike.began = time.monotonic()
             fault.harm.strike(fleet, looked)
             time.sleep(_CONTROL_SECONDS)
         _assert_status_tells(fleet, fault)
