@@ -103,6 +103,7 @@ class AppLayout:
         self.backup_mutex = self.backup / "mutex"
         self.backup_state_file = self.backup / "state.json"
         self.backup_asked_file = self.backup / "asked.json"
+        self.rebuild_file = self.backup / "rebuild.json"
         self.staging = self.backup / "staging"
         self.restored = self.backup / "restored"
         self.replaced = self.backup / "replaced"

@@ -92,6 +92,7 @@ VERBS = {
     "backup-prune": Verb("backup.prune"),
     "drill": Verb("backup.drill"),
     "restore": Verb("backup.restore_"),
+    "rebuild": Verb("rebuild.rebuild"),
     "service": Verb("services.service", alone=True),
     "services": Verb("services.services"),
     "trust": Verb("services.trust", alone=True),

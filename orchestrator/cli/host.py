@@ -1,4 +1,4 @@
-"""vpsdeploy host drain | join | patch | list: which hosts serve users, and keeping them up to date."""
+"""vpsdeploy host drain | join | patch | list | rebuild: which hosts serve users, and keeping them up to date."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from orchestrator.cli import host_rebuild
 from orchestrator.cli.options import HERE, JsonOption, ProjectOption, StageOption, VerboseOption, WaitOption
 
 _group = typer.Typer(no_args_is_help=True, help="Take hosts out of service and bring them back.")
@@ -40,6 +41,7 @@ OutageOption = Annotated[
 
 def register(app: typer.Typer) -> None:
     """Add `host`."""
+    host_rebuild.register(_group)
     app.add_typer(_group, name="host")
 
 

@@ -15,7 +15,7 @@ from orchestrator.config.problems import nearest, shown
 from orchestrator.config.query import one_query
 from orchestrator.config.section import Section
 
-What = Literal["files", "databases", "state"]
+What = Literal["files", "databases", "state", "releases"]
 
 _SCHEMES = ("sftp", "s3")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -211,8 +211,8 @@ class BackupConfig(Section):
     )
     keep: KeepConfig = KeepConfig()
     what: Annotated[
-        tuple[What, ...], AfterValidator(_something), Allowed("a list of files, databases, state")
-    ] = Field(default=("files", "databases", "state"), description="What is backed up")
+        tuple[What, ...], AfterValidator(_something), Allowed("a list of files, databases, state, releases")
+    ] = Field(default=("files", "databases", "state", "releases"), description="What is backed up")
     exclude: tuple[
         Annotated[
             str, AfterValidator(_pattern), Allowed("a pattern below the shared directory, such as cache")

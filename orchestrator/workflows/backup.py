@@ -74,7 +74,7 @@ def _asked(
     """One verb, with its request, on every host or on one; its target is looked at before any is reached."""
     hosts = chosen(config, stage, host)
     verb, request = asked
-    _check_target(config, str(request["target"]))
+    check_target(config, str(request["target"]))
     return _everywhere(
         config, stage, hosts, lambda context, name: context.call(name, verb, request), reporter, opener, title
     )
@@ -103,7 +103,7 @@ def show(
 ) -> tuple[str, Json]:  # fmt: skip
     """What one backup of one host holds. Returns: the host, and its answer."""
     one = the_one(config, stage, host)
-    _check_target(config, request.get("target", ""))
+    check_target(config, request.get("target", ""))
     with opened(config, stage, opener) as context:
         return one.name, context.call(one.name, "backup-show", request)
 
@@ -116,7 +116,7 @@ def restore(
     Raises: UsageError: in use, or not in the backup; nothing was touched. BackupFailed: its state says what is true.
     """
     one = the_one(config, stage, host)
-    _check_target(config, request.get("target", ""))
+    check_target(config, request.get("target", ""))
     keys = backup_keys.ready(config, stage)
     with opened(config, stage, opener) as context:
         reporter.started(f"restore on {one.name}")
@@ -170,7 +170,11 @@ def the_one(config: AppConfig, stage: Stage, host: str) -> Host:
     return found[0]
 
 
-def _check_target(config: AppConfig, target: str) -> None:
+def check_target(config: AppConfig, target: str) -> None:
+    """See that there is a target of this name, or that none is named.
+
+    Raises: UsageError: nothing was touched.
+    """
     if target and target not in config.backup.targets:
         raise UsageError(
             f"there is no target {target[:60]}", why=f"vpsdeploy.yml has {', '.join(config.backup.targets)}",

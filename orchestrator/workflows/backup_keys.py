@@ -117,6 +117,22 @@ def ready(config: AppConfig, stage: Stage) -> dict[str, Secret]:
     return _for_hosts(config, secrets.Opening(file, secrets.keys_of(file, stage.name)).values())
 
 
+def kept(config: AppConfig, stage: Stage) -> Mapping[str, Secret]:
+    """What opens the backups that there are: nothing is made up.
+
+    Raises: ConfigError: one is missing, or the stage's key is not here; nothing was touched.
+    """
+    file = secrets_file.read(stage.backup_secrets)
+    lacking = [name for name in wanted(config) if name not in file.kept and name != PING_URL]
+    if lacking:
+        raise ConfigError(
+            "the keys of the backups are not here", why=f"{file.shown} has no {', '.join(lacking)}",
+            state="nothing was touched",
+            next="get the file out of your Git repository; what was kept elsewhere: vpsdeploy backup set NAME",
+        )  # fmt: skip
+    return secrets.Opening(file, secrets.keys_of(file, stage.name)).values()
+
+
 def _password() -> Secret:
     return Secret(random.token_urlsafe(_PASSWORD_BYTES))
 

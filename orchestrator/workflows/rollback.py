@@ -31,6 +31,7 @@ class Wish:
         across_irreversible: Whether to go back behind a migration that is marked irreversible.
         wait_seconds: How long to wait for a lock that somebody else holds.
         hooks: Whether the app's hooks run.
+        command: On whose behalf: a rebuilt host gets its release back in the same way.
     """
 
     release: str = ""
@@ -38,6 +39,7 @@ class Wish:
     across_irreversible: bool = False
     wait_seconds: float = 0
     hooks: bool = True
+    command: str = "rollback"
 
 
 def run(
@@ -47,15 +49,14 @@ def run(
 
     Raises: UsageError: no such release; ReleaseFailed and others as for a release.
     """
-    message = f"rollback to {wish.release or 'the previous release'}"
+    message = f"{wish.command} to {wish.release or 'the previous release'}"
     config = config if wish.hooks else config.without_hooks()
-    with opened(config, stage, opener) as context, told(context, reporter, "rollback") as audience:
+    with opened(config, stage, opener) as context, told(context, reporter, wish.command) as audience:
         facts = context.facts()
         preflight.check_hosts(facts, agent_pyz.version())
         chosen = choose.named(facts, wish.release) if wish.release else _previous(context, facts)
-        reporter.note(
-            f"rolling back from {facts.live or 'nothing'} to {chosen.id}  {chosen.subject}".rstrip()
-        )
+        doing = f"rolling back from {facts.live} to" if facts.live else "going back to"
+        reporter.note(f"{doing} {chosen.id}  {chosen.subject}".rstrip())
         change = ChangeOver(
             context, reporter, facts, lambda now: _target(config, now, chosen.id, wish), message,
             wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds, decided=bool(wish.release),

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent import durable
+from orchestrator.agent import durable, pools, releases
 from orchestrator.agent.backup import services
 from orchestrator.agent.backup.engines import ENGINES
 from orchestrator.agent.backup.services import Dumped, Service
-from orchestrator.agent.backup.settings import DATABASES, STATE, Settings
+from orchestrator.agent.backup.settings import DATABASES, FILES, RELEASES, STATE, Settings
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.failures import AgentError, BackupFailed
 
@@ -36,9 +36,12 @@ def stage(call: Call, settings: Settings) -> dict[str, Any]:
     dumped = [_dumped(call, one, place) for one in services.of(call)] if DATABASES in settings.what else []
     if STATE in settings.what:
         _copy_state(call, place / "state")
+    if STATE in settings.what or RELEASES in settings.what:
+        _copy_releases(call, place / "state")
     manifest = {
         "format": _FORMAT, "app": call.app.name, "host": settings.name, "stage": settings.stage, "at": began,
-        "time": timestamp(), "dumps": [one._asdict() for one in dumped],
+        "time": timestamp(), "dumps": [one._asdict() for one in dumped], "machine": os.uname().machine,
+        "release": _live(call),
     }  # fmt: skip
     durable.write_json(place / MANIFEST, manifest)
     return manifest
@@ -66,13 +69,28 @@ def _dumped(call: Call, service: Service, place: Path) -> Dumped:
 
 
 def _copy_state(call: Call, place: Path) -> None:
-    """What tells a new host what this one was: history, pools, jobs, and what each release is made of."""
+    """What tells a new host what this one was: history, pools, jobs."""
     place.mkdir(mode=0o700)
     for path in sorted(call.app.state.glob("*.json*")):
         _copy(path, place / path.name)
+
+
+def _copy_releases(call: Call, place: Path) -> None:
+    """What each release is made of, by name; what the names stand for is in the store."""
     for release in sorted(call.app.releases.glob("[0-9]*")):
         for name in _OF_A_RELEASE:
             _copy(release / name, place / "releases" / release.name / name)
+    for kept in sorted(call.app.installs.glob("*.files")):
+        _copy(kept, place / "installs" / kept.name)
+
+
+def _live(call: Call) -> dict[str, Any] | None:
+    """The release that users see, so that the same one, or its commit, comes back; null before the first."""
+    name = pools.current(call.app)
+    if name is None:
+        return None
+    found = releases.summary(call.app, name)
+    return {"id": name, **{key: str(found.get(key) or "") for key in ("revision", "subject")}}
 
 
 def _copy(path: Path, to: Path) -> None:
@@ -86,8 +104,10 @@ def _copy(path: Path, to: Path) -> None:
 def paths(call: Call, settings: Settings) -> list[str]:
     """What a snapshot is made of: the same from run to run, so that restic finds what it has read before."""
     wanted = [call.app.staging]
-    if "files" in settings.what:
+    if FILES in settings.what:
         wanted.append(call.app.shared)
+    if RELEASES in settings.what:
+        wanted.append(call.app.store)
     if STATE in settings.what:
         wanted += [call.layout.host_file.parent, call.layout.certbot]
     return [str(path) for path in wanted if path.is_dir()]

@@ -62,6 +62,7 @@ def _run(call: Call, found: Settings) -> dict[str, Any]:
     began = time.time()
     shutil.rmtree(call.app.restored, ignore_errors=True)
     kept.key_file(call, kept.PASSWORD)
+    _refuse_half_a_host(call)
     manifest = dumps.stage(call, found)
     known = state.read(call)
     done, failed, warnings = {}, list[str](), list[str]()
@@ -78,6 +79,15 @@ def _run(call: Call, found: Settings) -> dict[str, Any]:
         "databases": {one["database"]: one["bytes"] for one in manifest["dumps"]},
     }  # fmt: skip
     return _kept(call, result, began)
+
+
+def _refuse_half_a_host(call: Call) -> None:
+    """A host that is being rebuilt must not become its own newest backup."""
+    if state.unfinished(call):
+        raise BackupFailed(
+            "the host is being rebuilt", why="it does not hold yet what its backups hold", state="nothing was stored",
+            next="vpsdeploy host rebuild goes on with it",
+        )  # fmt: skip
 
 
 def _to(

@@ -9,8 +9,8 @@ from orchestrator.agent import durable
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady, UsageError
 
-FILES, DATABASES, STATE = "files", "databases", "state"
-"""What is backed up: the app's shared directories, its services' data, the host's own state."""
+FILES, DATABASES, STATE, RELEASES = "files", "databases", "state", "releases"
+"""What is backed up: shared directories, the services' data, the host's own state, what releases are made of."""
 
 PASSWORD, SSH_KEY, KNOWN_HOSTS, PING_URL = "password", "ssh_key", "known_hosts", "ping_url"
 """Files of the app's directory of keys; of an S3 target there is <target>.s3, too."""
@@ -24,7 +24,7 @@ class Settings(NamedTuple):
         stage: That the host belongs to.
         targets: By name, as the configuration says them.
         keep: How many daily, weekly, monthly snapshots are kept (count).
-        what: Of files, databases, state.
+        what: Of files, databases, state, releases.
         exclude: Patterns below the shared directory that are left out.
         events: When a backup is due: systemd's calendar events.
         jitter_seconds: How much later it may come.

@@ -64,10 +64,20 @@ def _busy(call: Call) -> LockHeld:
     return LockHeld("another backup, drill or restore is running", state="this one did nothing")
 
 
+def unfinished(call: Call) -> dict[str, Any] | None:
+    """What is known of a rebuild of this host that has not come to its end."""
+    begun = durable.read_json(call.app.rebuild_file)
+    return begun if isinstance(begun, dict) and not begun.get("ended") else None
+
+
 def troubles(call: Call, found: Settings, state: dict[str, Any], now: float) -> list[str]:
     """What somebody has to look at, one clause each: never run, failed, missed, shrunken, unproven, drill overdue."""
     if not settings.is_equipped(call):
         return ["the host has no keys for its backups: vpsdeploy backup now hands them over"]
+    if begun := unfinished(call):
+        return [
+            f"the host was not rebuilt to its end (begun {begun['began']}): vpsdeploy host rebuild goes on with it"
+        ]
     texts = [
         text for name in found.targets for text in _of_target(call, found, name, target(state, name), now)
     ]

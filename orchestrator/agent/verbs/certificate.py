@@ -26,6 +26,11 @@ def certificate(call: Call) -> dict[str, Any]:
     return _tended(call, force=call.request.flag("renew"))
 
 
+def came_back(call: Call) -> dict[str, Any]:
+    """Files of a certificate were put there: nginx gets what is best now; nobody is asked for another."""
+    return _tended(call, force=False, ask=False)
+
+
 def by_unit(call: Call) -> dict[str, Any]:
     """What units of the host ask for: `boot`, `tend` (the timer), `deploy` (certbot)."""
     act = call.request.text("act")

@@ -1,0 +1,295 @@
+"""`vpsdeploy host rebuild`: an empty host becomes the lost one: provisioned, its data and its release restored."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from orchestrator.config import AppConfig, inventory_edit
+from orchestrator.config.connection import is_address
+from orchestrator.config.inventory import choose_hosts
+from orchestrator.errors import UsageError, VpsdeployError
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.rebuild import Chosen, Part, Rebuilt
+from orchestrator.report import provision as provision_report
+from orchestrator.report.provision_progress import Progress
+from orchestrator.report.reporter import Reporter
+from orchestrator.secret import Secret
+from orchestrator.transport import names, ssh_accept
+from orchestrator.workflows import backup, backup_keys, provision, rebuild_checks, rebuild_release
+from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
+
+Ask = Callable[[str], bool]
+"""Whether to go on; shown is what would happen."""
+
+_SOURCE = re.compile(r"([a-z][a-z0-9-]{0,30})?(?::([0-9a-f]{8,64}))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for.
+
+    Attributes:
+        address: Of the empty host.
+        host: The lost host's inventory name; empty where there is only one.
+        source: TARGET, TARGET:BACKUP or :BACKUP; empty: the newest of the first target that has one.
+        private_address: What the other hosts reach it by, where the inventory names such an address.
+        accept_host_key: Fingerprint of the new host's key.
+        accept_new: Learn its key unseen.
+    """
+
+    address: str
+    host: str = ""
+    source: str = ""
+    private_address: str = ""
+    accept_host_key: str = ""
+    accept_new: bool = False
+
+
+@dataclass(slots=True)
+class _Run:
+    """One rebuild, from the checks to the good answer."""
+
+    config: AppConfig
+    stage: Stage
+    lost: Host
+    wish: Wish
+    reporter: Reporter
+    opener: Opener
+    target: str
+    snapshot: str
+    parts: list[Part] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return self.lost.name
+
+    @property
+    def is_moving(self) -> bool:
+        """Whether the inventory has to change."""
+        return (self.host.address, self.host.private_address) != (
+            self.lost.address,
+            self.lost.private_address,
+        )
+
+    @property
+    def host(self) -> Host:
+        """The new one."""
+        own = self.lost.private_address not in ("", self.lost.address)
+        private = (self.wish.private_address or self.lost.private_address) if own else self.wish.address
+        return replace(self.lost, address=self.wish.address, private_address=private)
+
+    @property
+    def new_stage(self) -> Stage:
+        """With the new host in the lost one's place."""
+        return replace(
+            self.stage, hosts=tuple(self.host if one.name == self.name else one for one in self.stage.hosts)
+        )
+
+    @contextmanager
+    def part(self, title: str) -> Iterator[list[str]]:
+        """One part, told when it begins and when it has ended; what is put into the list is its note."""
+        self.reporter.started(title)
+        began, said = time.monotonic(), list[str]()
+        yield said
+        seconds = time.monotonic() - began
+        self.reporter.finished(title, seconds, "; ".join(said))
+        self.parts.append(Part(title, round(seconds, 1), "; ".join(said)))
+
+
+def run(
+    config: AppConfig, stage: Stage, wish: Wish, reporter: Reporter,
+    watch: Callable[[tuple[str, ...]], Progress], ask: Ask, opener: Opener = open_over_ssh,
+) -> Rebuilt:  # fmt: skip
+    """Rebuild a host. An interrupted one can be run again: what was done stays done.
+
+    Args:
+        config: The app.
+        stage: With the lost host in it.
+        wish: What is asked for.
+        reporter: Progress.
+        watch: As for `provision.run`.
+        ask: Asked where a host that still answers would be replaced.
+        opener: How the agents are reached.
+
+    Raises:
+        UsageError, ConfigError, HostUnreachable, HostNotReady, BackupFailed: at first: nothing was touched.
+        Others as for provisioning, restoring and releasing; their state says what is true.
+    """
+    began = time.monotonic()
+    this = _begun(config, stage, wish, reporter, opener)
+    keys, text = _check(this, ask)
+    try:
+        if text:
+            inventory_edit.write(stage.path, text)
+            reporter.note(_moved(this))
+        _provision(this, watch)
+        return _restore(this, keys, began)
+    except VpsdeployError as error:
+        error.next = error.next or "run the same command again: it goes on where it stopped"
+        raise
+
+
+def _begun(config: AppConfig, stage: Stage, wish: Wish, reporter: Reporter, opener: Opener) -> _Run:
+    """What is meant.
+
+    Raises: UsageError: nothing was touched.
+    """
+    backup.chosen(config, stage, "")
+    if not wish.host and len(stage.hosts) > 1:
+        raise UsageError(
+            "which host was lost?", why=f"{stage.name} has {', '.join(one.name for one in stage.hosts)}",
+            state="nothing was touched", next="name it with --host",
+        )  # fmt: skip
+    lost = choose_hosts(stage, [wish.host])[0] if wish.host else stage.hosts[0]
+    match = _SOURCE.fullmatch(wish.source)
+    if match is None:
+        raise UsageError(
+            f"{wish.source[:60]!r} is no backup", why="it is TARGET, TARGET:BACKUP or :BACKUP, such as box:1f3a9c2e",
+            state="nothing was touched", next="vpsdeploy backup list shows the ids of a host that answers",
+        )  # fmt: skip
+    backup.check_target(config, match[1] or "")
+    return _Run(config, stage, lost, wish, reporter, opener, match[1] or "", match[2] or "")
+
+
+def _check(this: _Run, ask: Ask) -> tuple[dict[str, Secret], str]:
+    """What can be known before anything is touched. Returns: the hosts' keys, and the inventory's new text."""
+    kept = backup_keys.kept(this.config, this.stage)
+    _check_address(this)
+    text = _inventory(this)
+    with this.part("look at both hosts and the backups") as said:
+        alive = this.wish.address != this.lost.address and rebuild_checks.answers(this.stage, this.lost)
+        _accept(this)
+        seen = rebuild_checks.ask(this.config, this.new_stage, this.host)
+        rebuild_checks.refuse_used(this.config, this.host, seen)
+        looked = rebuild_checks.looked_at(this.config, this.stage, this.name, kept, seen, this.target)
+        if hint := rebuild_checks.refuse_without_backup(
+            looked, this.name, this.snapshot, named=bool(this.target)
+        ):
+            this.reporter.note(hint)
+        said.append(
+            ", ".join(f"{one.name}: {len(one.snapshots)} backups" for one in looked if not one.problem)
+        )
+    if alive and not ask(
+        f"{this.name} still answers at {this.lost.address}. In the inventory {this.wish.address} would take its place, "
+        "and what users write to it from now on would be in no backup. Go on?"
+    ):
+        raise UsageError(
+            f"{this.name} is not lost", why=f"it answers at {this.lost.address}", state="nothing was touched",
+            next="vpsdeploy backup restore brings data back to it; to replace it all the same: stop it, or --yes",
+        )  # fmt: skip
+    return backup_keys.ready(this.config, this.stage), text
+
+
+def _check_address(this: _Run) -> None:
+    address, private = this.wish.address, this.wish.private_address
+    for one in filter(None, (address, private)):
+        if not is_address(one):
+            raise UsageError(f"{one[:60]!r} is no address", why="it is an IP address or a host name")
+    other = next((one for one in this.stage.hosts if one.address == address and one.name != this.name), None)
+    if other:
+        raise UsageError(
+            f"{address} is {other.name}", why="a rebuild takes an empty host", state="nothing was touched"
+        )
+    provision.refuse_placeholders(this.stage, (this.host,))
+    has_private = this.lost.private_address not in ("", this.lost.address)
+    if has_private and not private and this.is_moving:
+        raise UsageError(
+            "which private address has the new host?",
+            why=f"the inventory has vpsdeploy_private_address {this.lost.private_address} for {this.name}",
+            state="nothing was touched",
+            next=f"--private-address {this.lost.private_address}, where it was moved along",
+        )  # fmt: skip
+
+
+def _inventory(this: _Run) -> str:
+    """The inventory's new text; empty where it need not change.
+
+    Raises: ConfigError: it has to be edited by hand.
+    """
+    new = {}
+    if this.host.address != this.lost.address:
+        new[inventory_edit.ADDRESS] = this.host.address
+    if this.lost.private_address not in ("", this.lost.address, this.host.private_address):
+        new[inventory_edit.PRIVATE] = this.host.private_address
+    return inventory_edit.moved(this.stage, this.name, new) if new else ""
+
+
+def _moved(this: _Run) -> str:
+    shown = this.stage.path.relative_to(this.stage.path.parents[2])
+    return f"{shown}: {this.name} is at {this.wish.address} now (before: {this.lost.address}); commit it"
+
+
+def _accept(this: _Run) -> None:
+    if this.wish.accept_host_key:
+        if ssh_accept.accept(this.host, this.new_stage, this.wish.accept_host_key):
+            this.reporter.note(f"{this.name}: host key {this.wish.accept_host_key} is known from now on")
+    elif this.wish.accept_new and (learned := ssh_accept.accept_new(this.host, this.new_stage)):
+        this.reporter.note(f"{this.name}: its host key {learned} is accepted unseen: compare it")
+
+
+def _provision(this: _Run, watch: Callable[[tuple[str, ...]], Progress]) -> None:
+    """The new host; and the others, which know it by its address."""
+    stage = this.new_stage
+    hosts = stage.hosts if this.is_moving else (this.host,)
+    with this.part(f"provision {', '.join(one.name for one in hosts)}"):
+        done = provision.run(this.config, stage, hosts, provision.Wish(), this.reporter, watch, this.opener)
+        if failure := provision_report.failure(done):
+            raise failure
+    this.notes += [text for one in done.hosts for text in one.notices if "certificate" not in text]
+
+
+def _restore(this: _Run, keys: dict[str, Secret], began: float) -> Rebuilt:
+    config, stage, name = this.config, this.new_stage, this.name
+    with opened(config, stage, this.opener) as context:
+        with this.part("choose the backup") as said:
+            context.call(name, "backup-keys", {"keys": keys})
+            asked = {"target": this.target, "snapshot": this.snapshot}
+            chosen = _chosen(context.call(name, "rebuild", {"part": "look", **asked}))
+            said.append(f"{chosen.target}:{chosen.snapshot}, data of {chosen.time}")
+        with this.part("restore the data") as said:
+            told = context.call(name, "rebuild", {"part": "data"})
+            said += told["restored"] or ["done before"]
+        with this.part("restore the certificate") as said:
+            certificate = context.call(name, "rebuild", {"part": "certificate"})
+            said.append(str(certificate["certificate"]))
+    with this.part("restore the release") as said:
+        back = rebuild_release.bring_back(config, stage, this.host, this.reporter, this.opener)
+        said.append(f"{back.release or 'none'}, from {back.way}")
+    url = ""
+    if this.host.is_app or this.host.is_loadbalancer:
+        with this.part("ask as users do") as said:
+            url = rebuild_release.answered(config, stage, back.way, this.opener)
+            said.append(url)
+    with opened(config, stage, this.opener) as context:
+        context.call(name, "rebuild", {"part": "end"})
+    return Rebuilt(
+        stage.name, name, this.host.address, this.lost.address, chosen, back.way, back.release, url,
+        round(time.monotonic() - began, 1), tuple(this.parts), tuple(told["restored"]), tuple(told["kept"]),
+        tuple(certificate["names"]), (*this.notes, *back.notes, *_dns(config, this.host)),
+    )  # fmt: skip
+
+
+def _chosen(raw: dict[str, object]) -> Chosen:
+    release = raw.get("release")
+    live = release if isinstance(release, dict) else {}
+    return Chosen(
+        str(raw["target"]), str(raw["snapshot"]), str(raw["backup_time"]), int(str(raw["age_seconds"])),
+        str(live.get("id") or ""), str(live.get("revision") or ""),
+    )  # fmt: skip
+
+
+def _dns(config: AppConfig, host: Host) -> list[str]:
+    """Names that lead elsewhere: nobody but their owner can change that."""
+    if not host.is_loadbalancer:
+        return []
+    wanted = set(names.addresses(host.address))
+    astray = {domain: names.addresses(domain) for domain in config.domains}
+    return [
+        f"DNS: {domain} leads to {', '.join(found) or 'nowhere'}; let it lead to {host.address}"
+        for domain, found in astray.items() if not wanted & set(found)
+    ]  # fmt: skip

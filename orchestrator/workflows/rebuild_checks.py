@@ -1,0 +1,199 @@
+"""What must be true before an empty host takes a lost one's name. Nothing is touched by asking."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from orchestrator.config import AppConfig
+from orchestrator.config.backup import BackupTarget
+from orchestrator.errors import BackupFailed, HostUnreachable, UsageError
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.plan import backup as plan
+from orchestrator.secret import Secret
+from orchestrator.transport import ansible_private, s3, sftp, ssh, ssh_check, ssh_options
+from orchestrator.workflows import backup_keys
+
+_ENDS = "vpsdeploy-looked "
+"""Begins the lines of our answer: a login may greet us."""
+
+_DATA = (
+    "/var/lib/postgresql/*/*/PG_VERSION",
+    "/var/lib/mysql/ibdata1",
+    "/var/lib/redis/dump.rdb",
+    "/var/lib/docker/*",
+)
+"""Somebody's data, on a host that was never ours (our choice)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the host says that is to become the lost one.
+
+    Attributes:
+        used: What is on it that an empty host does not have.
+        is_ours: Whether it was provisioned already.
+        begun: What a rebuild that was interrupted has left; empty where there was none.
+        snapshots: At targets that are directories of this host, by target.
+    """
+
+    used: tuple[str, ...]
+    is_ours: bool
+    begun: dict[str, object]
+    snapshots: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is known of one target from here: its snapshots, or why nobody can tell."""
+
+    name: str
+    snapshots: tuple[str, ...]
+    problem: str = ""
+
+
+def answers(stage: Stage, host: Host) -> bool:
+    """Whether the lost host is there after all: it proves itself with its host key, whoever may log in."""
+    try:
+        ssh.connect(host, stage, host.user).close()
+    except HostUnreachable as error:
+        return error.what in ("the login was refused", "the SSH key needs its passphrase")
+    return True
+
+
+def ask(config: AppConfig, stage: Stage, host: Host) -> Seen:
+    """The new host.
+
+    Raises: HostUnreachable, HostNotReady: it cannot be logged in to.
+    """
+    with ansible_private.run_dir() as directory:
+        ssh_config = ssh_options.write(directory, stage)
+        try:
+            reached = ssh_check.ask(ssh_config, stage, host, lambda one: question(config, stage, one))
+        finally:
+            ssh_check.close_all(ssh_config, (host,))
+    if reached.error:
+        raise reached.error
+    return parse(reached.said)
+
+
+def question(config: AppConfig, stage: Stage, host: Host) -> str:
+    """A shell command that never fails and changes nothing."""
+    app = config.app
+    used = " ".join(f"/srv/{app}/releases/2* /etc/vpsdeploy/apps/*.json /srv/*".split())
+    script = [
+        f"say() {{ printf '{_ENDS}%s\\n' \"$*\"; }}",
+        f"cat /var/lib/vpsdeploy/{app}/backup/rebuild.json 2>/dev/null | sed 's/^/{_ENDS}begun /'",
+        "test -e /etc/vpsdeploy/host.json && say ours",
+        f'for path in {used} {" ".join(_DATA)}; do test -e "$path" && say there "$path"; done',
+    ]
+    for name, target in config.backup.targets.items():
+        if target.url.startswith("/"):
+            place = f"{plan.place(target)['base']}/{app}/{stage.name}/{host.name}/snapshots"
+            script.append(
+                f'for one in {shlex.quote(place)}/*; do test -e "$one" && say at {name} "${{one##*/}}"; done'
+            )
+    sudo = "" if host.user == "root" else "sudo -n "
+    return f"{sudo}sh -c {shlex.quote('; '.join(script) + '; true')}"
+
+
+def parse(said: str) -> Seen:
+    """The answer."""
+    lines = [line.removeprefix(_ENDS).split(" ", 1) for line in said.splitlines() if line.startswith(_ENDS)]
+    told = [(words[0], words[1] if len(words) > 1 else "") for words in lines]
+    begun = next((json.loads(rest) for word, rest in told if word == "begun"), {})
+    snapshots: dict[str, tuple[str, ...]] = {}
+    for name, one in (rest.split(" ", 1) for word, rest in told if word == "at"):
+        snapshots[name] = (*snapshots.get(name, ()), one)
+    there = tuple(dict.fromkeys(rest for word, rest in told if word == "there"))
+    return Seen(there, ("ours", "") in told, begun, snapshots)
+
+
+def refuse_used(config: AppConfig, host: Host, seen: Seen) -> None:
+    """See that the host is empty, or is being rebuilt.
+
+    Raises: UsageError: it is somebody's.
+    """
+    if seen.begun and not seen.begun.get("ended"):
+        return
+    own = {f"/srv/{config.app}", f"/etc/vpsdeploy/apps/{config.app}.json"} if seen.is_ours else set()
+    data = {path for path in seen.used if path.startswith("/var/lib/")} if seen.is_ours else set()
+    found = [path for path in seen.used if path not in own | data]
+    if seen.begun:
+        found = [f"it was rebuilt already, {seen.begun['ended']}"]
+    if found:
+        raise UsageError(
+            f"{host.address} is not empty", host=host.name, why=", ".join(found[:8]), state="nothing was touched",
+            next="a rebuild takes a bare Debian host; vpsdeploy backup restore brings data back to one that serves",
+        )  # fmt: skip
+
+
+def looked_at(
+    config: AppConfig, stage: Stage, host: str, keys: Mapping[str, Secret], seen: Seen, only: str
+) -> tuple[Target, ...]:
+    """Every target, or the one that is meant, as far as it can be seen before anything is installed."""
+    targets = {name: one for name, one in config.backup.targets.items() if only in ("", name)}
+    return tuple(_look(config, stage, host, keys, seen, name, one) for name, one in targets.items())
+
+
+def _look(
+    config: AppConfig, stage: Stage, host: str, keys: Mapping[str, Secret], seen: Seen, name: str, target: BackupTarget
+) -> Target:  # fmt: skip
+    below = f"{config.app}/{stage.name}/{host}/snapshots"
+    if target.url.startswith("/"):
+        return Target(name, seen.snapshots.get(name, ()))
+    look: Callable[[], tuple[str, ...]]
+    parts = urlsplit(target.url)
+    path = parts.path.removeprefix("/").rstrip("/")
+    if parts.scheme == "s3":
+        bucket, _, rest = path.partition("/")
+        names = backup_keys.s3_names(name)
+        key = (keys[names[0]].reveal(), keys[names[1]])
+        prefix = f"{rest}/{below}/" if rest else f"{below}/"
+        look = lambda: s3.names(parts.netloc, bucket, prefix, key)  # noqa: E731 - one of two ways to ask
+    else:
+        place = plan.place(target)
+        server = (str(place["host"]), int(place["port"]), str(place["user"]))
+        key_text = keys[backup_keys.SSH_KEY]
+        look = lambda: sftp.names(server, str(target.host_key), key_text, f"{path}/{below}")  # noqa: E731 - the same
+    try:
+        return Target(name, look())
+    except OSError as error:
+        return Target(name, (), str(error) or type(error).__name__)
+
+
+def refuse_without_backup(looked: tuple[Target, ...], host: str, snapshot: str, *, named: bool) -> str:
+    """See that there is something to rebuild the host from.
+
+    Args:
+        looked: The targets.
+        host: Its name in the repositories.
+        snapshot: The one that is asked for; empty for the newest.
+        named: Whether the user named the target: then one that cannot be seen from here is left to the host to see.
+    Returns: What somebody should know; empty where all is well.
+    Raises: BackupFailed: there is none.
+    """
+    fits = [one for one in looked if any(name.startswith(snapshot[:8]) for name in one.snapshots)]
+    if fits:
+        return ""
+    hidden = [one for one in looked if one.problem]
+    if named and hidden:
+        return f"{hidden[0].name} cannot be seen from here ({hidden[0].problem}): {host} looks for its backup itself"
+    seen = "\n".join(f"{one.name}: {one.problem or _count(one, snapshot)}" for one in looked)
+    raise BackupFailed(
+        f"there is no backup of {host}" + (f" with the id {snapshot}" if snapshot else ""), why=seen,
+        state="nothing was touched",
+        next="the name must be the lost host's in the inventory (--host); --from TARGET goes on with a target that "
+        "only the new host can reach",
+    )  # fmt: skip
+
+
+def _count(target: Target, snapshot: str) -> str:
+    return (
+        f"{len(target.snapshots)} backups, none of them {snapshot}"
+        if target.snapshots
+        else "no backup of this name"
+    )
