@@ -40,6 +40,7 @@ class Layout:
         self.services = root / "etc/vpsdeploy/services"
         self.service_marks = self.state / "services"
         self.trust = root / "etc/ssl/vpsdeploy"
+        self.alerts = root / "etc/vpsdeploy/alerts"
         self.integrity_file = self.state / "integrity.json"
         self.integrity_timer = self.units / "vpsdeploy-integrity.timer"
 
@@ -110,6 +111,8 @@ class AppLayout:
         self.backup_cache = host.root / "var/cache/vpsdeploy/backup" / name
         self.backup_unit = f"vpsdeploy-backup-{name}"
         self.drill_unit_of_backups = f"vpsdeploy-backup-drill-{name}"
+        self.alerts_file = host.alerts / f"{name}.json"
+        self.alerts_state_file = self.state / "alerts.json"
         self.access_log = host.nginx_logs / f"{name}.access.log"
         self.unit_file = host.units / f"{name}@.service"
         self.return_unit = f"vpsdeploy-return-{name}"

@@ -93,6 +93,7 @@ VERBS = {
     "drill": Verb("backup.drill"),
     "restore": Verb("backup.restore_"),
     "rebuild": Verb("rebuild.rebuild"),
+    "receivers": Verb("alerts.receivers"),
     "service": Verb("services.service", alone=True),
     "services": Verb("services.services"),
     "trust": Verb("services.trust", alone=True),
@@ -126,6 +127,7 @@ UNITS_VERBS = {
     "backup": Verb("backup.by_unit"),
     "drill": Verb("backup.drill_by_unit"),
     "integrity": Verb("integrity.integrity", app=False),
+    "alerts": Verb("alerts.by_unit", app=False),
     "boot": VERBS["boot"],
 }
 """What units of the host call (with --request): they hold no lock, and there is nobody to hold one."""

@@ -12,7 +12,7 @@ from orchestrator.config.fields import Allowed, looks_secret
 from orchestrator.config.section import Section
 
 Kind = Literal["webhook", "slack", "telegram"]
-Moment = Literal["start", "success", "failure", "return"]
+Moment = Literal["start", "success", "failure", "return", "trouble"]
 
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z0-9_]{5,32}")
@@ -74,7 +74,7 @@ Chat = Annotated[
     Allowed('a number, or a channel such as "@shop_releases"'),
 ]
 Moments = Annotated[
-    tuple[Moment, ...], Field(min_length=1), Allowed("a list of start, success, failure, return")
+    tuple[Moment, ...], Field(min_length=1), Allowed("a list of start, success, failure, return, trouble")
 ]
 
 

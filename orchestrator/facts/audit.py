@@ -21,12 +21,14 @@ class Audit:
         recorded: Calls of it that left a record: "preflight" and the roles.
         differences: What is not as they asked, one text each.
         withheld: Settings that they asked for and that the host has no say in.
+        alerted: Apps whose troubles the host tells somebody.
     """
 
     fingerprint: str
     recorded: frozenset[str]
     differences: tuple[str, ...]
     withheld: tuple[str, ...] = ()
+    alerted: frozenset[str] = frozenset()
 
 
 def question(host: Host) -> str:
@@ -45,5 +47,5 @@ def parse(said: str) -> Audit | None:
         return None
     return Audit(
         answer["fingerprint"], frozenset(answer["recorded"]), tuple(answer["differences"]),
-        tuple(answer.get("withheld", ())),
+        tuple(answer.get("withheld", ())), frozenset(answer.get("alerted", ())),
     )  # fmt: skip

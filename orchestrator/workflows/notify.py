@@ -59,7 +59,7 @@ class Notifier:
 
 def missing(config: AppConfig) -> tuple[tuple[str, str], ...]:
     """Receivers that nobody could tell from here, and what to do: for `vpsdeploy doctor`."""
-    whys = ((n, one, _url(one)[1]) for n, one in enumerate(config.notify))
+    whys = ((n, one, address(one)[1]) for n, one in enumerate(config.notify))
     return tuple(
         (f"notify[{n}] ({one.type}): {why}", f"set {one.token_env or one.url_env} where releases are made")
         for n, one, why in whys
@@ -99,12 +99,12 @@ class _Receiver:
                 self._why = f"cannot be sent ({type(error).__name__})"
 
     def _send(self, news: News) -> str:
-        url, why = _url(self._config)
+        url, why = address(self._config)
         message = report.payload(self._config.type, news, self._config.chat_id or "")
         return why or self._post(url, message)
 
 
-def _url(config: Notify) -> tuple[Secret, str]:
+def address(config: Notify) -> tuple[Secret, str]:
     """Where to send, and why that is not known: the environment of this machine lacks it."""
     name = config.token_env or config.url_env
     value = os.environ.get(name, "").strip() if name else (config.url or "")

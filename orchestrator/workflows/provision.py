@@ -30,7 +30,7 @@ from orchestrator.transport import (
     ssh_public_keys,
 )
 from orchestrator.transport.ansible_settings import Play
-from orchestrator.workflows import backup, backup_keys, converged, provision_play, provision_services
+from orchestrator.workflows import alerts, backup, backup_keys, converged, provision_play, provision_services
 from orchestrator.workflows.fleet import Opener, open_over_ssh
 from orchestrator.workflows.provision_tally import Tally
 
@@ -118,7 +118,9 @@ def run(
             if logins:
                 result = provision_services.seen_to(config, stage, result, logins, play, reporter, opener)
             result = _whole(result, audits, play.hosts, time.monotonic() - began)
-            return _equipped(config, stage, result, backups) if backups else result
+            if backups:
+                result = _equipped(config, stage, result, backups, opener)
+            return alerts.equipped(config, stage, result, opener) if _alerts(config, audits, wish) else result
         finally:
             ssh_check.close_all(ssh_config, hosts)
 
@@ -250,13 +252,19 @@ def _tell(tally: Tally, progress: Progress, event: Event) -> None:
         progress.output(event)
 
 
+def _alerts(config: AppConfig, audits: dict[Host, Audit | None], wish: Wish) -> bool:
+    """Whether hosts have to be told whom to tell: somebody is to be told now, or was until now."""
+    is_told = any(found and config.app in found.alerted for found in audits.values())
+    return not wish.check and (bool(alerts.receivers(config)) or is_told)
+
+
 def _equipped(
-    config: AppConfig, stage: Stage, result: ProvisionResult, keys: dict[str, Secret]
+    config: AppConfig, stage: Stage, result: ProvisionResult, keys: dict[str, Secret], opener: Opener
 ) -> ProvisionResult:
     """Hand the keys of the backups to hosts that are as they should be; where that fails it is a notice."""
     failed = {failure.host for failure in result.failures}
     names = tuple(host.name for host in result.hosts if host.name not in failed)
-    lacking = backup.equip(config, stage, names, keys) if names else {}
+    lacking = backup.equip(config, stage, names, keys, opener) if names else {}
     hosts = tuple(
         replace(host, notices=(*host.notices, f"it has no keys for its backups: {lacking[host.name]}"))
         if host.name in lacking else host

@@ -108,6 +108,7 @@ def _to(
     }  # fmt: skip
     warnings = [f"{name}: {text}" for text in _suspicions(about.get("good"), good)]
     about["good"] = good
+    about.setdefault("first_at", good["at"])
     if not warnings:
         about["pruned_at"] = _let_go(repository, found, about, began)
     return {**good, "warnings": warnings}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,8 @@ GRACE_SECONDS = 7200.0
 """How much later than due a backup may be before it counts as missed (our choice: a big one takes its time)."""
 
 DRILL_GRACE_SECONDS = 86400.0
+
+_FIGURES = re.compile(r"\d")
 
 
 def read(call: Call) -> dict[str, Any]:
@@ -72,38 +75,52 @@ def unfinished(call: Call) -> dict[str, Any] | None:
 
 def troubles(call: Call, found: Settings, state: dict[str, Any], now: float) -> list[str]:
     """What somebody has to look at, one clause each: never run, failed, missed, shrunken, unproven, drill overdue."""
+    return [text for _, text in named_troubles(call, found, state, now)]
+
+
+def named_troubles(
+    call: Call, found: Settings, state: dict[str, Any], now: float
+) -> list[tuple[str, str]]:  # fmt: skip
+    """The same, each under a name that stays as long as it is the same trouble."""
     if not settings.is_equipped(call):
-        return ["the host has no keys for its backups: vpsdeploy backup now hands them over"]
+        return [("keys", "the host has no keys for its backups: vpsdeploy backup now hands them over")]
     if begun := unfinished(call):
-        return [
-            f"the host was not rebuilt to its end (begun {begun['began']}): vpsdeploy host rebuild goes on with it"
-        ]
-    texts = [
-        text for name in found.targets for text in _of_target(call, found, name, target(state, name), now)
-    ]
+        why = f"the host was not rebuilt to its end (begun {begun['began']}): vpsdeploy host rebuild goes on with it"
+        return [("rebuild", why)]
+    named = [one for name in found.targets for one in _of_target(call, found, name, target(state, name), now)]
     last = state.get("last") or {}
     if last.get("result") == "failed":
-        texts.insert(0, f"the last backup failed at {last['time']}: {last['why'].splitlines()[0]}")
-    texts += last.get("warnings", ())
+        named.insert(
+            0, ("failed", f"the last backup failed at {last['time']}: {last['why'].splitlines()[0]}")
+        )
+    named += [(f"warned {_FIGURES.split(text)[0]}", text) for text in last.get("warnings", ())]
     drill = state.get("drill") or {}
     if drill.get("result") == "failed":
-        texts.append(f"the last restore drill failed at {drill['time']}: {drill['why'].splitlines()[0]}")
-    return texts
+        why = f"the last restore drill failed at {drill['time']}: {drill['why'].splitlines()[0]}"
+        named.append(("drill failed", why))
+    return named
 
 
-def _of_target(call: Call, found: Settings, name: str, known: dict[str, Any], now: float) -> Iterator[str]:
+def _of_target(
+    call: Call, found: Settings, name: str, known: dict[str, Any], now: float
+) -> Iterator[tuple[str, str]]:  # fmt: skip
     good, drilled, checked = (known.get(key) for key in ("good", "drilled", "checked"))
     if not good:
-        yield f"{name} has no backup yet"
+        yield f"none {name}", f"{name} has no backup yet"
         return
     if _overdue(call, found.events, good["at"], found.jitter_seconds + GRACE_SECONDS, now):
-        yield f"{name}: the newest backup is from {good['time']}, and one was due since"
+        yield f"missed {name}", f"{name}: the newest backup is from {good['time']}, and one was due since"
     if checked and not checked["good"]:
-        yield f"{name}: the repository is damaged ({checked['why'].splitlines()[0]})"
-    if not drilled:
-        yield f"{name}: unproven, no backup was ever restored from it: vpsdeploy backup drill"
-    elif _overdue(call, found.drill_events, drilled["at"], DRILL_GRACE_SECONDS, now):
-        yield f"{name}: the last good restore drill was at {drilled['time']}, and one was due since"
+        yield f"damaged {name}", f"{name}: the repository is damaged ({checked['why'].splitlines()[0]})"
+    proven = drilled["at"] if drilled else float(known.get("first_at", good["at"]))
+    is_late = _overdue(call, found.drill_events, proven, DRILL_GRACE_SECONDS, now)
+    if drilled and is_late:
+        why = f"{name}: the last good restore drill was at {drilled['time']}, and one was due since"
+        yield f"drill overdue {name}", why
+    elif not drilled:
+        ever = ", and a drill was due since the first one" if is_late else ""
+        why = f"{name}: unproven, no backup was ever restored from it{ever}: vpsdeploy backup drill"
+        yield f"drill overdue {name}" if is_late else f"unproven {name}", why
 
 
 def _overdue(call: Call, events: tuple[str, ...], since: float, grace: float, now: float) -> bool:

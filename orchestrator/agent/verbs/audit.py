@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.agent.call import Call
 from orchestrator.agent.request import Request
+from orchestrator.agent.verbs.alerts import alerted
 
 
 def audit(call: Call) -> dict[str, Any]:
@@ -15,6 +16,7 @@ def audit(call: Call) -> dict[str, Any]:
     judge = importlib.import_module("ansible.module_utils.vpsdeploy.audit")
     found: dict[str, Any] = judge.run()
     found["differences"] += [text for name in call.layout.app_names() for text in _certificate(call, name)]
+    found["alerted"] = alerted(call)
     return found
 
 

@@ -1,0 +1,1 @@
+"""Telling receivers about troubles of this host, by itself: once when one begins, once when it has ended."""

@@ -1,0 +1,74 @@
+"""receivers: who is told about this host's troubles. alerts: the timer's look at all apps (agent/alerts/)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import Any
+
+from orchestrator.agent import durable
+from orchestrator.agent.alerts import watch
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import AgentError, UsageError
+from orchestrator.agent.request import Request
+
+TIMER = "vpsdeploy-alerts.timer"
+_NAME = re.compile(r"[!-~]{1,300}")
+_CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z0-9_]{5,32}|")
+
+
+def receivers(call: Call) -> dict[str, Any]:
+    """Keep whom to tell, in a file of root's; one whose URL is not given keeps the one that it had under this name.
+
+    Returns: `changed`; `lacking`: names whose URL nobody has given yet, so that they are not told.
+    """
+    given = call.request.fields.get("receivers")
+    if not isinstance(given, list):
+        raise UsageError("the request is wrong", why="receivers is no list")
+    before = watch.receivers(call)
+    urls = {one["name"]: one["url"] for one in before}
+    wanted = [_checked(one, urls) for one in given]
+    whole = [one for one in wanted if one["url"]]
+    changed = whole != before
+    if changed:
+        call.layout.alerts.mkdir(mode=0o700, parents=True, exist_ok=True)
+        durable.write_json(call.app.alerts_file, whole, 0o600)
+    if changed or not whole:
+        _arm(call)
+    return {"changed": changed, "lacking": [one["name"] for one in wanted if not one["url"]]}
+
+
+def by_unit(call: Call) -> dict[str, Any]:
+    """One look at every app that somebody wants to hear of; one that cannot be looked at keeps none from being."""
+    told = {}
+    for name in call.layout.app_names():
+        one = call._replace(request=Request({**call.request.fields, "app": name}))
+        if not watch.receivers(one):
+            continue
+        try:
+            told[name] = watch.look(one)
+        except AgentError as error:
+            sys.stderr.write(f"{name}: {error.what}: {error.why}\n")
+    return {"apps": told}
+
+
+def alerted(call: Call) -> list[str]:
+    """The apps whose troubles somebody is told of."""
+    names = call.layout.app_names()
+    return [name for name in names if watch.receivers(call._replace(request=Request({"app": name})))]
+
+
+def _arm(call: Call) -> None:
+    """The timer runs where somebody wants to hear of an app, and nowhere else."""
+    act = ["enable", "--now"] if alerted(call) else ["disable", "--now"]
+    call.systemd.ask(["systemctl", *act, TIMER])
+
+
+def _checked(raw: Any, urls: dict[str, str]) -> dict[str, Any]:
+    told = raw if isinstance(raw, dict) else {}
+    name, kind, chat = (str(told.get(key) or "") for key in ("name", "type", "chat_id"))
+    url = str(told.get("url") or urls.get(name, ""))
+    right = _NAME.fullmatch(name) and kind in ("webhook", "slack", "telegram") and _CHAT.fullmatch(chat)
+    if not right or (url and not url.startswith(("https://", "http://"))):
+        raise UsageError("the request is wrong", why=f"receiver {name[:60]!r} of type {kind[:20]!r}")
+    return {"name": name, "type": kind, "url": url, "chat_id": chat}
