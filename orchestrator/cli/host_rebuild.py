@@ -9,7 +9,9 @@ import typer
 from orchestrator.cli.options import HERE, JsonOption, ProjectOption, StageOption, VerboseOption
 from orchestrator.cli.provision import AcceptNewOption, AcceptOption
 
-NewArgument = Annotated[str, typer.Argument(metavar="NEW", help="Address of the empty host.")]
+NewArgument = Annotated[
+    str, typer.Argument(metavar="[NEW]", help="Address of the empty host; default: the one in the inventory.")
+]
 LostOption = Annotated[
     str, typer.Option("--host", metavar="HOST", help="The lost host's inventory name; default: the only one.")
 ]
@@ -36,7 +38,7 @@ def register(group: typer.Typer) -> None:
 
 
 def rebuild(
-    new: NewArgument,
+    new: NewArgument = "",
     host: LostOption = "",
     source: SourceOption = "",
     private_address: PrivateOption = "",
@@ -56,6 +58,7 @@ def rebuild(
     \b
     Examples:
       vpsdeploy host rebuild 203.0.113.9                          the only host, its newest backup
+      vpsdeploy host rebuild --host web-2                         reinstalled at the same address
       vpsdeploy host rebuild 203.0.113.9 --host web-2 --from box
       vpsdeploy host rebuild 203.0.113.9 --from box:1f3a9c2e --accept-new --json
     """

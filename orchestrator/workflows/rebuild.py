@@ -33,7 +33,7 @@ class Wish:
     """What the command line asks for.
 
     Attributes:
-        address: Of the empty host.
+        address: Of the empty host; empty: the one that the inventory has.
         host: The lost host's inventory name; empty where there is only one.
         source: TARGET, TARGET:BACKUP or :BACKUP; empty: the newest of the first target that has one.
         private_address: What the other hosts reach it by, where the inventory names such an address.
@@ -153,6 +153,7 @@ def _begun(config: AppConfig, stage: Stage, wish: Wish, reporter: Reporter, open
             state="nothing was touched", next="vpsdeploy backup list shows the ids of a host that answers",
         )  # fmt: skip
     backup.check_target(config, match[1] or "")
+    wish = replace(wish, address=wish.address or lost.address)
     return _Run(config, stage, lost, wish, reporter, opener, match[1] or "", match[2] or "")
 
 

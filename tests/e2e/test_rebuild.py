@@ -9,6 +9,7 @@ import http.client
 import json
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -32,7 +33,7 @@ app: shop
 instances: 1
 limits: {{memory: 128M}}
 shared: [uploads]
-release: {{drain_seconds: 2, watch_seconds: 0}}
+release: {{drain_seconds: 5, watch_seconds: 0}}
 cron: {{sweep: {{schedule: "0 4 1 1 *", entry: dist/main.js}}}}
 services: {{postgresql: {{memory: 256M}}}}
 backup:
@@ -51,6 +52,12 @@ printf '%s\\n' 'Port 2323' 'HostKey /root/box_key' 'PidFile none' 'AuthorizedKey
 mkdir -p /run/sshd
 systemd-run --quiet --unit=box /usr/sbin/sshd -D -f /root/box_sshd
 """
+PATIENT = """
+sshd -T | grep -q '^persourcepenalties' || exit 0
+echo 'PerSourcePenalties no' > /etc/ssh/sshd_config.d/00-patient.conf
+systemctl reload ssh
+"""
+"""Each try begins with a login as the administrator, whom an empty host does not have: sshd would turn us away."""
 WRITER = """
 import subprocess, time
 psql = subprocess.Popen(["runuser", "-u", "postgres", "--", "psql", "-qAtX", "-d", "shop"], stdin=subprocess.PIPE,
@@ -94,6 +101,10 @@ class Shop:
     def on(self, machine: str, script: str) -> str:
         """A shell's script as root, past SSH."""
         return sandbox.run(machine, "web-1", ["sh", "-ec", script], timeout_seconds=120).stdout.strip()
+
+    def sql(self, text: str) -> str:
+        """An answer of the new host's database."""
+        return self.on(NEW, f'cd / && runuser -u postgres -- psql -qAtX -d shop -c "{text}"')
 
     def boot(self, name: str) -> str:
         """A bare machine. Returns: its address; its keys are in a stage of its own."""
@@ -176,21 +187,21 @@ def test_nothing_is_touched_where_something_is_amiss(shop: Shop) -> None:
     shop.on(
         BOX, f"cat >> /root/.ssh/authorized_keys <<'KEY'\n{(shop.path.parent / 'login.pub').read_text()}KEY\n"
     )
+    shop.on(BOX, PATIENT)
     before = (stage / "hosts.yml").read_text()
     assert "there is no backup of shop-1" in shop.run("host", "rebuild", new, code=11)
     time.sleep(1)
     shop.run("backup", "now")
+    assert "there is no target cloud" in shop.run("host", "rebuild", new, "--from", "cloud", code=2)
+    unknown = shop.run("host", "rebuild", new, "--from", "box:00000000", code=11)
+    assert "no backup of shop-1 with the id 00000000" in unknown
     assert "shop-1 is not lost" in shop.run("host", "rebuild", new, "--from", "box", code=2)
     shop.on(BOX, "mkdir -p /srv/other/releases")
     assert "is not empty" in shop.run("host", "rebuild", new, "--yes", code=2)
-    assert "there is no target cloud" in shop.run("host", "rebuild", new, "--from", "cloud", code=2)
-    assert "no backup of shop-1 with the id 00000000" in shop.run(
-        "host", "rebuild", new, "--from", "box:00000000", code=11
-    ) or "is not empty" in shop.run("host", "rebuild", new, "--from", "box:00000000", code=2)
     assert (stage / "hosts.yml").read_text() == before
 
 
-def test_an_empty_host_becomes_the_lost_one(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_host_becomes_the_lost_one(shop: Shop) -> None:
     """Killed in the middle and run again: every row that was committed before the dump, and the same release."""
     state = json.loads(shop.on(LOST, "cat /var/lib/vpsdeploy/shop/backup/state.json"))
     taken_at = state["targets"]["box"]["good"]["at"]
@@ -213,8 +224,7 @@ def test_an_empty_host_becomes_the_lost_one(shop: Shop, capsys: pytest.CaptureFi
     assert (shop.answer(NEW)["release"], shop.answer(NEW)["text"]) == (release, "second")
     assert (done["way"], done["release"], done["backup"]["target"]) == ("backup", release, "box")
     assert shop.on(NEW, "cat /srv/shop/current/files.jsonl | sha256sum") == served
-    sql = "cd / && runuser -u postgres -- psql -qAtX -d shop -c"
-    back = {int(number) for number in shop.on(NEW, f"{sql} 'SELECT id FROM orders'").split()}
+    back = {int(number) for number in shop.sql("SELECT id FROM orders").split()}
     assert len(before) > 10
     assert before <= back
     assert back == set(range(1, max(back) + 1)), "a hole"
@@ -223,14 +233,16 @@ def test_an_empty_host_becomes_the_lost_one(shop: Shop, capsys: pytest.CaptureFi
         == "1000\nshop"
     )
     assert shop.on(NEW, "systemctl list-timers --all --no-legend | grep -c shop-cron-sweep") == "1"
-    login = ". /srv/shop/slots/*/env; export DATABASE_URL; psql -qAtX \"$DATABASE_URL\" -c 'SELECT count(*) > 0 FROM orders'"
-    assert shop.on(NEW, login) == "t"
+    login = ". /srv/shop/slots/*/env; export DATABASE_URL"
+    count = "SELECT count(*) > 0 FROM orders"
+    assert shop.on(NEW, f'{login}; psql -qAtX "$DATABASE_URL" -c "{count}"') == "t"
     text = (shop.path / "inventories" / "production" / "hosts.yml").read_text()
     assert f"ansible_host: {new}, ansible_user: root,  # in the cellar" in text
-    with capsys.disabled():
-        parts = ", ".join(f"{part['name']} {part['seconds']} s" for part in done["parts"])
-        print(f"\nDebian {DEBIAN}: power-off to good answer {answered - burned:.0f} s (a new machine {booted - burned:.0f} s; "
-              f"one kill and a second run included); the second run {done['seconds']} s: {parts}")  # fmt: skip
+    parts = ", ".join(f"{part['name']} {part['seconds']} s" for part in done["parts"])
+    sys.__stdout__.write(
+        f"\nDebian {DEBIAN}: power-off to good answer {answered - burned:.0f} s, of that {booted - burned:.0f} s until "
+        f"there was a new machine; killed once; the run that went on took {done['seconds']} s: {parts}\n"
+    )
 
 
 def _killed_in_the_middle(shop: Shop, new: str) -> None:

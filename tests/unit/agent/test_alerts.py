@@ -1,4 +1,4 @@
-"""A host that tells of its troubles: once when one begins, once when it is over, whoever cannot be reached meanwhile."""
+"""A host that tells of its troubles: once when one begins, once when it is over, whoever was out of reach meanwhile."""
 
 from __future__ import annotations
 
@@ -77,7 +77,11 @@ def test_a_trouble_is_told_once_and_its_end_once(world: World, net: Net) -> None
     look(world.host)
     assert [one.url for one in net.sent] == [HOOK["url"], SLACK["url"]]
     message = net.sent[0].message
-    assert (message["kind"], message["stage"], message["troubles"][0]["name"]) == ("alert", "production", "backup failed")
+    assert (message["kind"], message["stage"], message["troubles"][0]["name"]) == (
+        "alert",
+        "production",
+        "backup failed",
+    )
     assert "the repository has another password" in message["text"]
     assert set(net.sent[1].message) == {"text"}
     net.texts()
@@ -87,7 +91,10 @@ def test_a_trouble_is_told_once_and_its_end_once(world: World, net: Net) -> None
     look(world.host)
     assert ["over since" in text for text in net.texts()] == [True, True]
     lines = [json.loads(line) for line in world.host.app.history_file.read_text().splitlines()]
-    assert [line["figures"]["receiver"] for line in lines if line["verb"] == "alert"] == [HOOK["name"], SLACK["name"]] * 2
+    assert [line["figures"]["receiver"] for line in lines if line["verb"] == "alert"] == [
+        HOOK["name"],
+        SLACK["name"],
+    ] * 2
     assert json.loads(world.host.app.alerts_state_file.read_text())["open"] == {}
 
 
@@ -176,7 +183,12 @@ def test_the_timer_runs_where_somebody_is_told(world: World, net: Net) -> None:
     world.host.call("receivers", receivers=[])
     assert world.told[-1] == ["systemctl", "disable", "--now", "vpsdeploy-alerts.timer"]
     assert look(world.host) == {}
-    for wrong in ("x", [{"name": "a b"}], [{**HOOK, "type": "mail"}], [{**HOOK, "url": "file:///etc/shadow"}]):
+    for wrong in (
+        "x",
+        [{"name": "a b"}],
+        [{**HOOK, "type": "mail"}],
+        [{**HOOK, "url": "file:///etc/shadow"}],
+    ):
         assert world.host.call("receivers", receivers=wrong)["kind"] == "UsageError"
 
 

@@ -35,7 +35,9 @@ def _lost(world: World) -> World:
 
 
 @pytest.fixture(name="new")
-def _new(lost: World, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Callable[[], World]:
+def _new(
+    lost: World, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], World]:
     """Makes the empty host: snapshots name the lost one's paths, which are this one's, too."""
 
     def make() -> World:
@@ -96,7 +98,9 @@ def test_the_same_releases_come_back(new: Callable[[], World]) -> None:
     assert rebuild(world, "releases")["release"] == RELEASES[1]
 
 
-def test_a_release_whose_files_are_not_in_the_backup_is_told_of(lost: World, new: Callable[[], World]) -> None:
+def test_a_release_whose_files_are_not_in_the_backup_is_told_of(
+    lost: World, new: Callable[[], World]
+) -> None:
     """With its commit, so that it can be built again; the other one is back."""
     for path in (lost.restic.copies).rglob("srv/shop/store/*/*"):
         if path.read_bytes() == RELEASES[1].encode():
@@ -136,7 +140,9 @@ def test_a_database_is_restored_once(world: World, monkeypatch: pytest.MonkeyPat
     """A database in use is refused first; one that failed is tried again, with force: nobody but us wrote to it."""
     host, tries = world.host, list[bool]()
     host.layout.services.mkdir(parents=True)
-    (host.layout.services / "x.json").write_text(json.dumps({"service": "other", "app": "shop", "database": "shop"}))
+    (host.layout.services / "x.json").write_text(
+        json.dumps({"service": "other", "app": "shop", "database": "shop"})
+    )
 
     def dump(_: object, one: services.Service, place: Path) -> Dumped:
         (place / "x.dump").write_text("x")
