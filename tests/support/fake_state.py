@@ -65,6 +65,9 @@ class State:
         self.backup: Json | None = None
         self.database = b"PGDMP" + b"rows" * 100_000
         self.backup_files: dict[str, Any] = {}
+        self.rebuilt: list[str] = []
+        self.kept_release, self.bits_lost = "", False
+        self.receivers: list[Json] = []
         self.authority = ""
         self.migrations: dict[str, Json] = {}
         self.migrated: list[str] = []

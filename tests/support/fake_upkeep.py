@@ -102,6 +102,37 @@ class Upkeep(State):
         return {"target": "disk", "snapshot": "6f06cbf8", "backup_time": "2026-11-26T03:12:09Z", "seconds": 2.8,
                 "restored": [f"table {request['table']}"], "kept": []}  # fmt: skip
 
+    def rebuild(self, request: Json) -> Json:
+        """A part of what a lost host was: two tables, a certificate, and the release that `kept_release` names."""
+        part, name = request["part"], self.kept_release
+        self.rebuilt.append(part)
+        if part == "look":
+            live = {"id": name, "revision": "c0ffee", "subject": "x"} if name else None
+            return {"target": request["target"] or "disk", "snapshot": request["snapshot"] or "6f06cbf8", "done": [],
+                    "backup_time": "2026-11-26T03:12:09Z", "age_seconds": 30120, "release": live}  # fmt: skip
+        if part == "data":
+            return {"restored": ["database shop: 2 tables, 20 rows"], "kept": []}
+        if part == "certificate":
+            return {"certificate": "restored", "names": ["shop.example"]}
+        if part == "releases" and name and not self.bits_lost:
+            self.releases, self.settings = [name], {name: {"instances": 1, "health": {"path": "/health"}}}
+            return {
+                "release": name,
+                "revision": "c0ffee",
+                "subject": "x",
+                "why": "",
+                "releases": [name],
+                "notes": [],
+            }
+        why = "the backup holds no files of it" if name else "nothing was released when it was made"
+        known = {"revision": "c0ffee" if name else "", "subject": ""}
+        return {"release": None, "why": why, "releases": [], "notes": [], **known}
+
+    def do_receivers(self, request: Json) -> Json:
+        """Whom to tell from now on."""
+        self.receivers = request["receivers"]
+        return {"changed": True, "lacking": [one["name"] for one in self.receivers if "url" not in one]}
+
     def service(self, request: Json) -> Json:
         """The app's login; the password is remembered as the host would see it."""
         name, password = request["service"], request["password"].reveal()

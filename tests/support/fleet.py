@@ -27,7 +27,7 @@ from tests.support.fake_upkeep import Upkeep
 _METHODS = {
     "jobs": "do_jobs", "lock": "do_lock", "return": "return_", "maintenance": "do_maintenance", "migrated": "noted",
     "bans": "do_bans", "backup": "do_backup", "backup-keys": "backup_keys", "backup-list": "backup_list",
-    "backup-verify": "backup_verify", "backup-prune": "backup_verify",
+    "backup-verify": "backup_verify", "backup-prune": "backup_verify", "receivers": "do_receivers",
 }  # fmt: skip
 """Verbs whose names a method cannot have, or an attribute has."""
 
