@@ -80,7 +80,9 @@ def _disks(call: Call, known: set[str]) -> dict[str, str]:
 def _targets(call: Call) -> list[Path]:
     """Directories that backups go to."""
     told = durable.read_json(call.app.backup_file) or {}
-    return [Path(str(one["repository"])) for one in told.get("targets", {}).values() if one.get("kind") == "local"]
+    return [
+        Path(str(one["repository"])) for one in told.get("targets", {}).values() if one.get("kind") == "local"
+    ]
 
 
 def _fullest(place: Path) -> tuple[float, str]:

@@ -24,24 +24,32 @@ _INCOMPLETE = 3
 
 MISSING = "there is no repository"
 _LOCKED = "is already locked"
+NO_BUCKET = "the bucket does not exist"
 _CAUSES = (
     ("wrong password or no key found", "the repository has another password"),
     ("no space left on device", "the target is full"),
     (_LOCKED, "somebody else is at the repository"),
     ("disk quota exceeded", "the target is full"),
-    ("is there a repository at the following location", "there is no repository"),
-    ("unable to open config file", "there is no repository"),
-    ("repository does not exist", "there is no repository"),
     ("host key verification failed", "the target's host key is not the one in vpsdeploy.yml"),
+    ("signature we calculated does not match", "the target refuses us"),
+    ("access key id you provided does not exist", "the target refuses us"),
     ("permission denied", "the target refuses us"),
     ("access denied", "the target refuses us"),
+    ("bucket does not exist", NO_BUCKET),
+    (
+        "certificate signed by unknown authority",
+        "nobody that the host trusts has signed the target's certificate",
+    ),
     ("connection refused", "the target cannot be reached"),
     ("unable to start the sftp session", "the target cannot be reached"),
     ("no route to host", "the target cannot be reached"),
     ("no such host", "the target cannot be reached"),
     ("i/o timeout", "the target cannot be reached"),
+    ("is there a repository at the following location", MISSING),
+    ("unable to open config file", MISSING),
+    ("repository does not exist", MISSING),
 )
-"""What restic says, and what it means."""
+"""What restic says, and what it means. It asks for a repository whatever kept it from looking: so that comes last."""
 
 _PATIENCE = ("-o", "BatchMode=yes", "-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15", "-o",
              "ServerAliveCountMax=4", "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes")  # fmt: skip
@@ -115,9 +123,8 @@ class Repository:
 
     def snapshots(self) -> list[Snapshot]:
         """Those of this host, oldest first."""
-        done = self._checked(
-            self._run(["snapshots", "--json", "--no-lock", "--host", self._host]), "the snapshots cannot be listed"
-        )  # fmt: skip
+        words = ["snapshots", "--json", "--no-lock", "--host", self._host]
+        done = self._checked(self._run(words, seconds=_PROBE_SECONDS), "the snapshots cannot be listed")
         made = [
             Snapshot(one["short_id"], one["time"], tuple(one["paths"]), tuple(one.get("tags") or ()))
             for one in json.loads(done.output) or ()
@@ -221,6 +228,8 @@ def _advice(done: Finished) -> str:
     found = cause(done)
     if found == MISSING:
         return "is the right disk mounted there? a repository that was there is never made anew by itself"
+    if found == NO_BUCKET:
+        return "make it where your provider lets you: one that is named wrongly must not come into being by itself"
     if found == "the target is full":
         return "vpsdeploy backup prune, or give the target more room"
     return "docs/runbooks/failing-backup.md"

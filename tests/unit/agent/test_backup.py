@@ -13,6 +13,10 @@ from orchestrator.agent.programs import Finished
 from tests.support.fake_restic import REFUSED
 from tests.unit.agent.with_backups import World, set_up, world_of  # noqa: F401 - world_of: a fixture
 
+S3 = "Fatal: unable to open config file: Stat:"
+ASKED = "\nIs there a repository at the following location?\ns3:https://x/bucket/shop"
+"""As restic 0.14 said it of rclone's server: whatever keeps it from looking, it asks so."""
+
 
 def test_a_backup_goes_to_every_target(world: World) -> None:
     """Repositories are made; the history and the dead man's switch hear of it. The next one asks nothing else."""
@@ -79,7 +83,11 @@ def test_one_target_that_fails_keeps_none_of_the_others_from_it(world: World) ->
 @pytest.mark.parametrize(
     ("said", "meaning"),
     [(REFUSED, "another password"), ("ssh: connect: Connection refused", "cannot be reached"),
-     ("Host key verification failed.", "host key is not the one in vpsdeploy.yml")],
+     ("Host key verification failed.", "host key is not the one in vpsdeploy.yml"),
+     (f"{S3} The request signature we calculated does not match the signature you provided.{ASKED}", "refuses us"),
+     (f"{S3} The Access Key Id you provided does not exist in our records.{ASKED}", "refuses us"),
+     (f"{S3} The specified bucket does not exist{ASKED}", "the bucket does not exist"),
+     (f'{S3} Get "https://x/": dial tcp 10.0.0.1:9: connect: connection refused{ASKED}', "cannot be reached")],
 )  # fmt: skip
 def test_causes_are_told_in_words(world: World, said: str, meaning: str) -> None:
     """Of restic, and of what it runs. What cannot be opened is not taken for empty."""
