@@ -1,37 +1,34 @@
 """Backups to a server that speaks S3 and checks signatures: rclone's, on this machine, where the host reaches it.
 
-What goes wrong there: another key, no such bucket, no server.
+What goes wrong there (another key, no such bucket, no server); and that the host tells of that and the rest by itself.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import json
-import shutil
-import socket
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.workflows import sandbox
 from tests.support import shapes
+from tests.support.receivers import IDENTIFIER, RCLONE, SECRET, Cloud, Hook
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
 
 NAME, HOST = "e2e-s3", "web-1"
-RCLONE = Path(sys.executable).with_name("rclone")
-IDENTIFIER, SECRET = "AKIAEXAMPLE", "s3cret-canary"
 CONFIG = """\
 app: shop
 instances: 1
 limits: {{memory: 128M}}
 shared: [uploads]
+notify:
+  - {{type: webhook, url: "http://{hook}/shop"}}
+  - {{type: slack, url_env: E2E_S3_SLACK, on: [trouble]}}
 backup:
   targets: {{cloud: "s3://{endpoint}/{bucket}/backups"}}
   schedule: "0 3 1 1 *"
@@ -39,60 +36,16 @@ backup:
 """
 
 
-class Cloud:
-    """The server: its buckets are directories."""
-
-    def __init__(self, place: Path, address: str) -> None:
-        self.place, self.address = place, address
-        with socket.socket() as free:
-            free.bind((address, 0))
-            self.endpoint = f"{address}:{free.getsockname()[1]}"
-        (place / "buckets" / "mine").mkdir(parents=True)
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-             "-subj", "/CN=s3.test", "-addext", f"subjectAltName=IP:{address}", "-keyout", place / "key.pem",
-             "-out", place / "cert.pem"], check=True, capture_output=True,
-        )  # fmt: skip
-        self._process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def certificate(self) -> str:
-        """What clients have to trust."""
-        return (self.place / "cert.pem").read_text()
-
-    @property
-    def buckets(self) -> list[str]:
-        """Those that there are."""
-        return sorted(path.name for path in (self.place / "buckets").iterdir())
-
-    def start(self) -> None:
-        """Serve, and wait until somebody may connect."""
-        command = [RCLONE, "serve", "s3", "--config", "/dev/null", "--addr", self.endpoint, "--auth-key",
-                   f"{IDENTIFIER},{SECRET}", "--cert", self.place / "cert.pem", "--key", self.place / "key.pem",
-                   self.place / "buckets"]  # fmt: skip
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                socket.create_connection((self.address, int(self.endpoint.rpartition(":")[2])), 1).close()
-            except OSError:
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-            else:
-                return
-
-    def stop(self) -> None:
-        """Nobody answers any more."""
-        if self._process:
-            self._process.terminate()
-            self._process.wait(20)
-
-
 class Shop:
-    """The project and its cloud."""
+    """The project, its cloud, and who is told."""
 
-    def __init__(self, project: Project, cloud: Cloud) -> None:
-        self.project, self.cloud = project, cloud
+    def __init__(self, project: Project, cloud: Cloud, hook: Hook) -> None:
+        self.project, self.cloud, self.hook = project, cloud, hook
+
+    def look(self) -> list[dict[str, Any]]:
+        """What the timer starts once a minute. Returns: what was told."""
+        self.on("systemctl start vpsdeploy-alerts.service")
+        return self.hook.heard()
 
     def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
         """Run a command, which has to end so."""
@@ -115,7 +68,7 @@ class Shop:
 
     def configure(self, bucket: str) -> None:
         """Write vpsdeploy.yml."""
-        text = CONFIG.format(endpoint=self.cloud.endpoint, bucket=bucket)
+        text = CONFIG.format(endpoint=self.cloud.endpoint, bucket=bucket, hook=self.hook.endpoint)
         (self.project.path / "vpsdeploy.yml").write_text(text)
 
     def set_key(self, identifier: str, secret: str) -> None:
@@ -127,12 +80,13 @@ class Shop:
 @pytest.fixture(scope="module", name="shop")
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A provisioned host that trusts the server's certificate."""
-    assert shutil.which(str(RCLONE)), "make venv-dev installs it"
+    assert RCLONE.is_file(), "make venv-dev installs it"
     place = tmp_path_factory.mktemp("s3")
     with pytest.MonkeyPatch.context() as patch, project_on_sandbox(place / "shop", NAME) as project:
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
         gateway = ipaddress.ip_network(sandbox.status(NAME).subnet)[1]
-        shop = Shop(project, Cloud(place, str(gateway)))
+        shop = Shop(project, Cloud(place, str(gateway)), Hook(str(gateway)))
+        patch.setenv("E2E_S3_SLACK", f"http://{shop.hook.endpoint}/slack-canary")
         shop.cloud.start()
         shop.configure("mine")
         shop.set_key(IDENTIFIER, SECRET)
@@ -186,12 +140,96 @@ def test_a_bucket_that_is_not_there_is_never_made(shop: Shop) -> None:
     shop.run("backup", "now")
 
 
-def test_a_server_that_is_gone_is_told(shop: Shop) -> None:
-    """In less time than restic itself would try; when it is back, everything is."""
+def told(messages: list[dict[str, Any]]) -> tuple[list[str], list[str]]:
+    """Names of what began and of what ended."""
+    begun = [one["name"] for message in messages for one in message["troubles"]]
+    return begun, [one["name"] for message in messages for one in message["ended"]]
+
+
+def test_what_goes_wrong_is_told_once_and_that_it_is_over_once(shop: Shop) -> None:
+    """By the host itself, whoever is at a controller; the timer runs, and the URL is nowhere else."""
+    shop.run("backup", "drill")
+    assert (
+        shop.on("systemctl stop vpsdeploy-alerts.timer; systemctl is-enabled vpsdeploy-alerts.timer")
+        == "enabled"
+    )
+    shop.look()  # what the timer had not told yet of the tests before
     shop.cloud.stop()
-    failed = shop.run("backup", "now", code=11)
-    assert "the target cannot be reached" in failed
-    assert "the target cannot be reached" in shop.run("backup", "list")
+    shop.run("backup", "now", code=11)
+    (message,) = shop.look()
+    assert told([message]) == (["backup failed"], [])
+    assert "the target cannot be reached" in message["text"]
+    assert shop.look() == []
     shop.cloud.start()
     shop.run("backup", "now")
     assert "the last backup failed" not in shop.run("status")
+    assert told(shop.look()) == ([], ["backup failed"])
+    assert shop.look() == []
+    holders = shop.on("grep -rlF slack-canary /etc /var /srv /root /run /home /tmp 2>/dev/null || true")
+    assert holders.splitlines() == ["/etc/vpsdeploy/alerts/shop.json"]
+    assert shop.on("stat -c '%a %U' /etc/vpsdeploy/alerts/shop.json") == "600 root"
+
+
+def test_a_service_and_a_disk_are_told(shop: Shop) -> None:
+    """A service once it was down for two looks, a disk at nine tenths."""
+    shop.on("systemctl stop nginx")
+    assert shop.look() == []
+    assert told(shop.look()) == (["down nginx.service"], [])
+    shop.on("systemctl start nginx")
+    assert told(shop.look()) == ([], ["down nginx.service"])
+    shop.on("mkdir -p /var/lib/postgresql; mount -t tmpfs -o size=10m tmpfs /var/lib/postgresql")
+    shop.on("head -c 9800000 /dev/zero > /var/lib/postgresql/x")
+    (message,) = shop.look()
+    assert "the disk of /var/lib/postgresql is filling: 9" in message["text"]
+    shop.on("rm /var/lib/postgresql/x")
+    assert told(shop.look()) == ([], ["disk /var/lib/postgresql"])
+    shop.on("umount /var/lib/postgresql; rmdir /var/lib/postgresql")
+
+
+def test_each_trouble_of_backups_is_told(shop: Shop) -> None:
+    """Shrunken; missed and a drill that never ran (the moments that are on record are old); damaged; a failed drill."""
+    shop.on(
+        "head -c 8000000 /dev/urandom > /srv/shop/shared/uploads/b; chown shop /srv/shop/shared/uploads/b"
+    )
+    shop.run("backup", "now")
+    shop.on("rm /srv/shop/shared/uploads/b")
+    shop.run("backup", "now")
+    begun, ended = told(shop.look())
+    assert (len(begun), ended) == (1, [])
+    assert "shrunken" in begun[0]
+    shop.run("backup", "now")
+    assert told(shop.look()) == ([], begun)
+    state = "/var/lib/vpsdeploy/shop/backup/state.json"
+    shop.on(f"""cp {state} /root/kept; python3 - <<'PY'
+import json
+known = json.load(open({state!r}))
+about = known["targets"]["cloud"]
+about["good"]["at"], about["first_at"], about["drilled"] = 1.0, 1.0, None
+json.dump(known, open({state!r}, "w"))
+PY""")
+    assert sorted(told(shop.look())[0]) == ["backup drill overdue cloud", "backup missed cloud"]
+    shop.on(f"cp /root/kept {state}")
+    assert len(told(shop.look())[1]) == 2
+    packs = sorted((shop.cloud.place / "buckets").rglob("data/*/*"), key=lambda path: path.stat().st_size)
+    whole = packs[-1].read_bytes()
+    packs[-1].write_bytes(bytes(byte ^ 255 for byte in whole))
+    shop.run("backup", "verify", code=11)
+    shop.run("backup", "drill", code=11)
+    assert sorted(told(shop.look())[0]) == ["backup damaged cloud", "backup drill failed"]
+    packs[-1].write_bytes(whole)
+    shop.run("backup", "verify")
+    shop.run("backup", "drill")
+    assert len(told(shop.look())[1]) == 2
+
+
+def test_whoever_is_taken_out_is_told_no_more(shop: Shop) -> None:
+    """Nor does the timer run any longer; a machine whose environment lacks a URL does not take it from the host."""
+    config = shop.project.path / "vpsdeploy.yml"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("E2E_S3_SLACK")
+        assert shop.json("provision", "host")["hosts"][0]["notices"] == []
+    before, _, after = config.read_text().partition("notify:")
+    config.write_text(f"{before}backup:{after.partition('backup:')[2]}")
+    shop.run("provision", "host")
+    assert shop.on("systemctl is-enabled vpsdeploy-alerts.timer || true") == "disabled"
+    assert shop.on("cat /etc/vpsdeploy/alerts/shop.json") == "[]"

@@ -1,0 +1,81 @@
+"""What is asked before anything is touched, and how the answers are read."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from orchestrator.config.app import AppConfig
+from orchestrator.secret import Secret
+from orchestrator.transport import s3, sftp
+from orchestrator.workflows import rebuild_checks
+from orchestrator.workflows.rebuild_checks import Seen
+from tests.support.fleet import APP, stage
+from tests.unit.config.test_backup import KEY
+
+ONE = stage("web-1")
+KEYS = {
+    "SSH_KEY": Secret("key"),
+    "CLOUD_ACCESS_KEY_ID": Secret("id"),
+    "CLOUD_SECRET_ACCESS_KEY": Secret("secret"),
+}
+
+
+def config(**targets: object) -> AppConfig:
+    """With these targets."""
+    return AppConfig.model_validate({"app": APP, "backup": {"targets": targets}})
+
+
+def test_the_question_is_answered_by_any_shell(tmp_path: Path) -> None:
+    """A directory with backups is found; an app that is not there is not."""
+    place = tmp_path / "backups" / APP / "production" / "web-1" / "snapshots"
+    place.mkdir(parents=True)
+    (place / "6f06cbf8").touch()
+    asked = rebuild_checks.question(config(disk=str(tmp_path / "backups")), ONE, ONE.hosts[0])
+    done = subprocess.run(["sh", "-c", asked], capture_output=True, text=True, check=True)
+    seen = rebuild_checks.parse(f"Welcome!\n{done.stdout}")
+    assert seen.snapshots == {"disk": ("6f06cbf8",)}
+    assert (seen.is_ours, seen.begun) == (False, {})
+    as_admin = replace(ONE.hosts[0], user="admin")
+    assert rebuild_checks.question(config(disk="/mnt/x"), ONE, as_admin).startswith("sudo -n sh -c ")
+
+
+def test_an_answer_is_read() -> None:
+    """What an interrupted rebuild has left, too."""
+    said = "\n".join(
+        f"vpsdeploy-looked {line}"
+        for line in ('begun {"done": ["files"]}', "ours", "there /srv/shop", "at disk aa", "at disk bb")
+    )
+    assert rebuild_checks.parse(said) == Seen(
+        ("/srv/shop",), True, {"done": ["files"]}, {"disk": ("aa", "bb")}
+    )
+
+
+def test_targets_are_looked_at_as_the_host_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each in its way, below the lost host's name; one that cannot be seen says why."""
+    asked = list[object]()
+
+    def over_sftp(server: object, host_key: str, key: Secret, directory: str) -> tuple[str, ...]:
+        asked.append((server, directory))
+        return ("aa",)
+
+    def over_s3(endpoint: str, bucket: str, prefix: str, key: tuple[str, Secret]) -> tuple[str, ...]:
+        asked.append((endpoint, bucket, prefix, key[0]))
+        raise OSError("answered 403 AccessDenied")
+
+    monkeypatch.setattr(sftp, "names", over_sftp)
+    monkeypatch.setattr(s3, "names", over_s3)
+    targets = {
+        "disk": "/mnt/x", "box": {"url": "sftp://u1@host.example:23/shop", "host_key": KEY},
+        "cloud": "s3://s3.example.com/bucket/deep/er",
+    }  # fmt: skip
+    seen = Seen((), False, {}, {"disk": ("bb",)})
+    disk, box, cloud = rebuild_checks.looked_at(config(**targets), ONE, "web-1", KEYS, seen, "")
+    assert (disk.snapshots, box.snapshots, cloud.problem) == (("bb",), ("aa",), "answered 403 AccessDenied")
+    below = "shop/production/web-1/snapshots"
+    assert asked == [
+        (("host.example", 23, "u1"), f"shop/{below}"), ("s3.example.com", "bucket", f"deep/er/{below}/", "id"),
+    ]  # fmt: skip
