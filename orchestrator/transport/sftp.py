@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import Any
 
 from orchestrator.secret import Secret
+from orchestrator.transport import ssh_errors
 
 TIMEOUT_SECONDS = 20
 """Longest wait for the connection, the login and each answer (our choice; restic's own is like it)."""
@@ -26,6 +27,7 @@ def names(server: tuple[str, int, str], host_key: str, key: Secret, directory: s
     """
     import paramiko  # late: 0.3 s
 
+    ssh_errors.quiet()
     host, port, user = server
     try:
         plain = socket.create_connection((host, port), TIMEOUT_SECONDS)

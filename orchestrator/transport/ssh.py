@@ -93,6 +93,7 @@ def connect(host: Host, stage: Stage, user: str | None = DEPLOY_USER) -> Connect
 def _fabric_connection(host: Host, stage: Stage, login: str) -> fabric.Connection:
     import fabric  # late: costs 0.3 s, and --help needs none of it
 
+    ssh_errors.quiet()
     kwargs: dict[str, Any] = {
         "banner_timeout": CONNECT_TIMEOUT_SECONDS,
         "auth_timeout": CONNECT_TIMEOUT_SECONDS,

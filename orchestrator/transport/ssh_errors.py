@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,11 @@ def ssh_exception() -> type[Exception]:
     from paramiko import SSHException
 
     return SSHException
+
+
+def quiet() -> None:
+    """paramiko's threads print tracebacks of what is told as an error of ours."""
+    logging.getLogger("paramiko.transport").setLevel(logging.CRITICAL)
 
 
 def refused(host: Host, stage: Stage, login: str, error: Exception) -> HostUnreachable:

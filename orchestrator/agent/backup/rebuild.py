@@ -22,6 +22,9 @@ from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.failures import AgentError, BackupFailed, HostNotReady, UsageError
 from orchestrator.agent.request import Request
 
+PATIENCE_SECONDS = 3600.0
+"""How long a part waits for what the one of a controller that was lost still does: it goes on to its end here."""
+
 _LINES = ("history.jsonl", "migrations.jsonl")
 """What the lost host had on record goes before what this one has."""
 
@@ -38,7 +41,7 @@ def look(call: Call) -> dict[str, Any]:
             "the host was rebuilt already", why=f"from backup {begun['snapshot']}, {begun['ended']}",
             state="nothing was touched", next="vpsdeploy backup restore brings data back to a host that serves",
         )  # fmt: skip
-    with state.alone(call, "a rebuild"):
+    with state.alone(call, "a rebuild", PATIENCE_SECONDS):
         if not begun:
             _refuse_used(call)
         if begun.get("done"):
@@ -68,7 +71,7 @@ def data(call: Call) -> dict[str, Any]:
 
     Returns: `restored`, `kept`: sentences; what an earlier try has brought back is not brought back again.
     """
-    with state.alone(call, "a rebuild"), fetch.place(call.app.restored, 0) as into:
+    with state.alone(call, "a rebuild", PATIENCE_SECONDS), fetch.place(call.app.restored, 0) as into:
         begun = begun_here(call)
         repository, one = _pinned(call, kept.read(call), begun)
         repository.restore(one.id, str(into), [str(call.app.staging)])
@@ -102,7 +105,7 @@ def certificate(call: Call) -> dict[str, Any]:
         return {"certificate": "off", "names": []}
     if (there := certificates.current(call)) is not None:
         return {"certificate": "there", "names": list(there.names)}
-    with state.alone(call, "a rebuild"), fetch.place(call.app.restored, 0) as into:
+    with state.alone(call, "a rebuild", PATIENCE_SECONDS), fetch.place(call.app.restored, 0) as into:
         repository, one = _pinned(call, kept.read(call), begun_here(call))
         name, certbot = call.app.name, call.layout.certbot
         parts = [

@@ -24,7 +24,10 @@ def bring_back(call: Call) -> dict[str, Any]:
         `releases`, `notes`.
     """
     repository, one, _ = rebuild.source(call)
-    with state.alone(call, "a rebuild"), fetch.place(call.app.home / ".restored", 0) as into:
+    with (
+        state.alone(call, "a rebuild", rebuild.PATIENCE_SECONDS),
+        fetch.place(call.app.home / ".restored", 0) as into,
+    ):
         staged = str(call.app.staging)
         wanted = [f"{staged}/{dumps.MANIFEST}", f"{staged}/state", str(call.app.store)]
         repository.restore(one.id, str(into), wanted, verify=False)  # `assemble` reads every file itself

@@ -41,13 +41,17 @@ def target(state: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def alone(call: Call, doing: str) -> Iterator[None]:
+def alone(call: Call, doing: str, patience_seconds: float = 0.0) -> Iterator[None]:
     """Keep every other backup, drill, check and restore of the app away. The kernel ends it whatever kills us.
 
+    Args:
+        call: For the app.
+        doing: What others are told.
+        patience_seconds: How long to wait for what is under way.
     Raises: LockHeld: one is under way; says what, whose, since when.
     """
     try:
-        with mutex.held(call.app.backup_mutex, 0.0):
+        with mutex.held(call.app.backup_mutex, patience_seconds):
             told = {"doing": doing, "by": call.request.by, "since": time.time()}
             call.app.backup_mutex.write_text(json.dumps(told))
             yield

@@ -52,15 +52,10 @@ def by_unit(call: Call) -> dict[str, Any]:
     return {"apps": told}
 
 
-def alerted(call: Call) -> list[str]:
-    """The apps whose troubles somebody is told of."""
-    names = call.layout.app_names()
-    return [name for name in names if watch.receivers(call._replace(request=Request({"app": name})))]
-
-
 def _arm(call: Call) -> None:
     """The timer runs where somebody wants to hear of an app, and nowhere else."""
-    act = ["enable", "--now"] if alerted(call) else ["disable", "--now"]
+    files = (call.layout.app(name).alerts_file for name in call.layout.app_names())
+    act = ["enable", "--now"] if any(durable.read_json(file) for file in files) else ["disable", "--now"]
     call.systemd.ask(["systemctl", *act, TIMER])
 
 

@@ -6,9 +6,9 @@ import importlib
 import time
 from typing import Any
 
+from orchestrator.agent import durable
 from orchestrator.agent.call import Call
 from orchestrator.agent.request import Request
-from orchestrator.agent.verbs.alerts import alerted
 
 
 def audit(call: Call) -> dict[str, Any]:
@@ -16,7 +16,8 @@ def audit(call: Call) -> dict[str, Any]:
     judge = importlib.import_module("ansible.module_utils.vpsdeploy.audit")
     found: dict[str, Any] = judge.run()
     found["differences"] += [text for name in call.layout.app_names() for text in _certificate(call, name)]
-    found["alerted"] = alerted(call)
+    files = {name: call.layout.app(name).alerts_file for name in call.layout.app_names()}
+    found["alerted"] = [name for name, file in files.items() if durable.read_json(file)]
     return found
 
 
