@@ -166,7 +166,7 @@ def _check(this: _Run, ask: Ask) -> tuple[dict[str, Secret], str]:
         alive = this.wish.address != this.lost.address and rebuild_checks.answers(this.stage, this.lost)
         _accept(this)
         seen = rebuild_checks.ask(this.config, this.new_stage, this.host)
-        rebuild_checks.refuse_used(this.config, this.host, seen)
+        rebuild_checks.refuse_used(this.config, this.host, seen, shared=not this.is_moving)
         looked = rebuild_checks.looked_at(this.config, this.stage, this.name, kept, seen, this.target)
         if hint := rebuild_checks.refuse_without_backup(
             looked, this.name, this.snapshot, named=bool(this.target)

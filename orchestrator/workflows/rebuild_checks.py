@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from orchestrator.config import AppConfig
@@ -27,6 +28,9 @@ _DATA = (
     "/var/lib/docker/*",
 )
 """Somebody's data, on a host that was never ours (our choice)."""
+
+
+_OF_AN_APP = (("/srv/", ""), ("/etc/vpsdeploy/apps/", ".json"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,7 @@ def ask(config: AppConfig, stage: Stage, host: Host) -> Seen:
 def question(config: AppConfig, stage: Stage, host: Host) -> str:
     """A shell command that never fails and changes nothing."""
     app = config.app
-    used = " ".join(f"/srv/{app}/releases/2* /etc/vpsdeploy/apps/*.json /srv/*".split())
+    used = f"/srv/{app}/releases/2* /etc/vpsdeploy/apps/*.json /srv/*"
     script = [
         f"say() {{ printf '{_ENDS}%s\\n' \"$*\"; }}",
         f"cat /var/lib/vpsdeploy/{app}/backup/rebuild.json 2>/dev/null | sed 's/^/{_ENDS}begun /'",
@@ -112,16 +116,19 @@ def parse(said: str) -> Seen:
     return Seen(there, ("ours", "") in told, begun, snapshots)
 
 
-def refuse_used(config: AppConfig, host: Host, seen: Seen) -> None:
+def refuse_used(config: AppConfig, host: Host, seen: Seen, *, shared: bool) -> None:
     """See that the host is empty, or is being rebuilt.
 
+    Args:
+        config: The app.
+        host: The new host.
+        seen: What it says.
+        shared: Whether other projects of ours may be on it: the inventory says that the host is there.
     Raises: UsageError: it is somebody's.
     """
     if seen.begun and not seen.begun.get("ended"):
         return
-    own = {f"/srv/{config.app}", f"/etc/vpsdeploy/apps/{config.app}.json"} if seen.is_ours else set()
-    data = {path for path in seen.used if path.startswith("/var/lib/")} if seen.is_ours else set()
-    found = [path for path in seen.used if path not in own | data]
+    found = [path for path in seen.used if path not in _left_by_provisioning(config, seen, shared=shared)]
     if seen.begun:
         found = [f"it was rebuilt already, {seen.begun['ended']}"]
     if found:
@@ -129,6 +136,16 @@ def refuse_used(config: AppConfig, host: Host, seen: Seen) -> None:
             f"{host.address} is not empty", host=host.name, why=", ".join(found[:8]), state="nothing was touched",
             next="a rebuild takes a bare Debian host; vpsdeploy backup restore brings data back to one that serves",
         )  # fmt: skip
+
+
+def _left_by_provisioning(config: AppConfig, seen: Seen, *, shared: bool) -> set[str]:
+    """What an earlier try has made, and on a host that the inventory names what other projects of ours have."""
+    if not seen.is_ours:
+        return set()
+    known = {path for path in seen.used if path.startswith("/etc/vpsdeploy/apps/")}
+    apps = {PurePosixPath(path).stem for path in known} if shared else set()
+    ours = {f"{place}{app}{end}" for app in {config.app, *apps} for place, end in _OF_AN_APP}
+    return ours | {path for path in seen.used if path.startswith("/var/lib/")}
 
 
 def looked_at(

@@ -169,7 +169,12 @@ def test_a_host_that_is_not_empty_is_refused(world: World) -> None:
     world.seen = Seen((), True, {"ended": "2026-11-26T04:00:00Z"}, {})
     with pytest.raises(UsageError, match="is not empty"):
         world.run(Wish("10.9.9.9"))
+    other = Seen(("/srv/other", "/etc/vpsdeploy/apps/other.json"), True, {}, {})
+    world.seen = other
+    with pytest.raises(UsageError, match="is not empty"):
+        world.run(Wish("10.9.9.9"))
     assert world.stage.path.read_text() == HOSTS
+    assert world.run(Wish("")).before == "10.0.0.1"
     world.seen = Seen(("/srv/shop", "/var/lib/postgresql/17/main/PG_VERSION"), True, {}, {})
     assert world.run(Wish("10.9.9.9")).release == OLD
 
