@@ -17,7 +17,7 @@ FULL, CALM = 0.90, 0.87
 """Part of a file system, or of its inodes, from which on it is told; below the second that is over (our choice)."""
 
 _UP = ("active", "reloading")
-_UNPROVEN = "unproven"
+_UNPROVEN, _NONE = "unproven", "none"
 
 
 def lasting(call: Call, known: set[str]) -> dict[str, str]:
@@ -52,7 +52,16 @@ def _backups(call: Call) -> dict[str, str]:
         return {}
     found = backup_settings.read(call)
     named = backup_state.named_troubles(call, found, backup_state.read(call), time.time())
-    return {f"backup {name}": f"backups: {text}" for name, text in named if not name.startswith(_UNPROVEN)}
+    spared = (_UNPROVEN,) if _first_is_due(call, found) else (_UNPROVEN, _NONE)
+    return {f"backup {name}": f"backups: {text}" for name, text in named if not name.startswith(spared)}
+
+
+def _first_is_due(call: Call, found: backup_settings.Settings) -> bool:
+    """Whether there should be a backup by now: a host that was provisioned today has none yet."""
+    keys = call.app.backup_keys / backup_settings.PASSWORD
+    since = keys.stat().st_mtime if keys.exists() else time.time()
+    grace = found.jitter_seconds + backup_state.GRACE_SECONDS
+    return backup_state.overdue(call, found.events, since, grace, time.time())
 
 
 def _certificate(call: Call) -> dict[str, str]:

@@ -112,12 +112,12 @@ def _of_target(
     if not good:
         yield f"none {name}", f"{name} has no backup yet"
         return
-    if _overdue(call, found.events, good["at"], found.jitter_seconds + GRACE_SECONDS, now):
+    if overdue(call, found.events, good["at"], found.jitter_seconds + GRACE_SECONDS, now):
         yield f"missed {name}", f"{name}: the newest backup is from {good['time']}, and one was due since"
     if checked and not checked["good"]:
         yield f"damaged {name}", f"{name}: the repository is damaged ({checked['why'].splitlines()[0]})"
     proven = drilled["at"] if drilled else float(known.get("first_at", good["at"]))
-    is_late = _overdue(call, found.drill_events, proven, DRILL_GRACE_SECONDS, now)
+    is_late = overdue(call, found.drill_events, proven, DRILL_GRACE_SECONDS, now)
     if drilled and is_late:
         why = f"{name}: the last good restore drill was at {drilled['time']}, and one was due since"
         yield f"drill overdue {name}", why
@@ -127,7 +127,7 @@ def _of_target(
         yield f"drill overdue {name}" if is_late else f"unproven {name}", why
 
 
-def _overdue(call: Call, events: tuple[str, ...], since: float, grace: float, now: float) -> bool:
-    """Whether a moment that a schedule names has come since, and has been over for a while."""
+def overdue(call: Call, events: tuple[str, ...], since: float, grace: float, now: float) -> bool:
+    """Whether a moment that a schedule names has come since `since`, and has been over for `grace` seconds."""
     due = call.systemd.elapses(events, since) if events and now - since > grace else None
     return due is not None and now > due + grace

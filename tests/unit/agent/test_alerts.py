@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -196,3 +197,14 @@ def test_nothing_that_is_said_of_a_failure_holds_the_url() -> None:
     """It may be a secret."""
     said = post.post("http://127.0.0.1:1/secret", {})
     assert said == "cannot be sent (URLError)"
+
+
+def test_a_host_that_has_no_backup_yet_is_told_of_once_one_was_due(world: World, net: Net) -> None:
+    """Not on the day on which it is provisioned."""
+    world.host.app.backup_state_file.unlink()
+    look(world.host)
+    assert net.sent == []
+    world.elapses = "Next elapse: Wed 2026-01-07 03:00:00 UTC"
+    os.utime(world.host.app.backup_keys / "password", (1.0, 1.0))
+    look(world.host)
+    assert "disk has no backup yet" in net.texts()[0]
