@@ -31,12 +31,9 @@ def moved(stage: Stage, host: str, new: dict[str, str]) -> str:
         if found is None or host not in found.path:
             raise _by_hand(stage, host, name, value)
         number = written.line(found.path) - 1
-        pattern = re.compile(
-            rf"(\b{name}['\"]?\s*:\s*)(['\"]?){re.escape(str(found.value))}\2(?=\s*([,}}#\n]|$))"
-        )
-        line, count = pattern.subn(
-            lambda match, value=value: f"{match[1]}{match[2]}{value}{match[2]}", lines[number]
-        )
+        old = re.escape(str(found.value))
+        pattern = re.compile(rf"(\b{name}['\"]?\s*:\s*)(['\"]?){old}\2(?=\s*([,}}#\n]|$))")
+        line, count = pattern.subn(rf"\g<1>\g<2>{value}\g<2>", lines[number])
         if count != 1:
             raise _by_hand(stage, host, name, value)
         lines[number] = line

@@ -45,9 +45,10 @@ def _listed(transport: Any, directory: str) -> tuple[str, ...]:
     import paramiko
 
     client = paramiko.SFTPClient.from_transport(transport)
-    if client is None:
+    channel = client.get_channel() if client else None
+    if client is None or channel is None:
         raise OSError("the server has no SFTP")
-    client.get_channel().settimeout(TIMEOUT_SECONDS)
+    channel.settimeout(TIMEOUT_SECONDS)
     try:
         return tuple(sorted(client.listdir(directory)))
     except FileNotFoundError:

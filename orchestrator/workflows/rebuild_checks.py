@@ -108,7 +108,7 @@ def parse(said: str) -> Seen:
     """The answer."""
     lines = [line.removeprefix(_ENDS).split(" ", 1) for line in said.splitlines() if line.startswith(_ENDS)]
     told = [(words[0], words[1] if len(words) > 1 else "") for words in lines]
-    begun = next((json.loads(rest) for word, rest in told if word == "begun"), {})
+    begun: dict[str, object] = next((json.loads(rest) for word, rest in told if word == "begun"), {})
     snapshots: dict[str, tuple[str, ...]] = {}
     for name, one in (rest.split(" ", 1) for word, rest in told if word == "at"):
         snapshots[name] = (*snapshots.get(name, ()), one)
