@@ -94,5 +94,8 @@ def test_receivers_as_people_write_them() -> None:
         "  - {type: webhook, url: 'http://10.0.0.5:8080/hooks/shop', on: [failure]}\n"
     )
     telegram, webhook = config.notify
-    assert (telegram.chat_id, telegram.on) == ("-100123", ("start", "success", "failure", "return"))
+    assert (telegram.chat_id, telegram.on) == (
+        "-100123",
+        ("start", "success", "failure", "return", "trouble"),
+    )
     assert webhook.on == ("failure",)

@@ -24,7 +24,7 @@ def test_hosts_are_handed_the_keys_of_their_backups(world: World, monkeypatch: p
     keys, given = {"password": Secret("one")}, []
 
     def equip(*told: Any) -> dict[str, str]:
-        given.append(told[2:])
+        given.append(told[2:4])
         return {"web-2": "no SSH connection: timed out"}
 
     monkeypatch.setattr(provision.backup_keys, "ready", lambda *_: keys)
