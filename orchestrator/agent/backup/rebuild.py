@@ -167,7 +167,7 @@ def _first(call: Call, found: Settings, wanted: str) -> tuple[Repository, Snapsh
             whys.append(f"{name}: {error.what}" + (f": {error.why}" if error.why else ""))
     raise BackupFailed(
         "there is no backup to rebuild the host from", why="\n".join(whys), state="nothing was restored",
-        next="--from TARGET names another one; docs/runbooks/lost-host.md",
+        next="--from TARGET names another one; docs/disaster.md",
     )  # fmt: skip
 
 
