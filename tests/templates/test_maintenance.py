@@ -100,6 +100,16 @@ def test_afterwards_the_app_is_asked_again(nginx: Closed) -> None:
     assert nginx.ask()[1]["Retry-After"] == "5"
 
 
+@pytest.mark.parametrize("closed", [True, False], ids=["maintenance", "nobody answers"])
+def test_the_log_says_what_was_asked_for_and_not_which_page_was_given(nginx: Closed, closed: bool) -> None:
+    """Whoever looks for failed orders finds them; without the query, which carries tokens."""
+    if closed:
+        nginx.close()
+    assert nginx.ask("POST", "/orders/7?token=1")[0] == 503
+    last = nginx.log()[-1]
+    assert (last["method"], last["path"], last["status"]) == ("POST", "/orders/7", 503)
+
+
 def test_nobody_can_ask_for_the_page_itself(nginx: Closed) -> None:
     """Its place is nginx's own; whoever is let through does not see it."""
     nginx.close("127.0.0.1")
