@@ -116,7 +116,7 @@ def _hosts() -> list[Fault]:
         Fault(Full("web-2", "/srv/shop", "the release"), Step.ASSEMBLE, code=_NOT_READY),
         Fault(Full("web-2", "/srv/shop", "the slots"), Step.START, code=_NOT_READY),
         Fault(Full("web-2", STATE, "var"), Step.START, code=_NOT_READY),
-        Fault(Full("web-2", STATE, "var"), Step.CONFIRM_APPS, code=_NOT_READY),
+        Fault(Full("web-2", STATE, "var"), Step.CONFIRM_APPS, ends=Ends.NEW),
         Fault(Full("lb-2", STATE, "var"), Step.LOCK, code=_NOT_READY),
         Fault(Full("lb-2", STATE, "var"), Step.FLIP, code=_NOT_READY),
         Fault(Full("lb-2", STATE, "var"), Step.CONFIRM, code=_NOT_READY),
