@@ -55,6 +55,7 @@ def main() -> None:
         **preflight.facts(),
         "vpsdeploy_beside": preflight.beside(module.params["own"]),
         "vpsdeploy_services_mib": preflight_services.memory_mib(module.params["services"]),
+        "vpsdeploy_disk_mib": preflight_services.disk_mib(),
     }
     module.exit_json(changed=False, ansible_facts=told)
 

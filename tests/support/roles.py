@@ -36,6 +36,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
             {"port": "60000-61000", "protocol": "udp"},
         ],
     },
+    "nats": {"nats_app": "my-shop", "nats_address": "10.0.0.5", "nats_clients": ["10.0.0.11"]},
     "nginx": {
         "nginx_app": "my-shop",
         "nginx_upstreams": ["127.0.0.1", "2001:db8::11"],
@@ -48,6 +49,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "postgresql_app": "my-shop",
         "postgresql_address": "10.0.0.5",
         "postgresql_clients": ["10.0.0.11", "2001:db8::11"],
+    },
+    "rabbitmq": {
+        "rabbitmq_app": "my-shop",
+        "rabbitmq_address": "10.0.0.5",
+        "rabbitmq_clients": ["10.0.0.11"],
     },
     "redis": {"redis_app": "my-shop", "redis_address": "10.0.0.5", "redis_clients": ["10.0.0.11"]},
     "tls": {"tls_app": "my-shop", "tls_mode": "acme", "tls_domains": ["shop.example.com"]},

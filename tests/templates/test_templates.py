@@ -75,7 +75,9 @@ def _unit_of(file: Path) -> Path:
     if not file.parent.name.endswith(".d"):
         return file
     unit = file.parent.with_suffix("")
-    unit.write_text("[Service]\nExecStart=/bin/true\n")
+    unit.with_suffix(".service").write_text("[Service]\nExecStart=/bin/true\n")
+    if unit.suffix == ".socket":
+        unit.write_text("[Socket]\nListenStream=1\n")
     return unit
 
 

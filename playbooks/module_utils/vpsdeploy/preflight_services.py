@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,9 +15,14 @@ _SCALE = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 _DATA = {
     "postgresql": ("var/lib/postgresql/*/*/base", frozenset({"1", "4", "5", "pgsql_tmp"})),
     "redis": ("var/lib/redis", frozenset[str]()),
+    "rabbitmq": ("var/lib/rabbitmq/mnesia", frozenset[str]()),
+    "nats": ("var/lib/nats/jetstream/*/streams", frozenset[str]()),
 }
 """Where data lies, and what is there when nobody has put any in. Source: PostgreSQL 15 to 17, initdb (template1,
-template0, postgres); Debian's redis-server saves nothing before there is something."""
+template0, postgres); Debian's redis-server and rabbitmq-server leave nothing there before they run."""
+
+_LEAST_MIB = {"rabbitmq": 256}
+"""Below which a service serves nobody: Erlang alone takes some 120 MiB (equal to the model's; a test compares them)."""
 
 
 def findings(services: Mapping[str, str], app: str, root: Path) -> list[str]:
@@ -27,13 +33,20 @@ def findings(services: Mapping[str, str], app: str, root: Path) -> list[str]:
         app: Whose they are.
         root: Where the host's files are.
     """
-    return [*_memory(services, root), *(text for name in services for text in _taken(name, app, root))]
+    taken = (text for name in services for text in _taken(name, app, root))
+    return [*_memory(services, root), *_least(services, root), *taken]
 
 
 def memory_mib(services: Mapping[str, str], root: Path = Path("/")) -> dict[str, int]:
     """What each may use here (MiB)."""
     total = _total(root)
     return {name: _bytes(text, total) >> 20 for name, text in services.items()}
+
+
+def disk_mib(root: Path = Path("/")) -> int:
+    """Size of the disk that services keep their data on (MiB)."""
+    figures = os.statvfs(root / "var/lib")
+    return figures.f_blocks * figures.f_frsize >> 20
 
 
 def _memory(services: Mapping[str, str], root: Path) -> list[str]:
@@ -46,6 +59,16 @@ def _memory(services: Mapping[str, str], root: Path) -> list[str]:
         f"memory: {parts} come to {sum(asked.values()) >> 20} MiB, the host has {total >> 20} MiB, of which at most "
         f"{MOST_PART:.0%} may be theirs: lower services.{next(iter(asked))}.memory in vpsdeploy.yml, or put them "
         "on another host"
+    ]
+
+
+def _least(services: Mapping[str, str], root: Path) -> list[str]:
+    given = memory_mib(services, root)
+    return [
+        f"memory: {name} gets {given[name]} MiB here ({services[name]}) and needs {least}: "
+        f"write services.{name}.memory: {least}M in vpsdeploy.yml, or put it on a larger host"
+        for name, least in _LEAST_MIB.items()
+        if given.get(name, least) < least
     ]
 
 
