@@ -29,9 +29,15 @@ def container_name(sandbox: str, host: str) -> str:
     return f"{sandbox}.{host}"
 
 
-def run_arguments(sandbox: str, host: HostRecord, network: str) -> tuple[str, ...]:
+def network_name(sandbox: str) -> str:
+    """The podman network's name."""
+    return f"vpsdeploy-{sandbox}"
+
+
+def run_arguments(sandbox: str, host: HostRecord) -> tuple[str, ...]:
     """`podman run` for one host. --replace: a container that a killed podman left half made is made again."""
     labels = ("--label", f"{LABEL}={sandbox}", "--label", f"{LABEL}.host={host.name}")
+    network = ("--network", network_name(sandbox), "--ip", host.address)
     tmpfs = tuple(
         part
         for path, size in host.tmpfs.items()
@@ -48,7 +54,7 @@ def run_arguments(sandbox: str, host: HostRecord, network: str) -> tuple[str, ..
         "--replace",
         *name,
         *labels,
-        *("--network", network, "--ip", host.address),
+        *network,
         *own,
         *system,
         *limits,
@@ -58,7 +64,7 @@ def run_arguments(sandbox: str, host: HostRecord, network: str) -> tuple[str, ..
     )
 
 
-def network_arguments(sandbox: str, network: str, subnet: str, resolv_conf: str) -> tuple[str, ...]:
+def network_arguments(sandbox: str, subnet: str, resolv_conf: str) -> tuple[str, ...]:
     """`podman network create`. podman's own name server is used only where the machine's is out of the hosts' reach."""
     servers = [line.split()[1] for line in resolv_conf.splitlines() if line.startswith("nameserver ")]
     reachable = any(not server.startswith(("127.", "::1")) for server in servers)
@@ -71,7 +77,7 @@ def network_arguments(sandbox: str, network: str, subnet: str, resolv_conf: str)
         "--label",
         f"{LABEL}={sandbox}",
         *dns,
-        network,
+        network_name(sandbox),
     )
 
 
@@ -99,8 +105,7 @@ class SandboxHost:
 
     def create(self) -> None:
         """Make and start the container."""
-        (network,) = self._podman.networks(self._sandbox)
-        self._podman.must(f"make host {self._host.name}", *run_arguments(self._sandbox, self._host, network))
+        self._podman.must(f"make host {self._host.name}", *run_arguments(self._sandbox, self._host))
 
     def start(self) -> None:
         """Start the container again: same disk, address and host keys."""

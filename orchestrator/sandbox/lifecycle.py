@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator.errors import SandboxError, UsageError
 from orchestrator.sandbox import controller, inventory, network, planning, record, requirements
-from orchestrator.sandbox.hosts import SandboxHost, container_name, network_arguments
+from orchestrator.sandbox.hosts import SandboxHost, container_name, network_arguments, network_name
 from orchestrator.sandbox.image import ImageStore
 from orchestrator.sandbox.machine import ALL, Machine
 from orchestrator.sandbox.record import HostRecord, Record
@@ -139,13 +139,10 @@ class Lifecycle:
 
     def _ensure_network(self, made: Record) -> None:
         podman = self._machine.podman
-        name = podman.network(made.name)
-        if not podman.networks(made.name):
+        if not podman.call("network", "exists", network_name(made.name)).ok:
             resolv_conf = Path("/etc/resolv.conf").read_text("utf-8", errors="replace")
-            podman.must(
-                "make the sandbox's network", *network_arguments(made.name, name, made.subnet, resolv_conf)
-            )
-            podman.name_bridge(name)
+            podman.must("make the sandbox's network", *network_arguments(made.name, made.subnet, resolv_conf))
+            podman.name_bridge(network_name(made.name))
 
     def _ensure_key(self, name: str) -> str:
         path = self._state.key_file(name)
@@ -208,9 +205,11 @@ class Lifecycle:
         if containers:
             progress(f"removing {', '.join(containers)}")
         self._remove_containers(containers)
-        for own in podman.networks(name):
+        if podman.call("network", "exists", network_name(name)).ok:
             # --force: also hosts that a podman left alone by a killed `up` makes just now.
-            podman.must("remove the sandbox's network", "network", "rm", "--force", "--time", "0", own)
+            podman.must(
+                "remove the sandbox's network", "network", "rm", "--force", "--time", "0", network_name(name)
+            )
         self._remove_containers([container.name for container in podman.containers(name)])
         if found:
             inventory.remove(Path(found.inventory_dir))

@@ -19,6 +19,12 @@ from orchestrator.agent.programs import Finished
 _PROBE_SECONDS = 90
 """How long a target may take to answer the first question; restic itself would try for a quarter of an hour."""
 
+_S3_SECONDS = 30
+"""The same of S3, where newer ones ask again and again whatever was answered: also with a key that is refused."""
+
+_TIME_IS_UP = (124, 137)
+"""Exit codes of `timeout`. Source: timeout(1), EXIT STATUS."""
+
 _INCOMPLETE = 3
 """Exit code of a backup that could not read everything. Source: restic, docs 075_scripting."""
 
@@ -89,7 +95,7 @@ class Repository:
         Raises: BackupFailed: it does not; `why` says what it answered.
         """
         if self._target["kind"] == "s3":
-            done = self._run(["cat", "config"], seconds=_PROBE_SECONDS)
+            done = self._run(["cat", "config"], seconds=_S3_SECONDS)
             self._checked(done, "the repository cannot be opened")
 
     def exists(self) -> bool:
@@ -97,8 +103,9 @@ class Repository:
 
         Raises: BackupFailed: nobody knows.
         """
-        done = self._run(["cat", "config"], seconds=_PROBE_SECONDS)
-        if done.code == 0 or cause(done) != MISSING:
+        is_s3 = self._target["kind"] == "s3"
+        done = self._run(["cat", "config"], seconds=_S3_SECONDS if is_s3 else _PROBE_SECONDS)
+        if done.code in (0, *_TIME_IS_UP) or cause(done) != MISSING:
             self._checked(done, "the repository cannot be opened")
             return True
         return False
@@ -215,13 +222,14 @@ def cause(done: Finished) -> str:
 
 def explained(done: Finished) -> str:
     """The cause in our words, then in restic's."""
-    if done.code in (124, 137):
-        return f"the target cannot be reached: no answer within {_PROBE_SECONDS} s"
+    known = cause(done)
+    if done.code in _TIME_IS_UP and known in ("", MISSING):
+        return "the target cannot be reached: no answer in time"
     said = [
         line.strip() for line in (done.errors.strip() or done.output.strip()).splitlines() if line.strip()
     ]
     tail = "; ".join(said[-6:])[-1000:]
-    return ": ".join(filter(None, (cause(done), tail))) or f"restic ended with exit code {done.code}"
+    return ": ".join(filter(None, (known, tail))) or f"restic ended with exit code {done.code}"
 
 
 def _advice(done: Finished) -> str:

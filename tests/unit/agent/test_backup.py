@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from orchestrator.agent import mutex
+from orchestrator.agent.backup import restic
 from orchestrator.agent.programs import Finished
 from tests.support.fake_restic import REFUSED
 from tests.unit.agent.with_backups import World, set_up, world_of  # noqa: F401 - world_of: a fixture
@@ -248,3 +249,10 @@ def test_an_s3_target_s_key_is_in_a_file(world: World) -> None:
     world.unit("backup")
     assert world.restic.names() == ["cat", "backup"]
     assert world.host.app.backup_keys.joinpath("cloud.s3").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_a_target_answered_is_told_though_restic_asked_again_until_its_time_was_up() -> None:
+    """Debian 13's does so with a key that is refused; only where nothing is known the target is out of reach."""
+    said = "Stat(<config/0000000000>) returned error, retrying after 1.2s: Stat: Access Denied."
+    assert "refuses us" in restic.explained(Finished(124, "", said))
+    assert restic.explained(Finished(137, "", "")).startswith("the target cannot be reached")
