@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.agent import durable, postgresql, redis
+from orchestrator.agent import durable, nats, postgresql, rabbitmq, redis
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
 
@@ -20,17 +20,20 @@ class Kind(NamedTuple):
     Attributes:
         ensure: Make the app's user, with this password, and what it owns. Returns: what was changed, in words.
         health: What the server says of itself: version, connections, data_bytes, waits.
-        client: Its own program for people, logged in as the app: the command, and the environment with the password.
+        client: Its own program for people, logged in as the app: the command, and the environment with the password;
+            None where it has none.
     """
 
     ensure: Callable[[Call, dict[str, Any], str], list[str]]
     health: Callable[[Call, dict[str, Any]], dict[str, Any]]
-    client: Callable[[dict[str, Any], str], tuple[list[str], dict[str, str]]]
+    client: Callable[[dict[str, Any], str], tuple[list[str], dict[str, str]]] | None = None
 
 
 KINDS = {
     "postgresql": Kind(postgresql.ensure, postgresql.health, postgresql.client),
     "redis": Kind(redis.ensure, redis.health, redis.client),
+    "rabbitmq": Kind(rabbitmq.ensure, rabbitmq.health),
+    "nats": Kind(nats.ensure, nats.health),
 }
 
 

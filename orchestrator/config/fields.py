@@ -59,10 +59,20 @@ def memory_size(value: str) -> str:
 
     Raises: ValueError: anything else.
     """
-    match = re.fullmatch(r"([1-9]\d{0,6})([KMGT])", value)
-    if match is None or int(match[1]) * _SCALE[match[2]] < MIN_MEMORY_BYTES:
+    if memory_bytes(value) < MIN_MEMORY_BYTES:
         raise ValueError
     return value
+
+
+def memory_bytes(value: str) -> int:
+    """What a size such as 512M is.
+
+    Raises: ValueError: it is none.
+    """
+    match = re.fullmatch(r"([1-9]\d{0,6})([KMGT])", value)
+    if match is None:
+        raise ValueError
+    return int(match[1]) * _SCALE[match[2]]
 
 
 def _relative(value: str) -> str:

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from orchestrator.config.fields import Allowed, memory_size
+from orchestrator.config.fields import Allowed, memory_bytes, memory_size
 from orchestrator.config.problems import nearest
 from orchestrator.config.section import Section
-from orchestrator.model.service import SERVICES, SQL
+from orchestrator.model.service import KINDS, SERVICES, SQL
 
 MOST_CONNECTIONS = 1000
 """Of one process of the app: more is a mistake, not a pool (our choice)."""
@@ -24,8 +24,8 @@ _RESERVED_DATABASES = frozenset({
 _ELSEWHERE = {
     "mysql": "is not available yet: run it yourself, and set DATABASE_URL with `vpsdeploy env set`",
     "mariadb": "is not available yet: run it yourself, and set DATABASE_URL with `vpsdeploy env set`",
-    "rabbitmq": "is not available yet: run it yourself, and set AMQP_URL with `vpsdeploy env set`",
-    "nats": "is not available yet: run it yourself, and set NATS_URL with `vpsdeploy env set`",
+    "rabbit": "write rabbitmq",
+    "amqp": "write rabbitmq",
     "postgres": "write postgresql",
     "pg": "write postgresql",
     "valkey": "write redis: both Debians have it, and its clients are the same",
@@ -101,6 +101,10 @@ def _fitting(services: dict[str, ServiceConfig]) -> dict[str, ServiceConfig]:
         ]
         if odd:
             raise ValueError(f"{name} has no {odd[0]} to choose: leave it out")
+        least = KINDS[name].least_memory
+        size = service.memory or least
+        if not size.endswith("%") and memory_bytes(size) < memory_bytes(least):
+            raise ValueError(f"{name} needs a memory of {least} or more, {size} is less")
     return services
 
 

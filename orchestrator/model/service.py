@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 POSTGRESQL = "postgresql"
 REDIS = "redis"
+RABBITMQ = "rabbitmq"
+NATS = "nats"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class Kind:
         memory: What it may use beside the app, where vpsdeploy.yml does not say (our choice).
         memory_alone: The same on a host that runs no instances.
         has_databases: Whether its databases have names, and each user's connections a limit.
-        has_console: Whether it has a client for people.
+        instead: What to look into it with on its host, where it has no client that logs in as the app.
+        least_memory: A size, below which it serves nobody.
     """
 
     port: int
@@ -27,18 +30,23 @@ class Kind:
     memory: str
     memory_alone: str
     has_databases: bool = False
-    has_console: bool = True
+    instead: str = ""
+    least_memory: str = "64M"
 
 
 KINDS: Mapping[str, Kind] = {
     POSTGRESQL: Kind(5432, "DATABASE_URL", "25%", "50%", has_databases=True),
     REDIS: Kind(6379, "REDIS_URL", "10%", "20%"),
+    RABBITMQ: Kind(
+        5672, "AMQP_URL", "25%", "50%", instead="rabbitmqctl list_queues --vhost {user}", least_memory="256M"
+    ),
+    NATS: Kind(4222, "NATS_URL", "10%", "20%", instead="curl '127.0.0.1:8222/jsz?streams=1'"),
 }
 """By the name under `services` in vpsdeploy.yml; each is a role of the same name."""
 
 SERVICES = tuple(KINDS)
 SQL = tuple(name for name, kind in KINDS.items() if kind.has_databases)
-CONSOLES = tuple(name for name, kind in KINDS.items() if kind.has_console)
+CONSOLES = tuple(name for name, kind in KINDS.items() if not kind.instead)
 
 TRUST_VARIABLE = "NODE_EXTRA_CA_CERTS"
 """Where Node learns to trust further certificates. Source: nodejs.org/api/cli.html."""

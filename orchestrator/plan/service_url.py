@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
 
-from orchestrator.model.service import POSTGRESQL, REDIS, TRUST_FILE, Service
+from orchestrator.model.service import NATS, POSTGRESQL, RABBITMQ, REDIS, TRUST_FILE, Service
 from orchestrator.secret import Secret
 
 PASSWORD_BYTES = 32
@@ -22,20 +22,42 @@ class _Form:
     Attributes:
         scheme: By loopback.
         by_tls: Between hosts.
-        path: Where there is no database of a name.
+        path: Where there is no database of a name; `{user}` is the app's.
         query: What is added between hosts: the client is told whom to trust; others learn it from TRUST_VARIABLE.
+        beside: Further env variables, where apps look elsewhere too, or drivers take no login from a URL.
     """
 
     scheme: str
     by_tls: str
     path: str = ""
     query: str = ""
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 _FORMS = {
     POSTGRESQL: _Form("postgresql", "postgresql", query=f"?sslmode=verify-full&sslrootcert={TRUST_FILE}"),
     REDIS: _Form("redis", "rediss", path="0"),
+    RABBITMQ: _Form("amqp", "amqps", path="{user}", beside={"RABBITMQ_URL": "{url}"}),
+    # Both drivers for Node (nats 2, @nats-io/transport-node 3) take no login from a URL.
+    NATS: _Form("nats", "tls", beside={"NATS_USER": "{user}", "NATS_PASSWORD": "{password}"}),
 }
+
+
+def variables(service: Service) -> tuple[str, ...]:
+    """Every env variable that its credentials are in; the URL's comes first."""
+    return (service.variable, *_FORMS[service.kind].beside)
+
+
+def beside(service: Service, url: Secret, password: Secret) -> dict[str, Secret]:
+    """What the further variables hold."""
+    known = {"url": url.reveal(), "user": service.user, "password": password.reveal()}
+    return {name: Secret(text.format(**known)) for name, text in _FORMS[service.kind].beside.items()}
+
+
+def is_made(value: Secret, service: Service, addresses: Collection[str]) -> bool:
+    """Whether we have made what one of its variables holds; else it is somebody's own."""
+    ours = value.reveal() == service.user or _PASSWORD.fullmatch(value.reveal()) is not None
+    return ours or password_in(value, service, addresses) is not None
 
 
 def make(service: Service, app: str, password: Secret) -> Secret:
@@ -49,8 +71,8 @@ def make(service: Service, app: str, password: Secret) -> Secret:
     form = _FORMS[service.kind]
     scheme, query = (form.by_tls, form.query.format(app=app)) if service.is_remote else (form.scheme, "")
     address = f"[{service.address}]" if ":" in service.address else service.address
-    login = f"{service.user}:{password.reveal()}@{address}:{service.port}"
-    return Secret(f"{scheme}://{login}/{service.database or form.path}{query}")
+    login = f"{quote(service.user, safe='')}:{quote(password.reveal(), safe='')}@{address}:{service.port}"
+    return Secret(f"{scheme}://{login}{_path(service)}{query}")
 
 
 def password_in(url: Secret, service: Service, addresses: Collection[str]) -> Secret | None:
@@ -63,14 +85,18 @@ def password_in(url: Secret, service: Service, addresses: Collection[str]) -> Se
     """
     try:
         parts = urlsplit(url.reveal())
-        host, user, password = parts.hostname or "", parts.username or "", parts.password or ""
+        host, user, password = (
+            parts.hostname or "",
+            unquote(parts.username or ""),
+            unquote(parts.password or ""),
+        )
     except ValueError:
         return None
     form = _FORMS[service.kind]
     is_ours = (
         parts.scheme in (form.scheme, form.by_tls)
         and user == service.user
-        and parts.path == f"/{service.database or form.path}"
+        and parts.path == _path(service)
         and host in {"127.0.0.1", *addresses}
         and _PASSWORD.fullmatch(password)
     )
@@ -80,3 +106,9 @@ def password_in(url: Secret, service: Service, addresses: Collection[str]) -> Se
 def trusts_by_variable(service: Service) -> bool:
     """Whether its clients learn from TRUST_VARIABLE whom to trust: the URL has no place for it."""
     return service.is_remote and not _FORMS[service.kind].query
+
+
+def _path(service: Service) -> str:
+    """Behind the address; empty where a URL of its kind has none."""
+    name = service.database or _FORMS[service.kind].path.format(user=service.user)
+    return f"/{quote(name, safe='')}" if name else ""

@@ -29,15 +29,9 @@ def container_name(sandbox: str, host: str) -> str:
     return f"{sandbox}.{host}"
 
 
-def network_name(sandbox: str) -> str:
-    """The podman network's name."""
-    return f"vpsdeploy-{sandbox}"
-
-
-def run_arguments(sandbox: str, host: HostRecord) -> tuple[str, ...]:
+def run_arguments(sandbox: str, host: HostRecord, network: str) -> tuple[str, ...]:
     """`podman run` for one host. --replace: a container that a killed podman left half made is made again."""
     labels = ("--label", f"{LABEL}={sandbox}", "--label", f"{LABEL}.host={host.name}")
-    network = ("--network", network_name(sandbox), "--ip", host.address)
     tmpfs = tuple(
         part
         for path, size in host.tmpfs.items()
@@ -54,7 +48,7 @@ def run_arguments(sandbox: str, host: HostRecord) -> tuple[str, ...]:
         "--replace",
         *name,
         *labels,
-        *network,
+        *("--network", network, "--ip", host.address),
         *own,
         *system,
         *limits,
@@ -64,7 +58,7 @@ def run_arguments(sandbox: str, host: HostRecord) -> tuple[str, ...]:
     )
 
 
-def network_arguments(sandbox: str, subnet: str, resolv_conf: str) -> tuple[str, ...]:
+def network_arguments(sandbox: str, network: str, subnet: str, resolv_conf: str) -> tuple[str, ...]:
     """`podman network create`. podman's own name server is used only where the machine's is out of the hosts' reach."""
     servers = [line.split()[1] for line in resolv_conf.splitlines() if line.startswith("nameserver ")]
     reachable = any(not server.startswith(("127.", "::1")) for server in servers)
@@ -77,7 +71,7 @@ def network_arguments(sandbox: str, subnet: str, resolv_conf: str) -> tuple[str,
         "--label",
         f"{LABEL}={sandbox}",
         *dns,
-        network_name(sandbox),
+        network,
     )
 
 
@@ -105,7 +99,8 @@ class SandboxHost:
 
     def create(self) -> None:
         """Make and start the container."""
-        self._podman.must(f"make host {self._host.name}", *run_arguments(self._sandbox, self._host))
+        (network,) = self._podman.networks(self._sandbox)
+        self._podman.must(f"make host {self._host.name}", *run_arguments(self._sandbox, self._host, network))
 
     def start(self) -> None:
         """Start the container again: same disk, address and host keys."""

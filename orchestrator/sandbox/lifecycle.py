@@ -13,7 +13,7 @@ from pathlib import Path
 
 from orchestrator.errors import SandboxError, UsageError
 from orchestrator.sandbox import controller, inventory, network, planning, record, requirements
-from orchestrator.sandbox.hosts import SandboxHost, container_name, network_arguments, network_name
+from orchestrator.sandbox.hosts import SandboxHost, container_name, network_arguments
 from orchestrator.sandbox.image import ImageStore
 from orchestrator.sandbox.machine import ALL, Machine
 from orchestrator.sandbox.record import HostRecord, Record
@@ -139,10 +139,13 @@ class Lifecycle:
 
     def _ensure_network(self, made: Record) -> None:
         podman = self._machine.podman
-        if not podman.call("network", "exists", network_name(made.name)).ok:
+        name = podman.network(made.name)
+        if not podman.networks(made.name):
             resolv_conf = Path("/etc/resolv.conf").read_text("utf-8", errors="replace")
-            podman.must("make the sandbox's network", *network_arguments(made.name, made.subnet, resolv_conf))
-            podman.name_bridge(network_name(made.name))
+            podman.must(
+                "make the sandbox's network", *network_arguments(made.name, name, made.subnet, resolv_conf)
+            )
+            podman.name_bridge(name)
 
     def _ensure_key(self, name: str) -> str:
         path = self._state.key_file(name)
@@ -205,11 +208,9 @@ class Lifecycle:
         if containers:
             progress(f"removing {', '.join(containers)}")
         self._remove_containers(containers)
-        if podman.call("network", "exists", network_name(name)).ok:
+        for own in podman.networks(name):
             # --force: also hosts that a podman left alone by a killed `up` makes just now.
-            podman.must(
-                "remove the sandbox's network", "network", "rm", "--force", "--time", "0", network_name(name)
-            )
+            podman.must("remove the sandbox's network", "network", "rm", "--force", "--time", "0", own)
         self._remove_containers([container.name for container in podman.containers(name)])
         if found:
             inventory.remove(Path(found.inventory_dir))

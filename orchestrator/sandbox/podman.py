@@ -102,6 +102,19 @@ class Podman:
         )
         return tuple(_container(found) for found in json.loads(text or "[]"))
 
+    def network(self, sandbox: str) -> str:
+        """The name of a sandbox's network, in this storage only: podman names its rules for packets by it.
+
+        Two networks of one name would share their rules, though they are of two storages, and one of them would have
+        its hosts' addresses hidden from each other.
+        """
+        return f"vpsdeploy-{sandbox}-{self._digest(sandbox)}"
+
+    def networks(self, sandbox: str) -> tuple[str, ...]:
+        """Networks of one sandbox: one, or none; one that an older vpsdeploy made has another name."""
+        wanted = ("--filter", f"label={LABEL}={sandbox}", "--format", "{{.Name}}")
+        return tuple(self.must("list the sandbox's networks", "network", "ls", *wanted).split())
+
     def name_bridge(self, network: str) -> None:
         """Give a network that no host uses yet a bridge name that no other podman would choose.
 
@@ -110,10 +123,14 @@ class Podman:
         """
         path = self._state.podman / "networks" / f"{network}.json"
         settings = json.loads(path.read_text("utf-8"))
-        digest = hashlib.sha256(f"{self._state.root}:{network}".encode()).hexdigest()[:8]
         beside = path.with_suffix(".new")
-        beside.write_text(json.dumps({**settings, "network_interface": f"vpsd-{digest}"}), "utf-8")
+        beside.write_text(
+            json.dumps({**settings, "network_interface": f"vpsd-{self._digest(network)}"}), "utf-8"
+        )
         beside.replace(path)
+
+    def _digest(self, name: str) -> str:
+        return hashlib.sha256(f"{self._state.root}:{name}".encode()).hexdigest()[:8]
 
     @property
     def _storage_conf(self) -> Path:

@@ -10,7 +10,7 @@ from orchestrator.config import secrets as stage_secrets
 from orchestrator.config.problems import nearest
 from orchestrator.errors import UsageError
 from orchestrator.model.fleet import Stage
-from orchestrator.model.service import CONSOLES, Service
+from orchestrator.model.service import CONSOLES, KINDS, Service
 from orchestrator.plan import service_url
 from orchestrator.plan import services as plan
 from orchestrator.secret import Secret
@@ -43,9 +43,16 @@ def chosen(config: AppConfig, stage: Stage, kind: str) -> Service:
 
     Raises: UsageError: there is none of this name, or several and none was named.
     """
-    found = {one.kind: one for one in plan.placed(config, stage) if one.kind in CONSOLES}
+    placed = {one.kind: one for one in plan.placed(config, stage)}
+    found = {name: one for name, one in placed.items() if name in CONSOLES}
     if kind in found:
         return found[kind]
+    if kind in placed:
+        raise UsageError(
+            f"{kind} has no console", why="its packages have no client that logs in as the app",
+            state="nothing was touched",
+            next=f"on {placed[kind].host}, as root: {KINDS[kind].instead.format(user=placed[kind].user)}",
+        )  # fmt: skip
     if not found:
         raise UsageError(
             "the app has no database here", why=f"services in {FILE_NAME} has none of {', '.join(CONSOLES)}",

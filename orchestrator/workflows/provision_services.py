@@ -88,8 +88,8 @@ def prepare(config: AppConfig, stage: Stage, hosts: Collection[str], reporter: R
             continue
         passwords[one.kind] = password
         url = service_url.make(one, config.app, password)
-        if kept.get(one.variable) != url:
-            made[one.variable] = url
+        made |= _differing(config, one, kept, addresses, {one.variable: url})
+        made |= _differing(config, one, kept, addresses, service_url.beside(one, url, password))
     if any(service_url.trusts_by_variable(one) for one in ours):
         made |= _trust_variable(config, kept, reporter)
     return Logins(services, passwords, made)
@@ -119,7 +119,7 @@ def hand_over(
     if not ours and not trusting:
         return ()
     # Kept before a server has it: what only the server knew would be lost with a lost connection.
-    left = {one.variable for one in logins.services if one not in ours}
+    left = {name for one in logins.services if one not in ours for name in service_url.variables(one)}
     _keep(config, stage, {name: url for name, url in logins.new.items() if name not in left}, reporter)
     with closing(opener(stage, config, local.this_process())) as fleet:
         try:
@@ -144,6 +144,20 @@ def _password(
     if url is None:
         return Secret(secrets.token_urlsafe(service_url.PASSWORD_BYTES))
     return service_url.password_in(url, service, addresses)
+
+
+def _differing(
+    config: AppConfig, service: Service, kept: Mapping[str, Secret], addresses: Collection[str],
+    wanted: Mapping[str, Secret],
+) -> dict[str, Secret]:  # fmt: skip
+    """Variables whose value is to be another one; what somebody has set by hand stays."""
+    ours = {
+        name: value
+        for name, value in wanted.items()
+        if name not in config.env
+        and (name not in kept or service_url.is_made(kept[name], service, addresses))
+    }
+    return {name: value for name, value in ours.items() if kept.get(name) != value}
 
 
 def _trust_variable(config: AppConfig, kept: Mapping[str, Secret], reporter: Reporter) -> dict[str, Secret]:

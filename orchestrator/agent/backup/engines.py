@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.agent.backup import (
+    nats_dump,
+    nats_restore,
     postgres_drill,
     postgres_dump,
+    rabbitmq_dump,
+    rabbitmq_restore,
     redis_dump,
     redis_restore,
     restore_database,
@@ -39,5 +43,9 @@ ENGINES: Mapping[str, Engine] = {
         postgres_dump.dump, postgres_drill.prove, restore_database.refuse, restore_database.database
     ),
     services.REDIS: Engine(redis_dump.dump, redis_restore.prove, redis_restore.refuse, redis_restore.restore),
+    services.RABBITMQ: Engine(
+        rabbitmq_dump.dump, rabbitmq_restore.prove, rabbitmq_restore.refuse, rabbitmq_restore.restore
+    ),
+    services.NATS: Engine(nats_dump.dump, nats_restore.prove, nats_restore.refuse, nats_restore.restore),
 }
 """By the kind that a service's file names."""

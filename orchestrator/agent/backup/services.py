@@ -13,7 +13,7 @@ from orchestrator.agent.failures import BackupFailed
 
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 
-POSTGRESQL, REDIS = "postgresql", "redis"
+POSTGRESQL, REDIS, RABBITMQ, NATS = "postgresql", "redis", "rabbitmq", "nats"
 
 
 class Service(NamedTuple):

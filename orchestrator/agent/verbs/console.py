@@ -6,6 +6,7 @@ import os
 
 from orchestrator.agent import durable, envfile, services
 from orchestrator.agent.call import Call
+from orchestrator.agent.failures import UsageError
 from orchestrator.agent.verbs.exec import run_joined
 
 _SANDBOX = (
@@ -19,9 +20,15 @@ _SANDBOX = (
 
 
 def console(call: Call) -> int:
-    """Run the client in a unit of its own; what follows the request is its standard input. Returns: its exit code."""
+    """Run the client in a unit of its own; what follows the request is its standard input. Returns: its exit code.
+
+    Raises: UsageError: this service has none.
+    """
     settings = services.one(call, call.request.text("service"))
-    command, environment = services.KINDS[settings["service"]].client(settings, call.request.text("password"))
+    client = services.KINDS[settings["service"]].client
+    if client is None:
+        raise UsageError(f"{settings['service']} has no client for people", state="nothing was touched")
+    command, environment = client(settings, call.request.text("password"))
     unit = f"vpsdeploy-console-{os.getpid()}"
     variables = call.layout.run / f"{unit}.env"
     call.layout.run.mkdir(mode=0o755, parents=True, exist_ok=True)

@@ -22,6 +22,8 @@ def problems(text: str) -> list[str]:
         "{postgresql: {memory: 25%, host: db-1, database: shop_1, connections: 1}}",
         "{postgresql: {memory: 80%}}",
         "{postgresql: {memory: 64M}}",
+        "{rabbitmq: {memory: 256M, host: db-1}}",
+        "{rabbitmq: {memory: 5%}}",
     ],
 )
 def test_everything_can_be_left_out(text: str) -> None:
@@ -36,8 +38,10 @@ def test_everything_can_be_left_out(text: str) -> None:
         ("{oracle: {}}", ".oracle: is no service; known are "),
         ("{mysql: {}}", ".mysql: is not available yet: run it yourself, and set DATABASE_URL"),
         ("{mariadb: {}}", ".mariadb: is not available yet: run it yourself, and set DATABASE_URL"),
-        ("{rabbitmq: {}}", ".rabbitmq: is not available yet: run it yourself, and set AMQP_URL"),
-        ("{nats: {}}", ".nats: is not available yet: run it yourself, and set NATS_URL"),
+        ("{rabbit: {}}", ".rabbit: write rabbitmq"),
+        ("{rabbitmq: {database: shop}}", ": rabbitmq has no database to choose: leave it out"),
+        ("{rabbitmq: {memory: 255M}}", ": rabbitmq needs a memory of 256M or more, 255M is less"),
+        ("{nats: {connections: 5}}", ": nats has no connections to choose: leave it out"),
         ("{redis: {database: shop}}", ": redis has no database to choose: leave it out"),
         ("{mongodb: {}}", ".mongodb: is not available yet: Debian has no package of it"),
         ("{kafka: {}}", ".kafka: is not available yet: Debian has no package of it"),

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.vpsdeploy import preflight_services
 
+from orchestrator.model.service import KINDS
+
 
 @pytest.fixture(name="root")
 def _root(tmp_path: Path) -> Path:
@@ -47,6 +49,22 @@ def test_shares_are_of_this_host(root: Path) -> None:
         "b": 1024,
         "c": 2,
     }
+
+
+def test_a_share_that_serves_nobody_is_refused(root: Path) -> None:
+    """As small as the model allows, and no smaller; only the host knows how much a share is."""
+    least = {name: f"{size}M" for name, size in preflight_services._LEAST_MIB.items()}
+    assert least == {name: kind.least_memory for name, kind in KINDS.items() if kind.least_memory != "64M"}
+    assert preflight_services.findings({"rabbitmq": "13%"}, "shop", root) == []
+    (found,) = preflight_services.findings({"rabbitmq": "12%"}, "shop", root)
+    assert found.startswith(
+        "memory: rabbitmq gets 245 MiB here (12%) and needs 256: write services.rabbitmq.memory"
+    )
+
+
+def test_every_kind_says_where_its_data_lie(root: Path) -> None:
+    """One that was left out would be an error on the host."""
+    assert set(preflight_services._DATA) == set(KINDS)
 
 
 def test_somebody_else_s_database_is_not_ours_to_change(root: Path) -> None:

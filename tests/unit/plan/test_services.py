@@ -127,3 +127,27 @@ def test_our_own_url_is_recognised_wherever_the_service_was() -> None:
 def test_a_url_that_somebody_set_is_left_alone(url: str) -> None:
     """Another server, user, database or password, or no URL at all."""
     assert service_url.password_in(Secret(url), only(stage("web-1")), {"10.0.0.1"}) is None
+
+
+def test_rabbitmq_has_a_virtual_host_of_the_app_s_name() -> None:
+    """By loopback as it is, between hosts by TLS; Node learns by a variable whom to trust."""
+    wanted: dict[str, Any] = {"services": {"rabbitmq": {}}}
+    here, remote = only(stage("web-1"), **wanted), only(private(stage("web-1", "web-2")), **wanted)
+    assert service_url.make(here, "my-shop", PASSWORD).reveal() == (
+        f"amqp://my_shop:{'x' * 43}@127.0.0.1:5672/my_shop"
+    )
+    url = service_url.make(remote, "my-shop", PASSWORD)
+    assert url.reveal() == f"amqps://my_shop:{'x' * 43}@10.0.0.1:5672/my_shop"
+    assert [service_url.trusts_by_variable(one) for one in (here, remote)] == [False, True]
+    assert service_url.password_in(url, here, {"10.0.0.1"}) == PASSWORD
+    assert service_url.beside(remote, url, PASSWORD) == {"RABBITMQ_URL": url}
+    assert service_url.variables(here) == ("AMQP_URL", "RABBITMQ_URL")
+    assert (here.memory, here.database, here.connections) == ("25%", "", 0)
+
+
+def test_what_needs_quoting_in_a_url_is_quoted_and_read_again() -> None:
+    """Names of ours never do; a driver that unquotes finds what was meant."""
+    one = replace(only(stage("web-1"), services={"rabbitmq": {}}), user="a/b@c")
+    url = service_url.make(one, "my-shop", PASSWORD)
+    assert url.reveal() == f"amqp://a%2Fb%40c:{'x' * 43}@127.0.0.1:5672/a%2Fb%40c"
+    assert service_url.password_in(url, one, ()) == PASSWORD

@@ -39,10 +39,10 @@ def host(runner: FakeRunner, *, greets: bool = True) -> tuple[SandboxHost, Clock
 
 def test_run_arguments() -> None:
     """Name, labels, address, systemd, the limits that work without CAP_SYS_RESOURCE, the small file system."""
-    assert run_arguments("try", HOST) == (
+    assert run_arguments("try", HOST, "vpsdeploy-try-1a2b3c4d") == (
         *("run", "--detach", "--replace", "--name", "try.web-1", "--hostname", "web-1"),
         *("--label", f"{LABEL}=try", "--label", f"{LABEL}.host=web-1"),
-        *("--network", "vpsdeploy-try", "--ip", "10.200.1.101"),
+        *("--network", "vpsdeploy-try-1a2b3c4d", "--ip", "10.200.1.101"),
         *(
             "--http-proxy=false",
             "--no-hosts",
@@ -62,7 +62,7 @@ def test_run_arguments() -> None:
 )
 def test_podmans_name_server_is_used_where_the_machines_is_local(resolv_conf: str, disabled: bool) -> None:
     """A name server on the machine's loopback is out of a host's reach; any other is used directly."""
-    assert ("--disable-dns" in network_arguments("try", "10.200.1.0/24", resolv_conf)) is disabled
+    assert ("--disable-dns" in network_arguments("try", "net", "10.200.1.0/24", resolv_conf)) is disabled
 
 
 def test_a_host_has_booted_when_systemd_and_sshd_say_so() -> None:
@@ -101,3 +101,19 @@ def test_the_host_keys_come_through_podman() -> None:
     assert keys == ("ssh-ed25519 A root@web-1", "ssh-rsa B root@web-1")
     assert runner.calls[0][:3] == ("podman", "exec", "try.web-1")
     assert runner.calls[0][-1] == "ssh-ed25519 KEY us"
+
+
+def test_two_storages_have_no_network_of_one_name() -> None:
+    """podman's rules for packets go by the name: the hosts of one would be hidden behind their bridge."""
+    one, other = (
+        Podman(FakeRunner(), StateDir(Path(root), Path("/run/x"))).network("try") for root in ("/a", "/b")
+    )
+    assert one != other
+    assert one.startswith("vpsdeploy-try-")
+
+
+def test_a_host_goes_into_the_network_that_there_is() -> None:
+    """Also where an older vpsdeploy named it."""
+    runner = FakeRunner({"network ls": "vpsdeploy-try\n"})
+    SandboxHost(Podman(runner, StateDir(Path("/a"), Path("/run/x"))), "try", HOST).create()
+    assert any("--network vpsdeploy-try " in " ".join(command) for command in runner.calls)

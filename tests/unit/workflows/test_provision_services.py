@@ -231,3 +231,32 @@ def test_a_service_that_nobody_provisioned_is_told(place: Path) -> None:
 
     with opened(CONFIG, of, lambda *_: FakeFleet(of, fail)) as context:
         assert services.look(context)[0].why == "no SSH connection"
+
+
+def test_further_variables_are_kept_beside_the_url_and_one_of_somebody_s_own_stays(place: Path) -> None:
+    """Apps that look for RABBITMQ_URL find it; with a broker of their own there they keep it."""
+    of = at(place, "web-1")
+    config = AppConfig.model_validate({"app": APP, "services": {"rabbitmq": {}}})
+    provision(of, FakeFleet(of), config)
+    kept = stage_secrets.opened(of).values()
+    assert kept["RABBITMQ_URL"] == kept["AMQP_URL"]
+    assert kept["AMQP_URL"].reveal().startswith("amqp://shop:")
+    env.put(config, of, {"RABBITMQ_URL": Secret("amqps://me:mine@broker.example.com/x")})
+    assert dict(provision_services.prepare(config, of, ["web-1"], Notes()).new) == {}
+    env.unset(of, ["AMQP_URL"])
+    provision(of, FakeFleet(of), config)
+    after = stage_secrets.opened(of).values()
+    assert after["RABBITMQ_URL"].reveal() == "amqps://me:mine@broker.example.com/x"
+    assert after["AMQP_URL"] != kept["AMQP_URL"]
+
+
+def test_a_new_password_is_in_every_variable(place: Path) -> None:
+    """One that was left behind would be an old one."""
+    of = at(place, "web-1")
+    config = AppConfig.model_validate({"app": APP, "services": {"rabbitmq": {}}})
+    provision(of, FakeFleet(of), config)
+    before = stage_secrets.opened(of).values()["AMQP_URL"]
+    env.unset(of, ["AMQP_URL"])
+    provision(of, FakeFleet(of), config)
+    kept = stage_secrets.opened(of).values()
+    assert kept["RABBITMQ_URL"] == kept["AMQP_URL"] != before
