@@ -33,15 +33,22 @@ def ensure(call: Call, settings: dict[str, Any], password: str) -> list[str]:
     """The app's user with this password. Read again by the server, which stays up: other connections stay.
 
     Returns: What was changed.
-    Raises: HostNotReady: the server does not answer, or does not know the user.
+    Raises: HostNotReady: the server does not answer, or does not read its users again.
     """
     file, user = call.layout.root / USERS, settings["user"]
+    waits = _waits(_told(settings, "/varz"), settings)
     wanted = {ADMIN: admin_password(call), user: password}
     kept = dict(_USER.findall(_read(file)))
     fitting = {name: kept[name] for name, word in wanted.items() if bcrypt.fits(kept.get(name, ""), word)}
     if fitting.keys() == wanted.keys() == kept.keys() and _lets_in(call, settings, user, password):
         return []
     _write(file, {name: fitting.get(name) or bcrypt.digest(word) for name, word in wanted.items()})
+    if waits:
+        raise HostNotReady(
+            "nats takes a user only with a restart", state="its users are written down for its next start",
+            why=f"what it reads only then has changed ({', '.join(waits)}), and so it reads nothing before",
+            next=f"systemctl restart {settings['unit']} on the host, then vpsdeploy provision host",
+        )  # fmt: skip
     call.systemd.run_checked(["systemctl", "reload", settings["unit"]])
     deadline = time.monotonic() + _START_SECONDS
     while not _lets_in(call, settings, user, password):
@@ -59,12 +66,7 @@ def health(_: Call, settings: dict[str, Any]) -> dict[str, Any]:
 
     Raises: HostNotReady: it does not answer.
     """
-    try:
-        told, stored = _monitored(settings, "/varz"), _monitored(settings, "/jsz")
-    except (OSError, ValueError) as error:
-        raise HostNotReady(
-            "nats does not answer", why=str(error), next=f"journalctl -u {settings['unit']}"
-        ) from None
+    told, stored = _told(settings, "/varz"), _told(settings, "/jsz")
     return {
         "version": str(told.get("version", "")), "connections": int(told.get("connections", 0)),
         "data_bytes": int(stored.get("storage", 0)) + int(stored.get("memory", 0)),
@@ -98,9 +100,12 @@ def admin_password(call: Call) -> str:
 
 
 def _login(call: Call, settings: dict[str, Any], user: str, password: str) -> Connection:
-    certificate = str(settings["certificate"])
+    """Where the server listens now: another address is one that waits for a restart."""
+    told = _told(settings, "/varz")
+    certificate = str(settings["certificate"]) if told.get("tls_required") else ""
     trusted = str(call.layout.root / certificate.lstrip("/")) if certificate else ""
-    return Connection(str(settings["address"]), int(settings["port"]), user, password, trusted)
+    address = str(told.get("host") or settings["address"])
+    return Connection(address, int(settings["port"]), user, password, trusted)
 
 
 def _lets_in(call: Call, settings: dict[str, Any], user: str, password: str) -> bool:
@@ -109,6 +114,19 @@ def _lets_in(call: Call, settings: dict[str, Any], user: str, password: str) -> 
     except (Refused, OSError, ValueError):
         return False
     return True
+
+
+def _told(settings: dict[str, Any], path: str) -> dict[str, Any]:
+    """What the server says of itself.
+
+    Raises: HostNotReady: it does not answer.
+    """
+    try:
+        return _monitored(settings, path)
+    except (OSError, ValueError) as error:
+        raise HostNotReady(
+            "nats does not answer", why=str(error), next=f"journalctl -u {settings['unit']}"
+        ) from None
 
 
 def _write(file: Path, digests: dict[str, str]) -> None:

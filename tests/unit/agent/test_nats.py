@@ -99,6 +99,20 @@ def test_a_server_that_has_not_read_its_users_reads_them(bare: Host, server: Str
     assert (make(bare), server.reloads) == (["user shop"], 2)
 
 
+def test_what_waits_for_a_restart_keeps_users_from_being_read(bare: Host, server: Streams) -> None:
+    """The server would refuse all of its configuration; the login that there is goes on, wherever it listens."""
+    make(bare)
+    describe(bare, server, memory_store=200, address="10.0.0.5")
+    assert make(bare) == []
+    failed = bare.call("service", service="nats", password=PASSWORD + "-new")
+    assert failed["what"] == "nats takes a user only with a restart"
+    assert "(address, max_memory_store)" in failed["why"]
+    assert failed["next"].startswith(f"systemctl restart {UNIT} on the host")
+    assert server.reloads == 1
+    server.reload()
+    assert server.lets_in("shop", PASSWORD + "-new")
+
+
 def test_a_server_that_lets_nobody_in_is_an_error(
     bare: Host, server: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:
