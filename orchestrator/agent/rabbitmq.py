@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import time
+from ipaddress import ip_address
 from typing import Any
 
 from orchestrator.agent import durable
@@ -180,9 +181,9 @@ def _limits(call: Call, api: Api, settings: dict[str, Any]) -> list[str]:
 
 def _listens(told: dict[str, Any], settings: dict[str, Any]) -> bool:
     """Whether the address that the app connects to is one that it listens on."""
-    wanted = "amqp/ssl" if settings["certificate"] else "amqp"
+    wanted, address = "amqp/ssl" if settings["certificate"] else "amqp", ip_address(settings["address"])
     return any(
-        one.get("protocol") == wanted and str(one.get("ip_address")) == settings["address"]
+        one["protocol"] == wanted and ip_address(one["ip_address"]) == address
         for one in told.get("listeners", [])
     )
 

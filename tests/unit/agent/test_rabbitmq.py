@@ -144,6 +144,9 @@ def test_its_health_is_what_it_says(bare: Host, broker: Broker) -> None:
     assert bare.call("services")["services"][0]["waits"] == ["listeners"]
     broker.listeners.append({"protocol": "amqp/ssl", "ip_address": "10.0.0.5", "port": 5672})
     assert bare.call("services")["services"][0]["waits"] == []
+    describe(bare, broker, address="2001:DB8:0::5", certificate="/etc/rabbitmq/tls/x.crt")
+    broker.listeners.append({"protocol": "amqp/ssl", "ip_address": "2001:db8::5", "port": 5672})
+    assert bare.call("services")["services"][0]["waits"] == []
 
 
 def test_a_server_that_is_down_is_told(bare: Host, broker: Broker) -> None:
