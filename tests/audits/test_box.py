@@ -25,6 +25,7 @@ SHOP = (
 BLOG = (
     "app: blog", "domains: [blog.example]", "port: 5000", "health: {path: /health, timeout_seconds: 20}",
     "limits: {memory: 128M}", "env: {TOKEN: blog-secret}", "release: {drain_seconds: 5, watch_seconds: 0}",
+    "http: {security_headers: false, max_body_size: 1k}",
 )  # fmt: skip
 MOST_EXPOSED = 1.3
 MOST_EXPOSED_NGINX = 4.0
@@ -149,3 +150,15 @@ def test_what_an_app_needs_works_in_the_box(shop: Project) -> None:
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     told = inside(shop, "node", "-e", TLS, certificate.public_bytes(pem).decode(), secret.decode())
     assert told == (0, "over TLS true")
+
+
+def test_nginx_keeps_apart_what_each_app_wants(shop: Project) -> None:
+    """The blog was provisioned last, and wants neither headers nor large bodies: the shop has them all the same."""
+    answered = {
+        app: shop.on("web-1", "curl", "-s", "-i", "-d", "x" * 2000, "-H", f"Host: {app}.example", "127.0.0.1")
+        for app in ("shop", "blog")
+    }
+    assert "X-Content-Type-Options: nosniff" in answered["shop"]
+    assert "X-Content-Type-Options" not in answered["blog"]
+    assert "413 Request Entity Too Large" in answered["blog"]
+    assert "413" not in answered["shop"].partition("\n")[0]

@@ -42,28 +42,54 @@ class Nginx:
             answer = connection.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read()
 
-    def log(self) -> list[dict[str, Any]]:
-        """The lines of the app's access log; nginx writes one when its answer is on the way."""
-        file = self.app.host.root / f"var/log/nginx/{self.app.name}.access.log"
+    def every(self, headers: dict[str, str], answer: dict[str, str]) -> list[tuple[str, str]]:
+        """All headers that a client gets, also those that come twice.
+
+        Args:
+            headers: Of the request.
+            answer: Those that the app adds to its answer.
+        """
+        self._asked += 1
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
+            connection.request("GET", "/", headers={"X-Answer": json.dumps(answer), **headers})
+            return connection.getresponse().getheaders()
+
+    def log(self, app: str = "") -> list[dict[str, Any]]:
+        """The lines of an app's access log (default: the only one's); nginx writes one when its answer is on the way."""
+        logs = self.app.host.root / "var/log/nginx"
         until = time.monotonic() + 5
-        while len(lines := file.read_text().splitlines()) < self._asked and time.monotonic() < until:
+        while self._written(logs) < self._asked and time.monotonic() < until:
             time.sleep(0.01)
+        lines = (logs / f"{app or self.app.name}.access.log").read_text().splitlines()
         return [json.loads(line) for line in lines]
+
+    def _written(self, logs: Path) -> int:
+        return sum(len(file.read_text().splitlines()) for file in logs.glob("*access.log"))
 
 
 Kind = TypeVar("Kind", bound=Nginx)
 
 
 @contextlib.contextmanager
-def running(root: Path, values: dict[str, Any], kind: type[Kind]) -> Iterator[Kind]:
-    """Started, and ended, without systemd."""
+def running(
+    root: Path, values: dict[str, Any], kind: type[Kind], *, before: tuple[dict[str, Any], ...] = ()
+) -> Iterator[Kind]:
+    """Started, and ended, without systemd.
+
+    Args:
+        root: Where its files are put.
+        values: The role's variables.
+        kind: What the test asks it by.
+        before: Other apps of the same host: the role was applied with these first.
+    """
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if program is None:
         pytest.fail("nginx is not there: `make test-unit` brings it, or apt-get install nginx")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    nginx_tree(root, {"nginx_upstreams": ["127.0.0.1"], "nginx_ipv6_enabled": False, **values})
+    for applied in (*before, values):
+        nginx_tree(root, {"nginx_upstreams": ["127.0.0.1"], "nginx_ipv6_enabled": False, **applied})
     for file in root.rglob("*.conf"):
         text = file.read_text().replace("18080", str(port)).replace("user www-data;", "")
         text = text.replace("listen 127.0.0.1:8081", f"listen unix:{root}/status")

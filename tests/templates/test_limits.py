@@ -5,7 +5,6 @@ The test is a proxy that nginx trusts: so it can be any client.
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
 import json
 from collections.abc import Iterator
@@ -196,10 +195,7 @@ def test_an_app_that_says_who_may_frame_it_is_not_contradicted(nginx: Nginx) -> 
 
 def every(nginx: Nginx, own: dict[str, str]) -> dict[str, str]:
     """The headers of an answer in which the app sets its own; each of them once."""
-    connection = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=5)
-    connection.request("GET", "/", headers={"X-Answer": json.dumps(own), "X-Forwarded-For": "198.51.100.1"})
-    answered = connection.getresponse().getheaders()
-    connection.close()
+    answered = nginx.every({"X-Forwarded-For": "198.51.100.1"}, own)
     assert len({name for name, _ in answered}) == len(answered), answered
     return dict(answered)
 
@@ -270,7 +266,7 @@ def test_peers_read_the_bans_and_nobody_else_does(tmp_path: Path) -> None:
 
 def test_no_header_is_lost_by_inheritance() -> None:
     """A block with a header of its own inherits none: each includes the common ones."""
-    for name in ("etc/nginx/sites-enabled/app.conf.j2", "etc/nginx/vpsdeploy-limits.conf.j2"):
+    for name in ("etc/nginx/sites-enabled/app.conf.j2", "etc/nginx/apps/app/limits.conf.j2"):
         for block in roles.render("nginx", name).split("location ")[1:]:
             body = block.partition("}\n")[0]
-            assert ("add_header" in body) <= ("vpsdeploy-headers.conf" in body), body
+            assert ("add_header" in body) <= ("/headers.conf" in body), body

@@ -45,6 +45,9 @@ NGINX_CASES: dict[str, dict[str, Any]] = {
 }
 
 
+_OF_AN_APP = re.compile(r"(/apps/|/sites-enabled/)app(/|\.conf)")
+"""In a template's name: where the app's own comes."""
+
 TLS_FILE, SITE_FILE = "etc/nginx/conf.d/vpsdeploy-tls.conf.j2", "etc/nginx/sites-enabled/app.conf.j2"
 
 
@@ -121,10 +124,11 @@ def nginx_tree(root: Path, values: dict[str, Any]) -> None:
     """Render nginx's files below root, with every absolute path moved there too."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = [f"{kind}_temp_path {root}/run/{kind};" for kind in kinds]
+    app = str(values.get("nginx_app", roles.SAMPLES["nginx"]["nginx_app"]))
     for name in roles.templates("nginx"):
-        if "sites-enabled" in name and values.get("nginx_app") == "":
+        if _OF_AN_APP.search(name) and not app:
             continue
-        target = root / name.removesuffix(".j2")
+        target = root / _OF_AN_APP.sub(rf"\1{app}\2", name.removesuffix(".j2"))
         target.parent.mkdir(parents=True, exist_ok=True)
         text = roles.render("nginx", name, **values)
         for moved in ("/etc/nginx/", "/var/log/nginx/", "/run/nginx.pid", "/etc/vpsdeploy/tls/"):
@@ -137,11 +141,11 @@ def nginx_tree(root: Path, values: dict[str, Any]) -> None:
             )
         target.write_text(text)
     for directory in ("var/log/nginx", "run"):
-        (root / directory).mkdir(parents=True)
+        (root / directory).mkdir(parents=True, exist_ok=True)
     (root / "etc/nginx/mime.types").write_text("types { text/html html; }\n")
     if values.get("nginx_tls_enabled"):
         current = root / "etc/vpsdeploy/tls/app/current"
-        current.mkdir(parents=True)
+        current.mkdir(parents=True, exist_ok=True)
         leaf = Root("a root").issue("shop.example.com")
         (current / "fullchain.pem").write_text(leaf.chain)
         (current / "privkey.pem").write_text(leaf.key)
@@ -149,11 +153,11 @@ def nginx_tree(root: Path, values: dict[str, Any]) -> None:
 
 def test_two_apps_with_https_stand_side_by_side(tmp_path: Path, judge: Judge) -> None:
     """Nobody's names are refused once, and neither is in the other's way: nginx has nothing to grumble about."""
-    nginx_tree(tmp_path, {**TLS, "nginx_acme_enabled": True})
-    sites = tmp_path / "etc/nginx/sites-enabled"
-    first = (sites / "app.conf").read_text()
-    second = first.replace("my-shop", "other").replace("shop.example.com", "other.example.com")
-    (sites / "other.conf").write_text(second)
+    for app, domain in (("other", "other.example.com"), ("my-shop", "shop.example.com")):
+        nginx_tree(
+            tmp_path,
+            {**TLS, "nginx_acme_enabled": True, "nginx_app": app, "nginx_domains": [domain]},
+        )
     said = judge("nginx", "-t", "-c", str(tmp_path / "etc/nginx/nginx.conf"), "-e", "stderr")
     assert "[warn]" not in said.replace('[warn] the "user" directive', "")
 
