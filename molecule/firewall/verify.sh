@@ -45,6 +45,34 @@ for action in reload restart; do
 done
 expect "and leave other tables alone" nft list table inet f2b-table
 nft delete table inet f2b-table
+
+# What nft refuses never opens the host: what it took last is in force then, and the unit says that it failed.
+echo 'no such thing' >> /etc/vpsdeploy/firewall.nft
+refuse "rules that nft refuses are told" systemctl restart vpsdeploy-firewall.service
+refuse "they leave what nobody promised closed" reaches 198.51.100.2 198.51.100.1:9999
+expect "everybody reaches the public port yet" reaches 198.51.100.2 198.51.100.1:80
+expect "the load balancer its instances" reaches 2001:db8::10 '[2001:db8::1]:4001'
+has "sshd greets" SSH-2.0 inside timeout 3 bash -c 'exec 3<>/dev/tcp/198.51.100.1/22; head -1 <&3'
+mv /var/lib/vpsdeploy/firewall /root/kept
+refuse "without any that were good before" systemctl restart vpsdeploy-firewall.service
+refuse "the instances are closed too" reaches 192.0.2.10 192.0.2.1:4001
+expect "HTTP is open" reaches 198.51.100.2 198.51.100.1:80
+has "sshd greets over IPv6" SSH-2.0 inside timeout 3 bash -c 'exec 3<>/dev/tcp/2001:db8::1/22; head -1 <&3'
+mv /root/kept /var/lib/vpsdeploy/firewall
+sed -i '/no such thing/d' /etc/vpsdeploy/firewall.nft
+expect "mended rules are loaded" systemctl restart vpsdeploy-firewall.service
+expect "and all is as it was" reaches 192.0.2.10 192.0.2.1:4001
+
+# Debian's own unit empties the whole firewall; ours is there all the same.
+for action in start reload restart stop; do
+  expect "nftables.service: $action" systemctl $action nftables.service
+  has "the rules are there after its $action" 4000-4199 nft list table inet vpsdeploy
+done
+expect "the owner can open the host" systemctl stop vpsdeploy-firewall.service
+refuse "for good: nothing of Debian's closes it" sh -c 'systemctl start nftables.service; nft list table inet vpsdeploy'
+systemctl stop nftables.service
+expect "and close it again" systemctl start vpsdeploy-firewall.service
+has "with all its rules" 4000-4199 nft list table inet vpsdeploy
 same "they are loaded at boot" enabled systemctl is-enabled vpsdeploy-firewall.service
 same "nothing waits for a confirmation" "" ls /var/lib/vpsdeploy/guard
 kill $servers 2>/dev/null

@@ -123,6 +123,7 @@ UNITS_VERBS = {
     "drain": Verb("drain.wait"),
     "ran": Verb("ran.ran"),
     "exchange": Verb("bans.exchange", app=False),
+    "restore-bans": Verb("bans.restore", app=False),
     "certificate": Verb("certificate.by_unit"),
     "backup": Verb("backup.by_unit"),
     "drill": Verb("backup.drill_by_unit"),

@@ -26,6 +26,9 @@ pytestmark = pytest.mark.sandbox
 PROMISED = {22, 80, 443}
 """What answers on a host that is a load balancer too."""
 
+BACK = {"203.0.113.5", "203.0.113.6", "vpsdeploy"}
+"""Words of what must be in force: a ban of fail2ban's, one of a person's, our table."""
+
 
 @pytest.fixture(scope="module", name="project")
 def _project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
@@ -228,6 +231,34 @@ def test_a_restart_takes_it_back_too(project: Project) -> None:
     assert waiting(project) == []
     until(lambda: login(project, "admin").returncode == 0, 30)
     assert "the host was restarted" in project.on("web-1", "cat", "/var/lib/vpsdeploy/guard/taken-back.log")
+
+
+def test_rules_that_nft_refuses_at_boot_leave_the_host_closed_and_its_owner_in(project: Project) -> None:
+    """With those of the last time in force, and the unit failed; the next run mends the file."""
+    address = variables(project)["ansible_host"]
+    project.on("web-1", "sh", "-c", "echo 'no such thing' >> /etc/vpsdeploy/firewall.nft; sync")
+    sandbox.power_off(project.name, "web-1", hard=True)
+    sandbox.power_on(project.name, "web-1")
+    until(lambda: login(project, "admin").returncode == 0, 30)
+    assert not answers(address, 4001)
+    assert answers(address, 443)
+    assert "vpsdeploy-firewall.service" in project.on(
+        "web-1", "systemctl", "list-units", "--failed", "--plain"
+    )
+    (host,) = project.json("provision", "host")[-1]["hosts"]
+    assert host["changed"] >= 1
+    assert project.on("web-1", "systemctl", "list-units", "--failed", "--no-legend", "--plain") == ""
+
+
+def test_debian_s_own_firewall_unit_takes_nothing_away(project: Project) -> None:
+    """It empties the whole firewall whenever it starts or stops: our rules come back, and bans of both kinds."""
+    project.on("web-1", "fail2ban-client", "set", "sshd", "banip", "203.0.113.5")
+    project.json("bans", "add", "203.0.113.6")
+    for action in ("start", "reload", "stop"):
+        project.on("web-1", "systemctl", action, "nftables.service")
+        until(lambda: set(project.on("web-1", "nft", "list", "ruleset").split()) >= BACK, 30)
+    project.json("bans", "lift", "203.0.113.6")
+    project.on("web-1", "fail2ban-client", "unban", "203.0.113.5")
 
 
 def test_a_wrong_network_is_refused_before_any_connection(project: Project) -> None:

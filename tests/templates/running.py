@@ -55,7 +55,7 @@ class Nginx:
             return connection.getresponse().getheaders()
 
     def log(self, app: str = "") -> list[dict[str, Any]]:
-        """The lines of an app's access log (default: the only one's); nginx writes one when its answer is on the way."""
+        """The lines of an app's access log (default: the only app); nginx writes one when its answer is on the way."""
         logs = self.app.host.root / "var/log/nginx"
         until = time.monotonic() + 5
         while self._written(logs) < self._asked and time.monotonic() < until:

@@ -65,7 +65,7 @@ def test_unit_is_accepted_by_systemd(role: str, name: str, tmp_path: Path, judge
     """No unknown key, no wrong value; programs that only exist on the host are stood in for."""
     instance = name.removesuffix(".j2").replace("system/app", "system/my-shop").replace("@.", "@4001.")
     lines = roles.render(role, name).splitlines()
-    lines = ["ExecStart=/bin/true" if line.startswith("ExecStart=/") else line for line in lines]
+    lines = [re.sub(r"^(Exec\w+=)[-+!]*/.*", r"\1/bin/true", line) for line in lines]
     file = tmp_path / Path(instance).relative_to("etc/systemd/system")
     file.parent.mkdir(exist_ok=True)
     file.write_text("\n".join(lines) + "\n")

@@ -83,10 +83,11 @@ def exchange(call: Call) -> int:
     return 0
 
 
-def restore(call: Call) -> None:
-    """After a boot: the firewall has forgotten what is ours. fail2ban restores its own."""
+def restore(call: Call) -> dict[str, Any]:
+    """After a boot, or where somebody emptied the firewall: what is ours is forgotten. fail2ban restores its own."""
     if ban_list.settings(call.layout):
         ban_exchange.enforce(call.layout)
+    return {}
 
 
 def _asked(call: Call) -> Network:

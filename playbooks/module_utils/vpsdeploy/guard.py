@@ -167,7 +167,8 @@ def _states(host: Host, names: list[str]) -> dict[str, dict[str, bool]]:
     blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in text.strip().split("\n\n")]
     return {
         name: {
-            "active": block.get("ActiveState") in ("active", "activating", "reloading"),
+            # One that failed was meant to run: to stop it on the way back would open a firewall that had failed closed.
+            "active": block.get("ActiveState") in ("active", "activating", "reloading", "failed"),
             "enabled": block.get("UnitFileState") in _ENABLED,
         }
         for name, block in zip(names, blocks, strict=True)

@@ -87,6 +87,15 @@ def addresses(host: Host) -> list[str]:
     return [ban["address"] for ban in host.call("bans")["bans"]]
 
 
+def test_bans_of_ours_come_back_where_somebody_emptied_the_firewall(bare: Host, firewall: Firewall) -> None:
+    """Called by what puts the firewall's own rules back."""
+    bare.call("ban", address="192.0.2.1", seconds=60)
+    firewall.tables.clear()
+    bare.words(["restore-bans", "--request", '{"protocol":1}'])
+    (table,) = firewall.tables
+    assert "192.0.2.1" in table
+
+
 def test_bans_of_all_kinds_are_named_and_what_ended_is_not(bare: Host, firewall: Firewall) -> None:
     """fail2ban leaves what ended in its database for a while."""
     caught(firewall, "203.0.113.7", "sshd")

@@ -99,6 +99,17 @@ def test_a_unit_that_was_not_there_is_stopped_before_its_file_goes(
     assert world.systemd("--no-reload --quiet disable") == ["systemctl --no-reload --quiet disable x.service"]
 
 
+def test_a_unit_that_had_failed_is_not_stopped_on_the_way_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A firewall whose rules nft refused fails, and has closed the host: to stop it would open it."""
+    monkeypatch.setenv("ACTIVE", "failed")
+    world.change(spec(world.root / "x.nft", "mended\n"))
+    assert world.script("revert").returncode == 0
+    assert world.systemd("stop x.service") == []
+    assert world.systemd("reload-or-restart") == ["systemctl reload-or-restart x.service"]
+
+
 def test_a_confirmation_keeps_the_change(world: World) -> None:
     """Its timer is stopped, and the way back is gone."""
     file = world.root / "file"
