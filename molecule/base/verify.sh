@@ -14,9 +14,10 @@ has "our NTP server is asked first" "NTP=192.0.2.123" systemd-analyze cat-config
 expect "journald reads our limits" sh -c 'systemd-analyze cat-config systemd/journald.conf | grep -q "^SystemMaxUse=1G"'
 logger -t molecule "seen on disk" && journalctl --sync
 has "the journal is on the disk" "seen on disk" journalctl --directory /var/log/journal --identifier molecule
-for place in cron.d cron.hourly cron.daily cron.weekly cron.monthly; do
+for place in cron.d cron.hourly cron.daily cron.weekly cron.monthly cron.yearly; do
   same "$place is root's own" "700 root" stat -c '%a %U' /etc/$place
 done
+same "nor may others leave work to at" "600 root" stat -c '%a %U' /etc/at.allow
 refuse "others have no crontab" runuser -u nobody -- crontab -l
 expect "root has" sh -c 'echo "# empty" | crontab - && crontab -l'
 same "the swap file is asked for at boot" enabled systemctl is-enabled var-lib-vpsdeploy-swapfile.swap
