@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.agent import durable
+from orchestrator.agent import durable, plain
 from orchestrator.agent.layout import AppLayout
 
 _PAGE = """\
@@ -69,13 +69,15 @@ def close(app: AppLayout, wanted: Wanted, record: dict[str, Any]) -> None:
         durable.write(place / name, text.encode(), sync=False)
     durable.write(place / "record.json", json.dumps(record).encode() + b"\n", 0o600, sync=False)
     durable.sync_filesystems(place)
-    durable.link(app.closed, os.path.relpath(place, app.routes))
+    with plain.deciding(app):
+        durable.link(app.closed, os.path.relpath(place, app.routes))
     _sweep(app, place.parent)
 
 
 def reopen(app: AppLayout) -> None:
     """End maintenance. What is behind the link goes after it: no request sees half of it."""
-    durable.remove(app.closed)
+    with plain.deciding(app):
+        durable.remove(app.closed)
     _sweep(app, None)
 
 

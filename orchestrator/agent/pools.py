@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from orchestrator.agent import durable, history
+from orchestrator.agent import durable, history, plain
 from orchestrator.agent.layout import AppLayout
 
 _GREEN_OFFSET = 100
@@ -56,13 +56,14 @@ def make_live(app: AppLayout, colour: str) -> None:
     It is put aside and not removed: the way back must need no room on a disk that is full by then.
     """
     marker, aside = app.green_marker, app.routes / ".green"
-    if colour == "blue" and marker.exists():
-        marker.replace(aside)
-    elif colour == "green" and not marker.exists():
-        if not aside.exists():
-            aside.touch(mode=0o644)
-        aside.replace(marker)
-    durable.sync_directory(app.routes)
+    with plain.deciding(app):
+        if colour == "blue" and marker.exists():
+            marker.replace(aside)
+        elif colour == "green" and not marker.exists():
+            if not aside.exists():
+                aside.touch(mode=0o644)
+            aside.replace(marker)
+        durable.sync_directory(app.routes)
 
 
 def read(app: AppLayout) -> dict[str, Pool | None]:

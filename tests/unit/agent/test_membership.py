@@ -42,11 +42,11 @@ def test_while_a_host_is_out_the_flip_is_not_all(lb: Host) -> None:
     """The file that says so is gone before the host's own is there."""
     lb.live(RELEASES[0], BLUE)
     lb.call("flip", colour=BLUE, instances=2, confirm_seconds=60)
-    assert markers(lb) == ["plain-2"]
+    assert markers(lb) == ["plain-2-blue"]
     lb.call("leave", host="web-2")
     assert markers(lb) == []
     lb.call("join", host="web-2")
-    assert markers(lb) == ["plain-2"]
+    assert markers(lb) == ["plain-2-blue"]
 
 
 def test_two_hosts_cannot_be_out(lb: Host) -> None:
