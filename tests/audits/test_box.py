@@ -25,7 +25,7 @@ SHOP = (
 BLOG = (
     "app: blog", "domains: [blog.example]", "port: 5000", "health: {path: /health, timeout_seconds: 20}",
     "limits: {memory: 128M}", "env: {TOKEN: blog-secret}", "release: {drain_seconds: 5, watch_seconds: 0}",
-    "http: {security_headers: false, max_body_size: 1k}",
+    "http: {security_headers: false, max_body_size: 1K}",
 )  # fmt: skip
 MOST_EXPOSED = 1.3
 MOST_EXPOSED_NGINX = 4.0
