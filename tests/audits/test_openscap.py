@@ -34,7 +34,7 @@ STAYS = {
 
 IN_FORCE = {
     "permitemptypasswords no", "ignorerhosts yes", "permitrootlogin no", "permituserenvironment no",
-    "hostbasedauthentication no", "banner /etc/issue.net", "clientaliveinterval 300", "clientalivecountmax 2",
+    "hostbasedauthentication no", "clientaliveinterval 300", "clientalivecountmax 2",
     "logingracetime 30", "loglevel VERBOSE", "maxauthtries 3", "maxsessions 10",
 }  # fmt: skip
 """What sshd has in force of the rules that do not find it."""
