@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from orchestrator.errors import ProjectError
 from orchestrator.model.build import BuildSettings, BuiltTree, Project
 from orchestrator.project.checks import check_project
 from orchestrator.project.copy import mirror, source_files
@@ -36,16 +32,16 @@ def build(project: Project, settings: BuildSettings, work_dir: Path, log: Log) -
     Args:
         project: As detected.
         settings: What vpsdeploy.yml says.
-        work_dir: For clean copies and installed dependencies, .vpsdeploy/build; kept between builds.
+        work_dir: For clean copies and installed dependencies, .vpsdeploy/build; kept between builds. The caller has
+            claimed it (project/claim.py): what is built is read from it later.
         log: Takes each line that the tools print.
     Raises: ProjectError: a check, the installation or the build failed, or there is no entry file.
     """
     node = controller_node()
     check_project(project, node)
     work_dir = work_dir.resolve()
-    with _locked(work_dir):
-        tools = prepare(project.manager, _manager_cache(), log)
-        return _build(project, settings, work_dir, log, node, tools)
+    tools = prepare(project.manager, _manager_cache(), log)
+    return _build(project, settings, work_dir, log, node, tools)
 
 
 def _build(
@@ -96,19 +92,3 @@ def _run_build(project: Project, tree: Path, tools: Toolchain, log: Log) -> None
 def _manager_cache() -> Path:
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(base) / "vpsdeploy" / "managers"
-
-
-@contextmanager
-def _locked(work_dir: Path) -> Iterator[None]:
-    """One build at a time in one work directory; the lock dies with its process."""
-    work_dir.mkdir(parents=True, exist_ok=True)
-    with (work_dir / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ProjectError(
-                "another build of this project is running",
-                why=f"{work_dir / 'lock'} is held",
-                next="wait until it has ended, then try again",
-            ) from error
-        yield

@@ -14,6 +14,7 @@ from orchestrator.model.bundle import Bundle, BundleWritten
 from orchestrator.project import archive, checks
 from orchestrator.project.build import build
 from orchestrator.project.bundle import make_bundle
+from orchestrator.project.claim import claimed
 from orchestrator.project.detect import detect
 from orchestrator.project.node import controller_node
 from orchestrator.report.reporter import Reporter
@@ -35,16 +36,22 @@ def run(config: AppConfig, output: Path | None, reporter: Reporter) -> BundleWri
 
     Raises: ProjectError: the project cannot be built. ReleaseFailed: a hook of the build failed.
     """
-    made = make(config, reporter, Hooks(config, reporter, reporter.note).around({"command": "build"}))
-    manifest = made.manifest
-    path = output or config.project_dir / OWN_DIRECTORY / f"{config.app}-{manifest.digest[:12]}.bundle"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    _timed(reporter, "write the bundle file", lambda: archive.write(made, path))
+    with claimed(work_dir(config)):
+        made = make(config, reporter, Hooks(config, reporter, reporter.note).around({"command": "build"}))
+        manifest = made.manifest
+        path = output or config.project_dir / OWN_DIRECTORY / f"{config.app}-{manifest.digest[:12]}.bundle"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _timed(reporter, "write the bundle file", lambda: archive.write(made, path))
     return BundleWritten(path, manifest.digest, path.stat().st_size, manifest.files, manifest.revision)
 
 
+def work_dir(config: AppConfig) -> Path:
+    """Where the project is built, and what was built lies."""
+    return config.project_dir / OWN_DIRECTORY / "build"
+
+
 def make(config: AppConfig, reporter: Reporter, phase: Callable[[str], None] | None = None) -> Bundle:
-    """Build the project as it is on the disk.
+    """Build the project as it is on the disk, in a place that the caller has claimed.
 
     Args:
         config: The app.
@@ -61,7 +68,7 @@ def make(config: AppConfig, reporter: Reporter, phase: Callable[[str], None] | N
         project, controller_node(), health_is_set=config.health_is_set, migrate_is_set=config.migrate_is_set
     ):
         reporter.note(f"hint: {text}")
-    work = config.project_dir / OWN_DIRECTORY / "build"
+    work = work_dir(config)
     tree = _timed(
         reporter,
         "build",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from orchestrator.plan import hooks as plan_hooks
 from orchestrator.plan.release import Target, idle_colour
 from orchestrator.plan.release import steps as plan_steps
 from orchestrator.project import archive, env_example
+from orchestrator.project.claim import claimed, scratch
 from orchestrator.project.revision import release_id
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz, listing
@@ -75,22 +77,22 @@ def run(
         facts = context.facts()  # before the build: a host that is not there is known at once
         preflight.check_hosts(facts, agent_pyz.version())
         around = Hooks(config, reporter, reporter.note).around(_told(stage))
-        bundle = obtain(config, wish.bundle, reporter, around)
-        preflight.check_entries(config, _paths(bundle))
-        release = release_id(datetime.now(UTC), bundle.manifest.digest)
-        for hint in (
-            *config.warnings,
-            *_unset(config, secrets),
-            *preflight.memory_hints(config, facts),
-            *size.notes(config, facts),
-        ):
-            reporter.note(f"hint: {hint}")
-        audience.started(release, facts)
-        return ChangeOver(
-            context, reporter, facts, lambda now: _target(config, now, bundle, release, wish, secrets),
-            f"release {release}", Sending(FromBundle(bundle), context, reporter).acts,
-            wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
-        ).run()  # fmt: skip
+        with obtained(config, wish.bundle, reporter, around) as bundle:
+            preflight.check_entries(config, _paths(bundle))
+            release = release_id(datetime.now(UTC), bundle.manifest.digest)
+            for hint in (
+                *config.warnings,
+                *_unset(config, secrets),
+                *preflight.memory_hints(config, facts),
+                *size.notes(config, facts),
+            ):
+                reporter.note(f"hint: {hint}")
+            audience.started(release, facts)
+            return ChangeOver(
+                context, reporter, facts, lambda now: _target(config, now, bundle, release, wish, secrets),
+                f"release {release}", Sending(FromBundle(bundle), context, reporter).acts,
+                wait_drain=wish.wait_drain, wait_seconds=wish.wait_seconds,
+            ).run()  # fmt: skip
 
 
 def dry_run(
@@ -106,25 +108,29 @@ def dry_run(
     with opened(config, stage, opener) as context:
         facts = context.facts()
         preflight.check_hosts(facts, agent_pyz.version())
-        bundle = obtain(config, wish.bundle, reporter)
-        phases = () if wish.bundle else plan_hooks.BUILD
-        building = [step for phase in phases for step in plan_hooks.steps(config, phase, _told(stage))]
-        preflight.check_entries(config, _paths(bundle))
-        release = release_id(datetime.now(UTC), bundle.manifest.digest)
-        target = _target(config, facts, bundle, release, wish, secrets)
-        return Plan(target.release, (*building, *plan_steps(config, facts, target)))
+        with obtained(config, wish.bundle, reporter) as bundle:
+            phases = () if wish.bundle else plan_hooks.BUILD
+            building = [step for phase in phases for step in plan_hooks.steps(config, phase, _told(stage))]
+            preflight.check_entries(config, _paths(bundle))
+            release = release_id(datetime.now(UTC), bundle.manifest.digest)
+            target = _target(config, facts, bundle, release, wish, secrets)
+            return Plan(target.release, (*building, *plan_steps(config, facts, target)))
 
 
-def obtain(
+@contextmanager
+def obtained(
     config: AppConfig, file: Path | None, reporter: Reporter, phase: Callable[[str], None] | None = None
-) -> Bundle:
-    """The bundle: read from a file, or built, with its hooks where `phase` runs them.
+) -> Iterator[Bundle]:
+    """The bundle: read from a file, or built, with its hooks where `phase` runs them; nobody changes it meanwhile.
 
     Raises: ProjectError: no such file, of another app, damaged, or the build failed.
     """
     if file is None:
-        return build.make(config, reporter, phase)
-    return archive.read(file, config.project_dir / build.OWN_DIRECTORY / "unpacked", config.app)
+        with claimed(build.work_dir(config)):
+            yield build.make(config, reporter, phase)
+    else:
+        with scratch(config.project_dir / build.OWN_DIRECTORY, "unpacked") as own:
+            yield archive.read(file, own / "bundle", config.app)
 
 
 def checked_secrets(config: AppConfig, stage: Stage) -> Opening:

@@ -119,7 +119,7 @@ def _hosts() -> list[Fault]:
         Fault(Full("web-2", STATE, "var"), Step.CONFIRM_APPS, ends=Ends.NEW),
         Fault(Full("lb-2", STATE, "var"), Step.LOCK, code=_NOT_READY),
         Fault(Full("lb-2", STATE, "var"), Step.FLIP, code=_NOT_READY),
-        Fault(Full("lb-2", STATE, "var"), Step.CONFIRM, code=_NOT_READY),
+        Fault(Full("lb-2", STATE, "var"), Step.CONFIRM, ends=Ends.NEW),
         Fault(Corrupted("web-2"), Step.OFFER, ends=Ends.NEW),
         Fault(Corrupted("web-2"), Step.ASSEMBLE, ends=Ends.NEW),
         Fault(Blinded(), Step.LOCK, ends=Ends.NEW),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 from pathlib import Path
 
 import pytest
@@ -223,13 +222,3 @@ def test_a_link_inside_of_the_project_is_shipped_as_what_it_leads_to(project: Fa
     lay(project.source, {"web/build/logo.svg": "<svg/>"})
     (project.source / "public").symlink_to("web/build")
     assert (project.build().root / "public" / "logo.svg").read_text() == "<svg/>"
-
-
-def test_a_second_build_at_the_same_time_is_refused(project: FakeProject) -> None:
-    """Two builds would write into the same tree."""
-    project.build()
-    with (project.work / "lock").open() as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(ProjectError, match="another build of this project is running"):
-            project.build()
-    project.build()
