@@ -1,0 +1,192 @@
+"""RabbitMQ and NATS of a real NestJS microservice on a real host: it asks and answers itself through both.
+
+The order matters: a bare host, its first provision and release.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.canaries import Canaries
+from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "hello-nest"
+CONFIG = (
+    "app: shop", "instances: 1", "health: {path: /health/live}", "release: {drain_seconds: 5, watch_seconds: 1}",
+    "services: {rabbitmq: {memory: 256M}, nats: {memory: 64M}}",
+)  # fmt: skip
+MODULES = (
+    "@nestjs/microservices@12", "amqplib", "amqp-connection-manager", "@nats-io/transport-node@3",
+    "@nats-io/jetstream@3",
+)  # fmt: skip
+SOURCES = {
+    "src/brokers.ts": """
+import { Transport, type MicroserviceOptions } from '@nestjs/microservices';
+
+export const rabbitmq = {
+  transport: Transport.RMQ as const,
+  options: { urls: [process.env.AMQP_URL!], queue: 'doubles', queueOptions: { durable: true } },
+};
+export const nats = {
+  transport: Transport.NATS as const,
+  options: { servers: [process.env.NATS_URL!], user: process.env.NATS_USER, pass: process.env.NATS_PASSWORD },
+};
+export const both: MicroserviceOptions[] = [rabbitmq, nats];
+""",
+    "src/main.ts": """
+import { createApp } from './create-app.js';
+import { both } from './brokers.js';
+
+const app = await createApp();
+for (const one of both) app.connectMicroservice(one);
+await app.startAllMicroservices();
+await app.listen(process.env.PORT ?? 3000);
+""",
+    "src/app.controller.ts": """
+import { Controller, Get, Param, Post } from '@nestjs/common';
+import { ClientProxyFactory, MessagePattern } from '@nestjs/microservices';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { firstValueFrom, timeout } from 'rxjs';
+
+import { nats, rabbitmq } from './brokers.js';
+
+const clients = { rabbitmq: ClientProxyFactory.create(rabbitmq), nats: ClientProxyFactory.create(nats) };
+const connected = connect(nats.options);
+
+@Controller()
+export class AppController {
+  @MessagePattern('double')
+  double(n: number): number {
+    return 2 * n;
+  }
+
+  @Get('double/:via/:n')
+  ask(@Param('via') via: 'rabbitmq' | 'nats', @Param('n') n: string): Promise<number> {
+    return firstValueFrom(clients[via].send<number>('double', Number(n)).pipe(timeout(5000)));
+  }
+
+  @Post('stored')
+  async store(): Promise<number> {
+    const connection = await connected;
+    await (await jetstreamManager(connection)).streams.add({ name: 'ORDERS', subjects: ['orders'] });
+    return (await jetstream(connection).publish('orders', 'one')).seq;
+  }
+
+  @Get('stored')
+  async stored(): Promise<number> {
+    return (await (await jetstreamManager(await connected)).streams.info('ORDERS')).state.messages;
+  }
+}
+""",
+}
+
+
+@pytest.fixture(scope="module", name="shop")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    """The example as a microservice of two brokers, and one bare host."""
+    place = tmp_path_factory.mktemp("brokers")
+    path = place / "shop"
+    left_out = shutil.ignore_patterns("node_modules", "dist", ".vpsdeploy", "inventories")
+    shutil.copytree(EXAMPLE, path, ignore=left_out)
+    npm = ["npm", "install", "--save", *MODULES, "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(npm, cwd=path, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
+    for name, text in SOURCES.items():
+        (path / name).write_text(text)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        project_on_sandbox(path, "e2e-brokers", config=CONFIG) as made,
+    ):
+        patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
+        yield made
+
+
+def run(project: Project, *arguments: str, code: int = 0) -> str:
+    """A command, which has to end so; all that it printed."""
+    done = subprocess.run(
+        [VPSDEPLOY, *arguments], cwd=project.path, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS
+    )  # fmt: skip
+    printed = done.stdout + done.stderr
+    assert done.returncode == code, f"{arguments}\n{printed}"
+    return printed
+
+
+def address(project: Project) -> str:
+    """Where users reach the app."""
+    return str(project.json("status")[-1]["url"])
+
+
+def asked(url: str, *, post: bool = False) -> int:
+    """A number that the app answers with, through nginx."""
+    request = urllib.request.Request(url, b"" if post else None)  # noqa: S310 - ours
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - ours
+        return int(answer.read())
+
+
+def services(project: Project) -> dict[str, Any]:
+    """What status says of each."""
+    return {one["service"]: one for one in project.json("status")[-1]["services"]}
+
+
+def test_a_bare_host_gets_both_and_the_app_its_urls(shop: Project) -> None:
+    """Every variable that apps look into; nobody but root is in the servers besides."""
+    printed = run(shop, "provision", "host", "--verbose")
+    assert "rabbitmq: user shop, rights of shop" in printed
+    assert "nats: user shop" in printed
+    found = {
+        name: run(shop, "env", "reveal", name).strip() for name in ("AMQP_URL", "RABBITMQ_URL", "NATS_URL")
+    }
+    assert found["AMQP_URL"] == found["RABBITMQ_URL"]
+    assert found["AMQP_URL"].startswith("amqp://shop:")
+    assert found["AMQP_URL"].endswith("@127.0.0.1:5672/shop")
+    assert run(shop, "env", "reveal", "NATS_PASSWORD").strip() == urlsplit(found["NATS_URL"]).password
+    for url in found.values():
+        assert not Canaries(str(urlsplit(url).password)).found_in(printed.encode())
+    users = shop.on("web-1", "rabbitmqctl", "--quiet", "list_users", "--no-table-headers").split()
+    assert {user for user in users if not user.startswith("[")} == {"shop", "vpsdeploy"}
+    for name, one in services(shop).items():
+        assert (one["running"], one["waits"], one["why"]) == (True, [], ""), name
+
+
+def test_nothing_listens_for_others(shop: Project) -> None:
+    """Not Erlang's port mapper either, nor its nodes, nor what is for administrators."""
+    told = shop.on("web-1", "ss", "-Hltn").splitlines()
+    ports = {5672, 4369, 25672, 15672, 4222, 8222}
+    listening = [line.split()[3].rpartition(":") for line in told]
+    assert {(host, int(port)) for host, _, port in listening if int(port) in ports} == {
+        ("127.0.0.1", port) for port in ports
+    }
+
+
+def test_a_second_time_nothing_changes_and_ansible_is_not_started(shop: Project) -> None:
+    """The host audits itself; the logins are as they were, and in no process's arguments."""
+    with Canaries(run(shop, "env", "reveal", "NATS_PASSWORD").strip()).watched_for() as seen:
+        result = shop.json("provision", "host")[-1]
+    assert seen == []
+    assert [(host["audited"], host["module_calls"]) for host in result["hosts"]] == [(True, 0)]
+    assert [one["changed"] for one in result["services"]] == [[], []]
+
+
+def test_a_released_microservice_asks_and_answers_through_both(shop: Project) -> None:
+    """Nest's own transports, with the variables as they are; a stream keeps what was published."""
+    run(shop, "release")
+    url = address(shop)
+    assert [asked(f"{url}double/{via}/21") for via in ("rabbitmq", "nats")] == [42, 42]
+    assert [asked(f"{url}stored", post=True) for _ in range(3)] == [1, 2, 3]
+    found = services(shop)
+    assert found["rabbitmq"]["connections"] >= 1
+    assert found["nats"]["connections"] >= 1
+    assert found["nats"]["data_bytes"] > 0
+    refused = run(shop, "db", "console", "rabbitmq", code=2)
+    assert "rabbitmq has no console" in refused
+    assert "on web-1, as root: rabbitmqctl list_queues --vhost shop" in refused
