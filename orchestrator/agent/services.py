@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.agent import durable, nats, postgresql, rabbitmq, redis
+from orchestrator.agent import durable, mariadb, nats, postgresql, rabbitmq, redis
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
 
@@ -31,6 +31,7 @@ class Kind(NamedTuple):
 
 KINDS = {
     "postgresql": Kind(postgresql.ensure, postgresql.health, postgresql.client),
+    "mariadb": Kind(mariadb.ensure, mariadb.health, mariadb.client),
     "redis": Kind(redis.ensure, redis.health, redis.client),
     "rabbitmq": Kind(rabbitmq.ensure, rabbitmq.health),
     "nats": Kind(nats.ensure, nats.health),

@@ -19,11 +19,11 @@ MOST_PERCENT = 80
 """Of a host's memory: the system, nginx and the app need some as well (our choice)."""
 
 _RESERVED_DATABASES = frozenset({
-    "postgres", "template0", "template1", "vpsdeploy", "mysql", "sys", "information_schema", "performance_schema",
+    "postgres", "template0", "template1", "vpsdeploy", "mysql", "root", "sys", "information_schema",
+    "performance_schema",
 })  # fmt: skip
 _ELSEWHERE = {
-    "mysql": "is not available yet: run it yourself, and set DATABASE_URL with `vpsdeploy env set`",
-    "mariadb": "is not available yet: run it yourself, and set DATABASE_URL with `vpsdeploy env set`",
+    "mysql": "write mariadb: Debian has no MySQL, and MariaDB speaks its protocol",
     "rabbit": "write rabbitmq",
     "amqp": "write rabbitmq",
     "postgres": "write postgresql",

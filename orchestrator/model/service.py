@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 POSTGRESQL = "postgresql"
+MARIADB = "mariadb"
 REDIS = "redis"
 RABBITMQ = "rabbitmq"
 NATS = "nats"
@@ -23,6 +24,7 @@ class Kind:
         has_databases: Whether its databases have names, and each user's connections a limit.
         instead: What to look into it with on its host, where it has no client that logs in as the app.
         least_memory: A size, below which it serves nobody.
+        second: Its variable where another service of the app has that name; empty where it gives way to none.
     """
 
     port: int
@@ -32,10 +34,12 @@ class Kind:
     has_databases: bool = False
     instead: str = ""
     least_memory: str = "64M"
+    second: str = ""
 
 
 KINDS: Mapping[str, Kind] = {
     POSTGRESQL: Kind(5432, "DATABASE_URL", "25%", "50%", has_databases=True),
+    MARIADB: Kind(3306, "DATABASE_URL", "25%", "50%", has_databases=True, second="MYSQL_URL"),
     REDIS: Kind(6379, "REDIS_URL", "10%", "20%"),
     RABBITMQ: Kind(
         5672, "AMQP_URL", "25%", "50%", instead="rabbitmqctl list_queues --vhost {user}", least_memory="256M"
@@ -68,6 +72,7 @@ class Service:
         database: Name of the app's database; empty where the service has none of names.
         memory: What it may use: a size, or a share of the host's.
         connections: Most connections of the app (count).
+        variable: The env variable with its URL.
     """
 
     kind: str
@@ -78,16 +83,12 @@ class Service:
     database: str
     memory: str
     connections: int
+    variable: str
 
     @property
     def port(self) -> int:
         """Where it listens."""
         return KINDS[self.kind].port
-
-    @property
-    def variable(self) -> str:
-        """The env variable with the app's credentials."""
-        return KINDS[self.kind].variable
 
     @property
     def is_remote(self) -> bool:

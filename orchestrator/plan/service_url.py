@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
-from orchestrator.model.service import NATS, POSTGRESQL, RABBITMQ, REDIS, TRUST_FILE, Service
+from orchestrator.model.service import MARIADB, NATS, POSTGRESQL, RABBITMQ, REDIS, TRUST_FILE, Service
 from orchestrator.secret import Secret
 
 PASSWORD_BYTES = 32
@@ -23,7 +23,8 @@ class _Form:
         scheme: By loopback.
         by_tls: Between hosts.
         path: Where there is no database of a name; `{user}` is the app's.
-        query: What is added between hosts: the client is told whom to trust; others learn it from TRUST_VARIABLE.
+        query: What is added between hosts.
+        by_variable: Whether the client learns from TRUST_VARIABLE whom to trust: the URL has no place for it.
         beside: Further env variables, where apps look elsewhere too, or drivers take no login from a URL.
     """
 
@@ -31,11 +32,15 @@ class _Form:
     by_tls: str
     path: str = ""
     query: str = ""
+    by_variable: bool = True
     beside: Mapping[str, str] = field(default_factory=dict)
 
 
 _FORMS = {
-    POSTGRESQL: _Form("postgresql", "postgresql", query=f"?sslmode=verify-full&sslrootcert={TRUST_FILE}"),
+    POSTGRESQL: _Form(
+        "postgresql", "postgresql", query=f"?sslmode=verify-full&sslrootcert={TRUST_FILE}", by_variable=False
+    ),
+    MARIADB: _Form("mysql", "mysql", query="?ssl=%7B%22verifyIdentity%22%3Atrue%7D"),
     REDIS: _Form("redis", "rediss", path="0"),
     RABBITMQ: _Form("amqp", "amqps", path="{user}", beside={"RABBITMQ_URL": "{url}"}),
     # Both drivers for Node (nats 2, @nats-io/transport-node 3) take no login from a URL.
@@ -105,7 +110,7 @@ def password_in(url: Secret, service: Service, addresses: Collection[str]) -> Se
 
 def trusts_by_variable(service: Service) -> bool:
     """Whether its clients learn from TRUST_VARIABLE whom to trust: the URL has no place for it."""
-    return service.is_remote and not _FORMS[service.kind].query
+    return service.is_remote and _FORMS[service.kind].by_variable
 
 
 def _path(service: Service) -> str:

@@ -24,9 +24,12 @@ _OTHER_PROCESSES = 4
 def placed(config: AppConfig, stage: Stage) -> tuple[Service, ...]:
     """Every service of the app with its host, in the order of vpsdeploy.yml.
 
-    Raises: ConfigError: no such host, an address that is a name, more connections than a database can serve.
+    Raises: ConfigError: no such host, an address that is a name, more connections than a database can serve, two
+        databases of one name.
     """
-    return tuple(_service(config, stage, kind, wish) for kind, wish in config.services.items())
+    found = tuple(_service(config, stage, kind, wish) for kind, wish in config.services.items())
+    _check_names(found)
+    return found
 
 
 def on_host(services: tuple[Service, ...], name: str) -> tuple[Service, ...]:
@@ -56,8 +59,27 @@ def _service(config: AppConfig, stage: Stage, kind: str, wish: ServiceConfig) ->
     return Service(
         kind, host.name, host.private_address if clients else LOOPBACK, clients, name,
         name if usual.has_databases else "", memory,
-        _connections(config, stage, kind, wish) if usual.has_databases else 0,
+        _connections(config, stage, kind, wish) if usual.has_databases else 0, _variable(config, kind),
     )  # fmt: skip
+
+
+def _variable(config: AppConfig, kind: str) -> str:
+    """PostgreSQL has DATABASE_URL; MariaDB has it where it is alone."""
+    usual = KINDS[kind]
+    taken = {KINDS[one].variable for one in config.services if not KINDS[one].second}
+    return usual.second if usual.second and usual.variable in taken else usual.variable
+
+
+def _check_names(services: tuple[Service, ...]) -> None:
+    """Backups and restores say which database by its name alone."""
+    named = [one for one in services if one.database]
+    if len({one.database for one in named}) < len(named):
+        kinds = " and ".join(one.kind for one in named)
+        raise ConfigError(
+            f"{kinds} cannot have a database of the same name", why=f"both are called {named[0].database}",
+            state="nothing was touched",
+            next=f"write services.{named[-1].kind}.database into {FILE_NAME}, or the other's where that is the new one",
+        )  # fmt: skip
 
 
 def _host(stage: Stage, kind: str, wish: ServiceConfig) -> Host:

@@ -16,7 +16,7 @@ from orchestrator.config import secrets as stage_secrets
 from orchestrator.errors import VpsdeployError
 from orchestrator.model.fleet import Stage
 from orchestrator.model.provision import ProvisionResult, ServiceReady
-from orchestrator.model.service import TRUST_FILE, TRUST_VARIABLE, Service
+from orchestrator.model.service import KINDS, TRUST_FILE, TRUST_VARIABLE, Service
 from orchestrator.plan import service_url
 from orchestrator.plan import services as plan
 from orchestrator.report.reporter import Reporter
@@ -80,7 +80,7 @@ def prepare(config: AppConfig, stage: Stage, hosts: Collection[str], reporter: R
     addresses = {host.private_address for host in stage.hosts}
     passwords, made = dict[str, Secret](), dict[str, Secret]()
     for one in ours:
-        password = _password(config, one, kept, addresses)
+        password = _password(config, one, services, kept, addresses)
         if password is None:
             reporter.note(
                 f"{one.variable} is your own: it stays, and {one.kind} on {one.host} gets no user of the app"
@@ -88,7 +88,8 @@ def prepare(config: AppConfig, stage: Stage, hosts: Collection[str], reporter: R
             continue
         passwords[one.kind] = password
         url = service_url.make(one, config.app, password)
-        made |= _differing(config, one, kept, addresses, {one.variable: url})
+        if kept.get(one.variable) != url:
+            made[one.variable] = url
         made |= _differing(config, one, kept, addresses, service_url.beside(one, url, password))
     if any(service_url.trusts_by_variable(one) for one in ours):
         made |= _trust_variable(config, kept, reporter)
@@ -135,15 +136,24 @@ def hand_over(
 
 
 def _password(
-    config: AppConfig, service: Service, kept: Mapping[str, Secret], addresses: Collection[str]
-) -> Secret | None:
-    """None where the URL is somebody's own."""
+    config: AppConfig, service: Service, services: Collection[Service], kept: Mapping[str, Secret],
+    addresses: Collection[str],
+) -> Secret | None:  # fmt: skip
+    """None where the URL is somebody's own. One that we made under the service's other name is ours as well."""
     if service.variable in config.env:
         return None
+    usual = KINDS[service.kind]
+    names = dict.fromkeys((service.variable, usual.variable, usual.second))
+    found = (service_url.password_in(kept[name], service, addresses) for name in names if name in kept)
+    if ours := next((one for one in found if one), None):
+        return ours
     url = kept.get(service.variable)
-    if url is None:
-        return Secret(secrets.token_urlsafe(service_url.PASSWORD_BYTES))
-    return service_url.password_in(url, service, addresses)
+    # One that gives way to this service has another variable from now on.
+    if url and not any(
+        service_url.password_in(url, one, addresses) for one in services if one.kind != service.kind
+    ):
+        return None
+    return Secret(secrets.token_urlsafe(service_url.PASSWORD_BYTES))
 
 
 def _differing(

@@ -36,6 +36,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
             {"port": "60000-61000", "protocol": "udp"},
         ],
     },
+    "mariadb": {
+        "mariadb_app": "my-shop",
+        "mariadb_address": "10.0.0.5",
+        "mariadb_clients": ["10.0.0.11", "2001:db8::11"],
+    },
     "nats": {"nats_app": "my-shop", "nats_address": "10.0.0.5", "nats_clients": ["10.0.0.11"]},
     "nginx": {
         "nginx_app": "my-shop",

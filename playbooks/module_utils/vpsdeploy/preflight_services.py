@@ -13,13 +13,17 @@ MOST_PART = 0.8
 _SCALE = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 _DATA = {
-    "postgresql": ("var/lib/postgresql/*/*/base", frozenset({"1", "4", "5", "pgsql_tmp"})),
-    "redis": ("var/lib/redis", frozenset[str]()),
-    "rabbitmq": ("var/lib/rabbitmq/mnesia", frozenset[str]()),
-    "nats": ("var/lib/nats/jetstream/*/streams", frozenset[str]()),
+    "postgresql": ("var/lib/postgresql/*/*/base/*", frozenset({"1", "4", "5", "pgsql_tmp"})),
+    "mariadb": ("var/lib/mysql/*/", frozenset({"mysql", "performance_schema", "sys", "#tmp", "lost+found"})),
+    "redis": ("var/lib/redis/*", frozenset[str]()),
+    "rabbitmq": ("var/lib/rabbitmq/mnesia/*", frozenset[str]()),
+    "nats": ("var/lib/nats/jetstream/*/streams/*", frozenset[str]()),
 }
-"""Where data lies, and what is there when nobody has put any in. Source: PostgreSQL 15 to 17, initdb (template1,
-template0, postgres); Debian's redis-server and rabbitmq-server leave nothing there before they run."""
+"""Where data lies, and what is there when nobody has put any in. A database of MariaDB's is a directory.
+
+Source: PostgreSQL 15 to 17, initdb (template1, template0, postgres); MariaDB 10.11 and 11.8, mariadb-install-db;
+Debian's redis-server and rabbitmq-server leave nothing there before they run.
+"""
 
 _LEAST_MIB = {"rabbitmq": 256}
 """Below which a service serves nobody: Erlang alone takes some 120 MiB (equal to the model's; a test compares them)."""
@@ -84,7 +88,7 @@ def _taken(name: str, app: str, root: Path) -> list[str]:
             f"name another host in services.{name}.host of vpsdeploy.yml"
         ]
     pattern, empty = _DATA[name]
-    found = sorted({str(path.parent) for path in root.glob(f"{pattern}/*") if path.name not in empty})
+    found = sorted({str(path.parent) for path in root.glob(pattern) if path.name not in empty})
     if not found:
         return []
     return [

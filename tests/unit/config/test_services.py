@@ -36,8 +36,8 @@ def test_everything_can_be_left_out(text: str) -> None:
     [
         ("{postgresq: {}}", '.postgresq: is no service; did you mean "postgresql"?'),
         ("{oracle: {}}", ".oracle: is no service; known are "),
-        ("{mysql: {}}", ".mysql: is not available yet: run it yourself, and set DATABASE_URL"),
-        ("{mariadb: {}}", ".mariadb: is not available yet: run it yourself, and set DATABASE_URL"),
+        ("{mysql: {}}", ".mysql: write mariadb: Debian has no MySQL, and MariaDB speaks its protocol"),
+        ("{mariadb: {database: root}}", '.mariadb.database: "root" is a name of the database server'),
         ("{rabbit: {}}", ".rabbit: write rabbitmq"),
         ("{rabbitmq: {database: shop}}", ": rabbitmq has no database to choose: leave it out"),
         ("{rabbitmq: {memory: 255M}}", ": rabbitmq needs a memory of 256M or more, 255M is less"),

@@ -80,3 +80,15 @@ def test_a_service_is_one_app_s(root: Path, owner: str, count: int) -> None:
     (root / "var/lib/postgresql/17/main/base/16384").mkdir()
     (root / "etc/vpsdeploy/services/postgresql.json").write_text(json.dumps({"app": owner}))
     assert len(findings(root)) == count
+
+
+def test_a_database_of_mariadb_is_a_directory(root: Path) -> None:
+    """The server's own are no data, and its files are none."""
+    for name in ("mysql", "sys", "performance_schema"):
+        (root / "var/lib/mysql" / name).mkdir(parents=True)
+    (root / "var/lib/mysql/debian-11.8.flag").touch()
+    wanted = {"mariadb": "25%"}
+    assert preflight_services.findings(wanted, "shop", root) == []
+    (root / "var/lib/mysql/wordpress").mkdir()
+    (found,) = preflight_services.findings(wanted, "shop", root)
+    assert found.startswith("mariadb has data on this host that are not ours (")

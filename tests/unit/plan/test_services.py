@@ -151,3 +151,48 @@ def test_what_needs_quoting_in_a_url_is_quoted_and_read_again() -> None:
     url = service_url.make(one, "my-shop", PASSWORD)
     assert url.reveal() == f"amqp://a%2Fb%40c:{'x' * 43}@127.0.0.1:5672/a%2Fb%40c"
     assert service_url.password_in(url, one, ()) == PASSWORD
+
+
+def both(*names: str) -> dict[str, str]:
+    """The variables of an app with these services."""
+    wanted = {"services": {name: {"database": f"shop_{name}"} if name != "redis" else {} for name in names}}
+    return {one.kind: one.variable for one in services.placed(config(**wanted), stage("web-1"))}
+
+
+def test_mariadb_has_the_usual_name_where_it_is_alone() -> None:
+    """Beside PostgreSQL it has another."""
+    assert both("mariadb") == {"mariadb": "DATABASE_URL"}
+    assert both("mariadb", "redis") == {"mariadb": "DATABASE_URL", "redis": "REDIS_URL"}
+    assert both("mariadb", "postgresql") == {"mariadb": "MYSQL_URL", "postgresql": "DATABASE_URL"}
+
+
+def test_two_databases_have_two_names() -> None:
+    """A backup, a restore and a drill's question say which one by its name."""
+    with pytest.raises(ConfigError) as refused:
+        services.placed(config(services={"postgresql": {}, "mariadb": {}}), stage("web-1"))
+    assert "both are called my_shop" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "here", "elsewhere"),
+    [
+        ("redis", "redis://my_shop:{}@127.0.0.1:6379/0", "rediss://my_shop:{}@10.0.0.1:6379/0"),
+        (
+            "mariadb",
+            "mysql://my_shop:{}@127.0.0.1:3306/my_shop",
+            "mysql://my_shop:{}@10.0.0.1:3306/my_shop?ssl=%7B%22verifyIdentity%22%3Atrue%7D",
+        ),
+    ],
+)
+def test_each_service_has_its_form_of_url(kind: str, here: str, elsewhere: str) -> None:
+    """By loopback as it is, between hosts by TLS; Node learns by a variable whom to trust."""
+    wanted = {"services": {kind: {}}}
+    (alone,) = services.placed(config(**wanted), stage("web-1"))
+    (remote,) = services.placed(config(**wanted), private(stage("web-1", "web-2")))
+    assert service_url.make(alone, "my-shop", PASSWORD).reveal() == here.format("x" * 43)
+    assert service_url.make(remote, "my-shop", PASSWORD).reveal() == elsewhere.format("x" * 43)
+    assert [service_url.trusts_by_variable(one) for one in (alone, remote)] == [False, True]
+    assert (
+        service_url.password_in(service_url.make(remote, "my-shop", PASSWORD), alone, {"10.0.0.1"})
+        == PASSWORD
+    )

@@ -260,3 +260,36 @@ def test_a_new_password_is_in_every_variable(place: Path) -> None:
     provision(of, FakeFleet(of), config)
     kept = stage_secrets.opened(of).values()
     assert kept["RABBITMQ_URL"] == kept["AMQP_URL"] != before
+
+
+def test_a_second_database_takes_its_own_name_and_nobody_loses_a_password(place: Path) -> None:
+    """MariaDB was alone and had DATABASE_URL; PostgreSQL joins, and gets it."""
+    of = at(place, "web-1")
+    fleet = FakeFleet(of)
+    alone = AppConfig.model_validate({"app": APP, "services": {"mariadb": {}}})
+    both = AppConfig.model_validate(
+        {"app": APP, "services": {"mariadb": {}, "postgresql": {"database": "shop_pg"}}}
+    )
+    provision(of, fleet, alone)
+    password = fleet.hosts["web-1"].passwords["mariadb"]
+    assert url(of).startswith(f"mysql://shop:{password}@")
+    provision(of, fleet, both)
+    kept = stage_secrets.opened(of).values()
+    assert kept["MYSQL_URL"].reveal().startswith(f"mysql://shop:{password}@")
+    assert kept["DATABASE_URL"].reveal().startswith("postgresql://shop_pg:")
+    assert fleet.hosts["web-1"].passwords["mariadb"] == password
+
+
+def test_node_is_told_by_a_variable_whom_to_trust(place: Path) -> None:
+    """Where a URL cannot say it; a value of somebody's own stays, and they are told what it needs."""
+    of, notes = at(place, "web-1", "web-2"), Notes()
+    config = AppConfig.model_validate({"app": APP, "services": {"redis": {}}})
+    provision(of, FakeFleet(of), config)
+    kept = stage_secrets.opened(of).values()
+    assert kept["NODE_EXTRA_CA_CERTS"].reveal() == "/etc/ssl/vpsdeploy/shop.pem"
+    env.put(config, of, {"NODE_EXTRA_CA_CERTS": Secret("/srv/shop/mine.pem")})
+    logins = provision_services.prepare(config, of, ["web-1"], notes)
+    assert dict(logins.new) == {}
+    assert notes.texts[0].startswith(
+        "NODE_EXTRA_CA_CERTS is your own: put what /etc/ssl/vpsdeploy/shop.pem has"
+    )
