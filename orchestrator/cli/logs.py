@@ -23,6 +23,12 @@ InstanceOption = Annotated[
 ]
 WorkerOption = Annotated[str, typer.Option("--worker", metavar="NAME", help="Only this worker.")]
 CronOption = Annotated[str, typer.Option("--cron", metavar="NAME", help="Only this cron entry.")]
+ServiceOption = Annotated[
+    str,
+    typer.Option(
+        "--service", metavar="SERVICE", help="What a database or broker has written into the journal."
+    ),
+]
 HostOption = Annotated[
     list[str] | None, typer.Option("--host", metavar="HOST", help="Only this host; may be repeated.")
 ]
@@ -40,6 +46,7 @@ def logs(
     instance: InstanceOption = "",
     worker: WorkerOption = "",
     cron: CronOption = "",
+    service: ServiceOption = "",
     host: HostOption = None,
     stage: StageOption = None,
     project: ProjectOption = HERE,
@@ -51,6 +58,7 @@ def logs(
     Examples:
       vpsdeploy logs --follow
       vpsdeploy logs --since "10 min ago" --host web-2 --instance shop@4101
+      vpsdeploy logs --service mariadb
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
@@ -59,8 +67,9 @@ def logs(
     from orchestrator.workflows import logs as workflow
 
     config, loaded = load(project), load_stage(project, stage)
-    hosts = workflow.app_hosts(loaded, tuple(host or ()))
-    wish = workflow.Wish(hosts, lines, since, workflow.port_of(instance), follow, worker, cron)
+    named = tuple(host or ())
+    hosts = workflow.carrier(config, loaded, service) if service else workflow.app_hosts(loaded, named)
+    wish = workflow.Wish(hosts, lines, since, workflow.port_of(instance), follow, worker, cron, service)
     try:
         for line in workflow.run(config, loaded, wish):
             typer.echo(envelope.event_line("log", report.fields(line)) if as_json else report.text(line))

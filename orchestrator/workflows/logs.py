@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from orchestrator.config import AppConfig
+from orchestrator.config import FILE_NAME, AppConfig
 from orchestrator.config.inventory import choose_hosts
+from orchestrator.config.problems import nearest
 from orchestrator.errors import UsageError
 from orchestrator.facts import journal
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.log import LogLine
+from orchestrator.plan import services as plan
 from orchestrator.transport import local
 from orchestrator.transport.agent import Answer, Fleet
 from orchestrator.workflows.fleet import Opener, open_over_ssh
@@ -39,6 +41,7 @@ class Wish:
         port: Only this instance's; 0 for all.
         worker: Only this worker's; empty for all.
         entry: Only this cron entry's; empty for all.
+        service: Only this database's or broker's; empty for the app's own.
         follow: Whether to go on with new lines until Ctrl-C.
     """
 
@@ -49,12 +52,15 @@ class Wish:
     follow: bool = False
     worker: str = ""
     entry: str = ""
+    service: str = ""
 
     def request(self) -> Answer:
         """The fields of the verb `logs`."""
         default = _MOST_LINES if self.since else _USUAL_LINES
         asked: Answer = {"lines": default if self.lines is None else self.lines, "follow": self.follow}
-        only = {"since": self.since, "port": self.port, "worker": self.worker, "cron": self.entry}
+        only = {
+            "since": self.since, "port": self.port, "worker": self.worker, "cron": self.entry, "service": self.service,
+        }  # fmt: skip
         return asked | {name: value for name, value in only.items() if value}
 
 
@@ -110,6 +116,20 @@ def _batch(arrived: queue.SimpleQueue[Arrived], running: int) -> list[Arrived]:
         except queue.Empty:
             break
     return found
+
+
+def carrier(config: AppConfig, stage: Stage, kind: str) -> tuple[Host, ...]:
+    """The host that carries a service.
+
+    Raises: UsageError: the app has no such one.
+    """
+    found = {one.kind: one.host for one in plan.placed(config, stage)}
+    if kind not in found:
+        raise UsageError(
+            f"the app has no service {kind[:60]}{nearest(kind, found)}",
+            why=f"services in {FILE_NAME} has {', '.join(found) or 'none'}",
+        )
+    return tuple(host for host in stage.hosts if host.name == found[kind])
 
 
 def app_hosts(stage: Stage, names: tuple[str, ...]) -> tuple[Host, ...]:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
+from orchestrator.agent import services
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import UsageError
 
@@ -43,8 +44,10 @@ def _command(call: Call) -> list[str]:
 
 
 def _units(call: Call) -> list[str]:
-    """What is asked for: one instance, a worker, a cron entry, or all of the app's."""
+    """What is asked for: one instance, a worker, a cron entry, a service, or all of the app's."""
     request, name = call.request, call.app.name
+    if service := request.text("service", ""):
+        return [services.one(call, service)["unit"]]
     if port := request.count("port", 0, most=65535):
         return [call.app.unit(port)]
     worker, entry = (request.name(kind) for kind in ("worker", "cron"))

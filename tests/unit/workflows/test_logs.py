@@ -83,3 +83,14 @@ def test_since_asks_for_everything_since_then() -> None:
     """Not for a hundred lines of it."""
     assert logs.Wish((), since="1 hour ago").request()["lines"] > 1000
     assert logs.Wish(()).request()["lines"] == 100
+
+
+def test_a_service_is_asked_where_it_runs() -> None:
+    """Which is what decides, and no option; one that is not there is told with those that are."""
+    config, one = AppConfig.model_validate({"app": APP, "services": {"mariadb": {}}}), stage("web-1")
+    hosts = logs.carrier(config, one, "mariadb")
+    assert [host.name for host in hosts] == ["web-1"]
+    assert logs.Wish(hosts, service="mariadb").request()["service"] == "mariadb"
+    with pytest.raises(UsageError) as caught:
+        logs.carrier(config, one, "mariadbb")
+    assert caught.value.what == 'the app has no service mariadbb; did you mean "mariadb"?'
