@@ -15,6 +15,9 @@ ServiceArgument = Annotated[
     str,
     typer.Argument(metavar="SERVICE", help="Such as postgresql; may be left out where there is only one."),
 ]
+ServiceOption = Annotated[
+    str, typer.Option("--service", metavar="SERVICE", help="postgresql or mariadb, where the app has both.")
+]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="On this machine.")]
 HostOption = Annotated[
     str, typer.Option("--host", metavar="HOST", help="Whose database, where vpsdeploy.yml does not say.")
@@ -33,7 +36,7 @@ def _db() -> None:
 
 @_group.command()
 def console(service: ServiceArgument = "", stage: StageOption = None, project: ProjectOption = HERE) -> None:
-    """Open the database's own client (psql) on its host, logged in as the app.
+    """Open the database's own client (psql, mariadb) on its host, logged in as the app.
 
     What you pipe into it is carried out. Nothing that is typed is kept. The exit code is the client's.
 
@@ -53,19 +56,21 @@ def console(service: ServiceArgument = "", stage: StageOption = None, project: P
 @_group.command()
 def dump(
     file: FileArgument,
+    service: ServiceOption = "",
     host: HostOption = "",
     stage: StageOption = None,
     project: ProjectOption = HERE,
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write the app's PostgreSQL database to a file, in the format that every pg_restore reads.
+    """Write the app's database to a file, in the format that every pg_restore, or every mariadb client, reads.
 
     The file is for its owner's eyes only. Backups are another thing: vpsdeploy backup.
 
     \b
     Examples:
       vpsdeploy db dump shop.dump
+      vpsdeploy db dump shop.sql --service mariadb
     """
     from orchestrator.config import load as load_config
     from orchestrator.config.inventory import load_stage
@@ -75,7 +80,7 @@ def dump(
 
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
     hosts = load_stage(project, stage)
-    name, size = db_file.dump(load_config(project), hosts, host, file, told)
+    name, size = db_file.dump(load_config(project), hosts, host, file, told, kind=service)
     fields = report.dumped_fields(hosts.name, name, file, size)
     typer.echo(envelope.result_line("db_dumped", fields) if as_json else report.dumped_text(name, file, size))
 
@@ -98,7 +103,7 @@ def load(
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Load a dump (pg_dump --format=custom) into the app's PostgreSQL database.
+    """Load a dump (pg_dump --format=custom, mariadb-dump, mysqldump) into the app's database.
 
     It is loaded beside the real one first; only what is whole takes its place.
 

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from orchestrator.agent.backup.postgres import Cluster, sql
+from orchestrator.agent.backup import services
+from orchestrator.agent.backup.services import MARIADB, POSTGRESQL, Dumped
+from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed
 
-_SETTINGS = ("default_transaction_read_only=on", "statement_timeout=300s", "TimeZone=UTC")
 _HOUR_SECONDS = 3600
 
+Ask = Callable[[str, bool], list[list[str]]]
+"""Asks a query that may only read; its moment is wanted as seconds since the epoch, where that is said."""
 
-def check(cluster: Cluster, database: str, wanted: dict[str, Any], taken_at: float) -> None:
+
+def of(call: Call, asked: tuple[dict[str, Any], ...], dumped: Dumped) -> list[dict[str, Any]]:
+    """The questions to one database; those that name none are for the one that DATABASE_URL leads to."""
+    kinds = {one.kind for one in services.of(call)}
+    is_second = dumped.kind == MARIADB and POSTGRESQL in kinds
+    default = "" if is_second else dumped.database
+    return [one for one in asked if (one.get("database") or default) == dumped.database]
+
+
+def check(ask: Ask, wanted: dict[str, Any], taken_at: float) -> None:
     """Ask one question.
 
     Args:
-        cluster: The server.
-        database: Restored.
+        ask: The restored database.
         wanted: `query`, and one of `equals`, `at_least`, `at_most`, `newer_than_hours`.
         taken_at: When the backup was made (seconds since the epoch): what is new is judged by that, not by today.
     Raises: BackupFailed: another answer, or none.
     """
     query = str(wanted["query"]).strip().rstrip(";")
-    newer = wanted.get("newer_than_hours")
-    asked = sql("SELECT extract(epoch FROM (%s)::timestamptz)", query) if newer is not None else query
-    rows = cluster.ask(database, asked, *_SETTINGS)
+    rows = ask(query, wanted.get("newer_than_hours") is not None)
     answer = rows[0][0] if rows and rows[0] else ""
     if why := _wrong(wanted, answer, taken_at):
         raise BackupFailed("an assertion is not met", why=f"{query}: {why}")

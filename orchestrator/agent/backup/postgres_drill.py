@@ -13,6 +13,7 @@ from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed
 
 _PREFIX = "vpsdeploy_drill_"
+_SETTINGS = ("default_transaction_read_only=on", "statement_timeout=300s", "TimeZone=UTC")
 
 
 def prove(call: Call, asked: tuple[dict[str, Any], ...], dumped: Dumped, path: Path) -> dict[str, int]:
@@ -28,12 +29,17 @@ def prove(call: Call, asked: tuple[dict[str, Any], ...], dumped: Dumped, path: P
         postgres_dump.load(cluster, scratch, path)
         if wrong := postgres_dump.differences(dumped.rows, postgres_dump.counted(cluster, scratch)):
             raise BackupFailed("rows are missing in the restored database", why="; ".join(wrong[:10]))
-        mine = [one for one in asked if (one.get("database") or dumped.database) == dumped.database]
+        mine = checks.of(call, asked, dumped)
         for one in mine:
-            checks.check(cluster, scratch, one, dumped.taken_at)
+            checks.check(lambda query, moment: _asked(cluster, scratch, query, moment), one, dumped.taken_at)
     finally:
         _sweep(cluster)
     return {"tables": len(dumped.rows), "rows": sum(dumped.rows.values()), "checks": len(mine)}
+
+
+def _asked(cluster: Cluster, scratch: str, query: str, moment: bool) -> list[list[str]]:
+    wanted = sql("SELECT extract(epoch FROM (%s)::timestamptz)", query) if moment else query
+    return cluster.ask(scratch, wanted, *_SETTINGS)
 
 
 def _sweep(cluster: Cluster) -> None:

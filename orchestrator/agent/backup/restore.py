@@ -7,13 +7,14 @@ under another name. Whatever fails, fails before that or leaves what was there.
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.backup import dumps, fetch, restore_files, restore_table, state
+from orchestrator.agent.backup import dumps, fetch, restore_files, state
 from orchestrator.agent.backup import settings as kept
 from orchestrator.agent.backup.engines import ENGINES
 from orchestrator.agent.backup.restic import Repository
-from orchestrator.agent.backup.services import POSTGRESQL, Dumped
+from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import UsageError
 
@@ -49,20 +50,38 @@ def _data(call: Call, repository: Repository, one: Any) -> tuple[dict[str, Any],
         directory = fetch.staged(call, into)
         manifest = dumps.read(directory)
         wanted = _wanted(manifest, database)
-        files = {dumped.database: fetch.check_file(directory, dumped) for dumped in wanted}
+        files = {dumped.file: fetch.check_file(directory, dumped) for dumped in wanted}
         if table:
-            ours = [dumped for dumped in wanted if dumped.kind == POSTGRESQL]
-            return restore_table.table(call, ours, files, table), manifest
+            return _table(call, wanted, files, table), manifest
         for dumped in wanted:
             ENGINES[dumped.kind].refuse(call, dumped)
         if everything:
             restore_files.refuse(call)
         done: dict[str, Any] = {"restored": [], "kept": []}
         for dumped in wanted:
-            ENGINES[dumped.kind].restore(call, dumped, files[dumped.database], done)
+            ENGINES[dumped.kind].restore(call, dumped, files[dumped.file], done)
         if everything:
             restore_files.shared(call, repository, one, done)
     return done, manifest
+
+
+def _table(call: Call, wanted: list[Dumped], files: dict[str, Path], table: str) -> dict[str, Any]:
+    """One table, of the only kind of database that has it.
+
+    Raises: UsageError: none has it, or more than one.
+    """
+    carried_out = {kind: engine.table for kind, engine in ENGINES.items() if engine.table}
+    by_kind = {kind: [one for one in wanted if one.kind == kind] for kind in carried_out}
+    names = {table, f"public.{table}"}
+    having = [kind for kind, ours in by_kind.items() if any(names & one.rows.keys() for one in ours)]
+    if len(having) > 1:
+        raise UsageError(
+            f"several databases have a table {table[:100]!r}", why=", ".join(having), state="nothing was touched",
+            next="name one with --database",
+        )  # fmt: skip
+    dumped = [kind for kind, ours in by_kind.items() if ours]
+    kind = next(iter([*having, *dumped, *by_kind]))
+    return carried_out[kind](call, by_kind[kind], files, table)
 
 
 def _wanted(manifest: dict[str, Any], database: str) -> list[Dumped]:

@@ -55,7 +55,7 @@ def table(call: Call, wanted: list[Dumped], files: dict[str, Path], name: str) -
     beside = f"restored_{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
     schema, _, short = full.partition(".")
     owner = restore_database.owner(cluster, database)
-    _load(cluster, database, files[dumped.database], (schema, short, beside, owner))
+    _load(cluster, database, files[dumped.file], (schema, short, beside, owner))
     count = int(cluster.one(database, sql("SELECT count(*) FROM %I.%I", beside, short)))
     if count != dumped.rows[full]:
         raise BackupFailed(

@@ -13,7 +13,7 @@ from orchestrator.agent.failures import BackupFailed
 
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 
-POSTGRESQL, REDIS, RABBITMQ, NATS = "postgresql", "redis", "rabbitmq", "nats"
+POSTGRESQL, MARIADB, REDIS, RABBITMQ, NATS = "postgresql", "mariadb", "redis", "rabbitmq", "nats"
 
 
 class Service(NamedTuple):

@@ -98,3 +98,53 @@ def test_a_body_without_its_last_block_is_none() -> None:
     assert b"".join(blocks.content([whole])) == b"a" * 1000 + bytes(range(256)) * 2000
     with pytest.raises(InternalError):
         list(blocks.content([whole[:-1]]))
+
+
+def with_services(*names: str) -> AppConfig:
+    """An app with these databases, which have names of their own."""
+    return AppConfig.model_validate(
+        {"app": APP, "services": {name: {"database": f"shop_{name}"} for name in names}}
+    )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19",
+        b"-- MySQL dump 10.13  Distrib 8.0.36",
+    ],
+)
+def test_the_file_says_which_database_it_is_for(
+    hosts: FakeFleet, tmp_path: Path, head: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An app without that kind is told so before any host is reached."""
+    file = tmp_path / "shop.sql"
+    file.write_bytes(head)
+    wish: dict[str, Any] = {"into": "", "force": True}
+    asked = list[dict[str, Any]]()
+    host = hosts.hosts["web-1"]
+    loaded = host.db_load
+
+    def load(request: dict[str, Any], body: bytes) -> dict[str, Any]:
+        asked.append(request)
+        return loaded(request, body)
+
+    monkeypatch.setattr(host, "db_load", load)
+    both = with_services("postgresql", "mariadb")
+    assert db_file.load(both, ONE, "", file, wish, TOLD, lambda *_: hosts)[0] == "web-1"
+    assert asked[0]["service"] == "mariadb"
+    hosts.calls.clear()
+    with pytest.raises(UsageError) as refused:
+        db_file.load(with_services("postgresql"), ONE, "", file, wish, TOLD, lambda *_: hosts)
+    assert (str(refused.value.what), hosts.calls) == ("the app has no mariadb", [])
+
+
+def test_one_of_two_databases_is_named(hosts: FakeFleet, tmp_path: Path) -> None:
+    """Else nothing is dumped."""
+    both = with_services("postgresql", "mariadb")
+    for kind in ("", "mysql"):
+        with pytest.raises(UsageError) as refused:
+            db_file.dump(both, ONE, "", tmp_path / "x", TOLD, lambda *_: hosts, kind)
+        assert refused.value.next == "--service postgresql"
+    db_file.dump(both, ONE, "", tmp_path / "x", TOLD, lambda *_: hosts, "mariadb")
+    db_file.dump(with_services("mariadb"), ONE, "", tmp_path / "y", TOLD, lambda *_: hosts)

@@ -1,0 +1,185 @@
+"""MariaDB under an app on a real host: it stores rows by DATABASE_URL, the database is lost, and every row is back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.node_apps import bundle
+from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.waiting import until
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
+
+HOST = "web-1"
+CONFIG = """\
+app: shop
+instances: 1
+release: {drain_seconds: 5, watch_seconds: 1}
+services: {mariadb: {memory: 256M}}
+backup:
+  targets: {disk: /mnt/backups}
+  schedule: "0 3 1 1 *"
+  drill: {schedule: "0 5 1 1 *", assertions: [{query: SELECT count(*) FROM notes, at_least: 100}]}
+"""
+APP = """
+const http = require('node:http');
+const pool = require('mysql2/promise').createPool(process.env.DATABASE_URL);
+const answer = async () => {
+  await pool.query('CREATE TABLE IF NOT EXISTS notes (id int AUTO_INCREMENT PRIMARY KEY, text text NOT NULL)');
+  await pool.execute('INSERT INTO notes (text) VALUES (?)', ['Grüße, 🍣: it\\'s \\\\ "here"\\n']);
+  const [[row]] = await pool.query('SELECT count(*) AS stored, max(text) AS text, @@version AS version FROM notes');
+  return row;
+};
+http.createServer(async (req, res) => {
+  if (req.url !== '/note') return res.end('ok');
+  try { res.end(JSON.stringify(await answer())); } catch (error) { res.statusCode = 500; res.end(String(error)); }
+}).listen(Number(process.env.PORT));
+process.on('SIGTERM', () => process.exit(0));
+"""
+TEXT = 'Grüße, 🍣: it\'s \\ "here"\n'
+
+
+class Shop:
+    """The project, and what its commands have printed."""
+
+    def __init__(self, project: Project) -> None:
+        self.project, self.printed = project, ""
+
+    def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
+        """A command, which has to end so; all that it printed."""
+        done = subprocess.run(
+            [VPSDEPLOY, *arguments], cwd=self.project.path, capture_output=True, text=True, check=False, input=stdin,
+            timeout=TIMEOUT_SECONDS,
+        )  # fmt: skip
+        printed = done.stdout + done.stderr
+        self.printed += printed
+        assert done.returncode == code, f"{arguments}\n{printed}"
+        return printed
+
+    def sql(self, text: str) -> str:
+        """An answer of the server, asked as root."""
+        return self.project.on(HOST, "mariadb", "-NBe", text).strip()
+
+    def note(self) -> dict[str, Any]:
+        """One more row, through nginx."""
+        url = f"{self.project.json('status')[-1]['url']}note"
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - ours
+            found: dict[str, Any] = json.load(answer)
+        return found
+
+    def stored(self) -> int:
+        """How many rows there are after one more; its open connections may have ended."""
+        answers = list[int]()
+
+        def answered() -> bool:
+            with contextlib.suppress(urllib.error.HTTPError):
+                answers.append(self.note()["stored"])
+            return bool(answers)
+
+        until(answered)
+        return answers[-1]
+
+
+@pytest.fixture(scope="module", name="shop")
+def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """A provisioned host with the app released onto it."""
+    place = tmp_path_factory.mktemp("mariadb")
+    driver = place / "driver"
+    driver.mkdir()
+    npm = ["npm", "install", "mysql2@3", "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(npm, cwd=driver, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
+    files = (path for path in (driver / "node_modules").rglob("*") if path.suffix in (".js", ".cjs", ".json"))
+    modules = {str(path.relative_to(driver)): path.read_text() for path in files if path.is_file()}
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        project_on_sandbox(place / "shop", "e2e-mariadb", config=[CONFIG]) as project,
+    ):
+        patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
+        made = Shop(project)
+        made.run("provision", "host")
+        made.run(
+            "release", "--bundle", str(bundle(project.path, "one", more={**modules, "dist/main.js": APP}))
+        )
+        yield made
+
+
+def test_the_app_stores_by_its_url(shop: Shop) -> None:
+    """Letters of every kind come back as they were sent; the connection is its own user's, the password is nowhere."""
+    first, second = shop.note(), shop.note()
+    assert (first["stored"], second["stored"], second["text"]) == (1, 2, TEXT)
+    assert re.match(r"1[01]\.", second["version"])
+    (service,) = shop.project.json("status")[-1]["services"]
+    assert (service["service"], service["running"], service["waits"]) == ("mariadb", True, [])
+    assert service["connections"] >= 1
+    url = shop.run("env", "reveal", "DATABASE_URL").strip()
+    assert re.fullmatch(r"mysql://shop:[A-Za-z0-9_-]{43}@127\.0\.0\.1:3306/shop", url)
+    password = url.partition(":")[2].partition(":")[2].partition("@")[0]
+    found = shop.project.on(
+        HOST, "sh", "-c", f"grep -rlF {password} /var/log /run /var/lib/mysql /tmp || true"
+    )
+    assert found.split() == []
+
+
+def test_a_second_time_nothing_changes(shop: Shop) -> None:
+    """Accounts, database and limits are asked for once, and are as they should be."""
+    result = shop.project.json("provision", "host")[-1]
+    assert (result["hosts"][0]["audited"], result["hosts"][0]["module_calls"]) == (True, 0)
+    assert [one["changed"] for one in result["services"]] == [[]]
+
+
+def test_people_get_in_as_the_app(shop: Shop) -> None:
+    """The client is the server's own; what it may not do as the app it may not do here."""
+    assert shop.run("db", "console", stdin="SELECT count(*) FROM notes;\n").split()[-1] == "2"
+    refused = shop.run("db", "console", "mariadb", stdin="CREATE USER x;\n", code=1)
+    assert "Access denied" in refused
+    assert "ready for connections" in shop.run("logs", "--service", "mariadb")
+
+
+def test_every_row_is_back_after_the_database_is_lost(shop: Shop) -> None:
+    """Backed up, proven, dropped, restored; the app goes on where it was, without being restarted."""
+    shop.sql("INSERT INTO shop.notes (text) SELECT concat('row ', seq) FROM shop.notes, shop.seq_1_to_1000")
+    before = shop.sql("SELECT count(*), sum(crc32(text)), max(id) FROM shop.notes")
+    shop.run("backup", "now")
+    shop.run("backup", "drill")
+    assert "unproven" not in shop.run("backup", "list")
+    shop.sql("DROP DATABASE shop")
+    shop.run("backup", "restore", "--database", "shop")
+    assert shop.sql("SELECT count(*), sum(crc32(text)), max(id) FROM shop.notes") == before
+    assert shop.stored() == 2003
+
+
+def test_a_table_comes_back_beside_and_a_database_only_with_force(shop: Shop) -> None:
+    """What is in use is not touched unasked; what was there is kept."""
+    shop.sql("DELETE FROM shop.notes WHERE id > 10")
+    shop.run("backup", "restore", "--table", "notes")
+    assert shop.sql("SELECT count(*) FROM shop.notes") == "10"
+    assert "the database shop is in use" in shop.run("backup", "restore", "--database", "shop", code=2)
+    assert "kept: shop as it was before" in shop.run("backup", "restore", "--database", "shop", "--force")
+    assert shop.sql("SELECT count(*) FROM shop.notes") == "2002"
+    assert shop.stored() == 2003
+
+
+def test_a_database_goes_into_a_file_and_comes_back(shop: Shop) -> None:
+    """Every client reads the file; one that was cut, or names another database, never takes the real one's place."""
+    shop.run("db", "dump", "shop.sql")
+    file = shop.project.path / "shop.sql"
+    whole = file.read_bytes()
+    assert b"-- Dump completed" in whole[-200:]
+    shop.sql("DELETE FROM shop.notes")
+    file.write_bytes(whole[: len(whole) // 2])
+    assert "it has no end" in shop.run("db", "load", "shop.sql", "--force", code=11)
+    file.write_bytes(whole.replace(b"-- Dump completed", b"USE shop;\nDROP TABLE notes;\n-- Dump completed"))
+    assert "is not of one database alone" in shop.run("db", "load", "shop.sql", "--force", code=11)
+    assert shop.sql("SELECT count(*) FROM shop.notes") == "0"
+    file.write_bytes(whole)
+    shop.run("db", "load", "shop.sql", "--force")
+    assert shop.sql("SELECT count(*) FROM shop.notes") == "2003"

@@ -1,0 +1,207 @@
+"""Backups of MariaDB, as far as they need no server: what a dump holds, one table of it, how statements are written."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from orchestrator.agent.answers import Answers
+from orchestrator.agent.backup import checks, mariadb, mariadb_dump, mariadb_file, mariadb_table
+from orchestrator.agent.backup.services import Dumped, Service
+from orchestrator.agent.body import Body
+from orchestrator.agent.call import Call
+from orchestrator.agent.failures import BackupFailed, UsageError
+from orchestrator.agent.programs import Finished
+from orchestrator.agent.request import Request
+from orchestrator.agent.systemd import Systemd
+from tests.unit.agent.conftest import Host
+from tests.unit.agent.with_backups import World, world_of  # noqa: F401 - world_of: a fixture
+
+DUMP = b"""\
+/*M!999999\\- enable the sandbox mode */
+-- MariaDB dump 10.19  Distrib 11.8.6-MariaDB, for debian-linux-gnu (x86_64)
+--
+-- Host: localhost    Database: shop
+-- ------------------------------------------------------
+-- Server version\t11.8.6-MariaDB-0+deb13u1
+
+/*!40101 SET NAMES utf8mb4 */;
+
+--
+-- Sequence structure for `numbers`
+--
+CREATE SEQUENCE `numbers` start with 1;
+
+--
+-- Table structure for table `parts`
+--
+CREATE TABLE `parts` (
+  `n` int(11) DEFAULT NULL
+);
+
+--
+-- Dumping data for table `parts`
+--
+LOCK TABLES `parts` WRITE;
+INSERT INTO `parts` VALUES
+(1,'it\\'s; \\n-- Table structure for table `users`\\n(2)'),
+(2,'');
+INSERT INTO `parts` VALUES
+(3,'UNLOCK TABLES;');
+UNLOCK TABLES;
+/*!50003 CREATE*/ /*!50017 DEFINER=`shop`@`10.0.0.9`*/ /*!50003 TRIGGER look AFTER INSERT ON parts FOR EACH ROW BEGIN
+(SELECT 1);
+END */;;
+
+--
+-- Table structure for table `odd ``name`
+--
+CREATE TABLE `odd ``name` (
+  `n` int(11) DEFAULT NULL
+);
+
+--
+-- Dumping data for table `odd ``name`
+--
+LOCK TABLES `odd ``name` WRITE;
+UNLOCK TABLES;
+CREATE DEFINER=`root`@`localhost` FUNCTION `twice`(x int) RETURNS int(11)
+RETURN 2 * x ;;
+/*!50013 DEFINER=`shop`@`127.0.0.1` SQL SECURITY DEFINER */
+
+-- Dump completed on 2026-11-26  5:00:00
+"""
+ROWS = {"parts": 3, "odd `name": 0}
+
+
+@pytest.fixture(name="file")
+def _file(tmp_path: Path) -> Path:
+    """A dump as mariadb-dump writes it."""
+    path = tmp_path / "shop.sql"
+    path.write_bytes(DUMP)
+    return path
+
+
+def test_each_row_of_a_dump_is_counted(file: Path) -> None:
+    """Also of a table without any; what a text or a trigger says is no row."""
+    assert mariadb_dump.held(file) == ROWS
+    mariadb_dump.verify(file, ROWS, mariadb_dump.held(file))
+
+
+def test_a_dump_that_lacks_rows_is_none(file: Path) -> None:
+    """Or a table: with both numbers."""
+    with pytest.raises(BackupFailed) as failed:
+        mariadb_dump.verify(file, {**ROWS, "parts": 4, "users": 1}, mariadb_dump.held(file))
+    assert failed.value.why == "shop.sql: parts: 3 of 4 rows; users: no table of 1 rows"
+
+
+@pytest.mark.parametrize("end", [len(DUMP) // 2, len(DUMP) - 45, 0])
+def test_a_dump_that_was_cut_is_none(file: Path, end: int) -> None:
+    """Wherever it was."""
+    file.write_bytes(DUMP[:end])
+    with pytest.raises(BackupFailed) as failed:
+        mariadb_dump.held(file)
+    assert failed.value.why == "shop.sql: it has no end"
+
+
+@pytest.mark.parametrize(("table", "rows"), [("parts", 3), ("odd `name", 0)])
+def test_one_table_of_a_dump_is_made_and_filled(table: str, rows: int) -> None:
+    """With the settings before it, and nothing of the others, whatever their rows say; no trigger."""
+    found = b"".join(mariadb_table.section(DUMP.splitlines(keepends=True), table))
+    assert b"SET NAMES utf8mb4" in found
+    assert found.count(b"CREATE TABLE") == 1
+    assert sum(line.startswith(b"(") for line in found.splitlines()) == rows
+    assert b"TRIGGER" not in found
+    assert b"SEQUENCE" not in found
+    assert found.endswith(b"UNLOCK TABLES;\nCOMMIT;\n")
+
+
+def test_a_table_that_a_dump_has_not_is_nothing() -> None:
+    """Only settings are left."""
+    found = b"".join(mariadb_table.section(DUMP.splitlines(keepends=True), "users"))
+    assert b"TABLE" not in found
+
+
+def test_a_release_is_a_number() -> None:
+    """Later ones are larger."""
+    assert [mariadb_dump.release(one) for one in ("10.11.14-MariaDB-0+deb12u2", "11.8.6")] == [1011, 1108]
+
+
+def test_statements_are_written_as_mariadb_reads_them() -> None:
+    """Names and texts; a value that looks like a place is none."""
+    assert (
+        mariadb.sql("SELECT %I, %L, %s", "a`b", "it's \\ %L", "now()")
+        == "SELECT `a``b`, 'it''s \\\\ %L', now()"
+    )
+    assert mariadb.account("shop@10.0.0.9") == "'shop'@'10.0.0.9'"
+
+
+def test_answers_are_read_as_the_client_writes_them() -> None:
+    """A tab or a line's end within a value is written with a backslash."""
+    assert mariadb.rows(Finished(0, "a\\tb\tc\\nd\\\\\n\n", "")) == [["a\tb", "c\nd\\"], [""]]
+
+
+def test_an_error_is_told_without_its_statement() -> None:
+    """The client repeats it between lines of dashes; it may have what is secret."""
+    said = "--------------\nCREATE USER x IDENTIFIED BY 'canary'\n--------------\n\nERROR 1044 (42000) at line 1: no"
+    with pytest.raises(BackupFailed) as failed:
+        mariadb.checked(Finished(1, "", said))
+    assert failed.value.why == "ERROR 1044 (42000) at line 1: no"
+
+
+@pytest.fixture(name="call")
+def _call(world: World) -> Call:
+    """A verb on a host whose app has MariaDB."""
+    host = world.host
+    host.layout.services.mkdir(parents=True)
+    carry(host, "mariadb")
+    with (host.layout.root / "answers").open("wb") as file:
+        return Call(
+            host.layout, Systemd(world), Request({"app": "shop"}), Answers(file.fileno()), Body(io.BytesIO())
+        )
+
+
+def carry(host: Host, kind: str) -> None:
+    """What a role writes."""
+    told = {"service": kind, "app": "shop", "database": kind, "user": "shop"}
+    (host.layout.services / f"{kind}.json").write_text(json.dumps(told))
+
+
+def test_who_a_foreign_dump_works_for_is_known(
+    call: Call, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its views, triggers and routines need their accounts; a dump of MySQL's is older than every server."""
+    monkeypatch.setattr(mariadb_file, "_like", lambda *_: {"charset": "utf8mb4", "collation": "utf8mb4_bin"})
+    service = Service("mariadb", 3306, "shop", "shop")
+    about = mariadb_file.read(call, service, file).about
+    assert about["definers"] == ["root@localhost", "shop@10.0.0.9", "shop@127.0.0.1"]
+    assert (about["version_number"], about["charset"]) == (1108, "utf8mb4")
+    file.write_bytes(
+        DUMP.replace(b"-- MariaDB dump", b"-- MySQL dump").replace(b"11.8.6-MariaDB-0+deb13u1", b"8.0.36")
+    )
+    assert mariadb_file.read(call, service, file).about["version_number"] == 0
+    file.write_bytes(b"CREATE TABLE x (n int);")
+    with pytest.raises(UsageError) as refused:
+        mariadb_file.read(call, service, file)
+    assert refused.value.state == "nothing was touched"
+
+
+@pytest.mark.parametrize(
+    ("other", "asked", "count"),
+    [
+        ("redis", {}, 1),
+        ("postgresql", {}, 0),
+        ("postgresql", {"database": "shop"}, 1),
+        ("redis", {"database": "x"}, 0),
+    ],
+)
+def test_questions_are_for_the_database_that_they_name(
+    call: Call, world: World, other: str, asked: dict[str, str], count: int
+) -> None:
+    """Without a name: the one that DATABASE_URL leads to."""
+    carry(world.host, other)
+    dumped = Dumped("mariadb", "shop", "x", 1, "", 0.0, {}, {})
+    assert len(checks.of(call, ({"query": "SELECT 1", **asked},), dumped)) == count
