@@ -1,6 +1,6 @@
-"""RabbitMQ and NATS of a real NestJS microservice on a real host: it asks and answers itself through both.
+"""RabbitMQ and NATS of a real NestJS microservice on a real host: asked through them, backed up, lost and restored.
 
-The order matters: a bare host, its first provision and release.
+The order matters: a bare host, its first provision and release, then what people and accidents do to it.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ import pytest
 
 from tests.support.canaries import Canaries
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.waiting import until
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "hello-nest"
 CONFIG = (
     "app: shop", "instances: 1", "health: {path: /health/live}", "release: {drain_seconds: 5, watch_seconds: 1}",
-    "services: {rabbitmq: {memory: 256M}, nats: {memory: 64M}}",
+    "services: {rabbitmq: {memory: 256M}, nats: {memory: 64M}}", "backup: {targets: {disk: /var/backups/shop}}",
 )  # fmt: skip
 MODULES = (
     "@nestjs/microservices@12", "amqplib", "amqp-connection-manager", "@nats-io/transport-node@3",
@@ -190,3 +191,56 @@ def test_a_released_microservice_asks_and_answers_through_both(shop: Project) ->
     refused = run(shop, "db", "console", "rabbitmq", code=2)
     assert "rabbitmq has no console" in refused
     assert "on web-1, as root: rabbitmqctl list_queues --vhost shop" in refused
+
+
+def test_what_is_lost_comes_back_from_a_backup_that_was_proven(shop: Project) -> None:
+    """Queues as they were declared, streams with every message; what was published later is kept beside."""
+    run(shop, "backup", "now")
+    (target,) = shop.json("backup", "drill")[-1]["hosts"][0]["backup"]["targets"]
+    assert target["drilled"]["rows"] >= 3 + 1
+    shop.on("web-1", "rabbitmqctl", "--quiet", "delete_queue", "--vhost", "shop", "doubles")
+    url = address(shop)
+    assert asked(f"{url}stored", post=True) == 4
+    assert "in use" in run(shop, "backup", "restore", "--database", "nats", code=2)
+    told = run(shop, "backup", "restore", "--database", "nats", "--force")
+    assert "ORDERS: 3 messages" in told
+    assert asked(f"{url}stored") == 3
+    assert "without messages" in run(shop, "backup", "restore", "--database", "rabbitmq", "--force")
+    listed = shop.on(
+        "web-1", "rabbitmqctl", "--quiet", "list_queues", "--vhost", "shop", "--no-table-headers", "name"
+    )
+    assert "doubles" in listed.split()
+    vhosts = shop.on("web-1", "rabbitmqctl", "--quiet", "list_vhosts", "--no-table-headers").split()
+    assert vhosts == ["shop"]
+
+
+def test_brokers_that_die_come_back_and_so_does_the_app(shop: Project) -> None:
+    """The drivers connect again by themselves; the stream has what it had."""
+    units = ("rabbitmq-server.service", "nats-server.service")
+    shop.on("web-1", "systemctl", "kill", "--signal=KILL", *units)
+    assert "rabbitmq on web-1 does not run: " in run(shop, "status")
+    url = address(shop)
+
+    def answers() -> bool:
+        try:
+            return [asked(f"{url}double/{via}/4") for via in ("rabbitmq", "nats")] == [8, 8]
+        except OSError:
+            return False
+
+    until(answers)
+    assert asked(f"{url}stored") == 3
+
+
+def test_only_root_and_the_app_have_the_passwords(shop: Project) -> None:
+    """On the host: the release's settings and what systemd reads. No log has one, nor the servers' own files."""
+    for name in ("AMQP_URL", "NATS_URL"):
+        canaries = Canaries(str(urlsplit(run(shop, "env", "reveal", name).strip()).password))
+        patterns = [word for form in canaries.forms for word in ("-e", form)]
+        places = ["/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local", "/var"]  # noqa: S108 - looked at
+        found = shop.on(
+            "web-1", "sh", "-c", 'grep -rlaisF "$@" || true', "sh", *patterns, *places
+        ).splitlines()
+        assert {path.rpartition("/")[2] for path in found} == {"settings.json", "env"}
+        assert set(shop.on("web-1", "stat", "-c", "%a %U", *found).splitlines()) == {"600 root"}
+        journal = shop.on("web-1", "sh", "-c", "systemctl show '*'; journalctl --all --output=export")
+        assert not canaries.found_in(journal.encode())
