@@ -15,6 +15,7 @@ from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.failures import AgentError, BackupFailed, LockHeld, UsageError
 
 _KEY = re.compile(r"password|ssh_key|known_hosts|ping_url|[a-z][a-z0-9-]{0,30}\.s3")
+_BUSY = ("activating", "deactivating")
 
 
 def keys(call: Call) -> dict[str, Any]:
@@ -64,7 +65,8 @@ def _by_unit(call: Call, unit: str, told: str) -> dict[str, Any]:
     with state.alone(call, told):
         pass  # whoever is at it is named; the unit takes the lock itself
     service = f"{unit}.service"
-    if call.systemd.show([service], ["ActiveState"]).get(service, {}).get("ActiveState") == "activating":
+    # One that is ending counts: systemd would have the new start share its end.
+    if call.systemd.show([service], ["ActiveState"]).get(service, {}).get("ActiveState") in _BUSY:
         raise LockHeld("another backup, drill or restore is running", state="this one did nothing")
     asked = {"by": call.request.by, "change": call.request.change, "target": call.request.text("target", "")}
     call.app.backup.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -11,6 +11,7 @@ import pytest
 from orchestrator.agent import mutex
 from orchestrator.agent.backup import restic
 from orchestrator.agent.programs import Finished
+from orchestrator.agent.systemd import Systemd
 from tests.support.fake_restic import REFUSED
 from tests.unit.agent.with_backups import World, set_up, world_of  # noqa: F401 - world_of: a fixture
 
@@ -256,3 +257,14 @@ def test_what_a_target_answered_is_told_though_restic_asked_again_until_its_time
     said = "Stat(<config/0000000000>) returned error, retrying after 1.2s: Stat: Access Denied."
     assert "refuses us" in restic.explained(Finished(124, "", said))
     assert restic.explained(Finished(137, "", "")).startswith("the target cannot be reached")
+
+
+@pytest.mark.parametrize("state", ["activating", "deactivating"])
+@pytest.mark.parametrize("verb", ["backup", "drill"])
+def test_one_that_is_asked_for_while_another_ends_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, verb: str, state: str
+) -> None:
+    """systemd would have it share the other one's end, a killed one's too."""
+    monkeypatch.setattr(Systemd, "show", lambda _, units, *_given: {units[0]: {"ActiveState": state}})
+    refused = world.host.call(verb)
+    assert (refused["kind"], refused["what"]) == ("LockHeld", "another backup, drill or restore is running")
