@@ -1,6 +1,6 @@
 """Redis back from its dump: a server beside the real one loads it, and the real one takes it over as a replica does.
 
-So nothing is restarted, and its own log of writes (AOF) is written anew by itself.
+So nothing is restarted; its own log of writes (AOF) is written anew by itself, and that is waited for.
 """
 
 from __future__ import annotations
@@ -82,6 +82,28 @@ def _take_over(asked: Client, server: redis_dump.Server) -> None:
         asked.ask("REPLICAOF", "NO", "ONE")
         for name in ("masteruser", "masterauth"):
             asked.ask("CONFIG", "SET", name, "")
+    _await_log(asked)
+
+
+def _await_log(asked: Client) -> None:
+    """Until its log of writes holds what was taken over: a restart before that would bring the old data back.
+
+    Raises: BackupFailed: it does not.
+    """
+    deadline = time.monotonic() + _COPY_SECONDS
+    while asked.figure("persistence", "aof_enabled") == "1" and not _is_logged(asked):
+        if time.monotonic() > deadline:
+            raise BackupFailed(
+                "Redis did not write its log of writes anew", why=f"not within {_COPY_SECONDS:g} s"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_logged(asked: Client) -> bool:
+    busy = ("aof_rewrite_in_progress", "aof_rewrite_scheduled")
+    return asked.figure("persistence", "aof_last_bgrewrite_status") == "ok" and all(
+        asked.figure("persistence", name) == "0" for name in busy
+    )
 
 
 def _safety_dump(call: Call, asked: Client) -> Path:

@@ -6,6 +6,8 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -115,6 +117,63 @@ def test_an_empty_server_and_whoever_insists_are_not_refused(bare: Host, program
     redis_restore.refuse(call(bare, programs, force=True), dumped())
     programs.keys = 0
     redis_restore.refuse(call(bare, programs), dumped())
+
+
+class Asked:
+    """A client of a server whose log of writes is written anew: its figures, one look after the other."""
+
+    def __init__(self, looks: Sequence[tuple[str, str, str]], aof: str = "1") -> None:
+        self.looks, self.aof, self.told, self.now = list(looks), aof, list[tuple[str, ...]](), 0.0
+
+    def ask(self, *words: str) -> str:
+        """Taken."""
+        self.told.append(words)
+        return "OK"
+
+    def figure(self, _: str, name: str) -> str:
+        """Of the look that it is time for; the last one lasts."""
+        running, scheduled, status = self.looks[0]
+        return {
+            "master_link_status": "up", "aof_enabled": self.aof, "aof_rewrite_in_progress": running,
+            "aof_rewrite_scheduled": scheduled, "aof_last_bgrewrite_status": status,
+        }[name]  # fmt: skip
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes."""
+        self.now += seconds
+        self.looks = self.looks[1:] or self.looks
+
+
+SERVER = redis_dump.Server(7000, "canary", cast(redis_dump.Client, None))
+
+
+@pytest.mark.parametrize(
+    ("asked", "looks"),
+    [
+        (Asked([("0", "1", "ok"), ("1", "0", "ok"), ("0", "0", "err"), ("0", "0", "ok")]), 3),
+        (Asked([("0", "0", "err")], aof="0"), 0),
+    ],
+)
+def test_data_are_back_once_a_restart_would_bring_them(
+    monkeypatch: pytest.MonkeyPatch, asked: Asked, looks: int
+) -> None:
+    """Until its log of writes is new, Redis would start with the old data. Without one there is nothing to wait for."""
+    monkeypatch.setattr(
+        redis_restore, "time", SimpleNamespace(monotonic=lambda: asked.now, sleep=asked.sleep)
+    )
+    redis_restore._take_over(cast(redis_dump.Client, asked), SERVER)
+    assert round(asked.now / 0.2) == looks
+    assert ("REPLICAOF", "NO", "ONE") in asked.told
+
+
+def test_a_log_that_is_never_written_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The data are there until the next restart only."""
+    asked = Asked([("0", "0", "err")])
+    monkeypatch.setattr(
+        redis_restore, "time", SimpleNamespace(monotonic=lambda: asked.now, sleep=asked.sleep)
+    )
+    with pytest.raises(BackupFailed, match="did not write its log of writes anew"):
+        redis_restore._take_over(cast(redis_dump.Client, asked), SERVER)
 
 
 def test_without_its_access_nobody_guesses(bare: Host, programs: Programs) -> None:
