@@ -44,7 +44,7 @@ def names(
     for name, value in {**headers, "authorization": _signed(path, query, headers, key, region)}.items():
         request.add_header(name, value)
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - https, as written
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - https, as written above
             text = answer.read(_MOST_BYTES).decode("utf-8", "replace")
     except urllib.error.HTTPError as error:
         said = error.read(_MOST_BYTES).decode("utf-8", "replace")

@@ -6,6 +6,7 @@ import json
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
@@ -170,12 +171,12 @@ def _look(
         names = backup_keys.s3_names(name)
         key = (keys[names[0]].reveal(), keys[names[1]])
         prefix = f"{rest}/{below}/" if rest else f"{below}/"
-        look = lambda: s3.names(parts.netloc, bucket, prefix, key)  # noqa: E731 - one of two ways to ask
+        look = partial(s3.names, parts.netloc, bucket, prefix, key)
     else:
         place = plan.place(target)
         server = (str(place["host"]), int(place["port"]), str(place["user"]))
         key_text = keys[backup_keys.SSH_KEY]
-        look = lambda: sftp.names(server, str(target.host_key), key_text, f"{path}/{below}")  # noqa: E731 - the same
+        look = partial(sftp.names, server, str(target.host_key), key_text, f"{path}/{below}")
     try:
         return Target(name, look())
     except OSError as error:

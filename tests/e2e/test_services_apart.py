@@ -80,7 +80,7 @@ def for_data(inventory: Path) -> str:
 def asked(project: Project) -> dict[str, Any]:
     """The app's answer, through nginx."""
     url = f"{project.json('status')[-1]['url']}visit"
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - ours
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - http, to our own sandbox
         found: dict[str, Any] = json.load(answer)
     return found
 

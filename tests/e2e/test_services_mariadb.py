@@ -72,7 +72,7 @@ class Shop:
     def note(self) -> dict[str, Any]:
         """One more row, through nginx."""
         url = f"{self.project.json('status')[-1]['url']}note"
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - ours
+        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - http, to our own sandbox
             found: dict[str, Any] = json.load(answer)
         return found
 

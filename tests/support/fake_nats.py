@@ -76,7 +76,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Line after line."""
-        self.of: Streams = self.server.of  # type: ignore[attr-defined]  # put there below
+        self.of: Streams = self.server.of  # type: ignore[attr-defined]  # socketserver knows no such field; serving() sets it
         self.sent: dict[str, bytes] = {}
         self.wfile.write(b'INFO {"version": "2.10.27"}\r\n')
         while line := self.rfile.readline().decode():

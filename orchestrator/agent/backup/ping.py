@@ -38,7 +38,7 @@ def _post(url: str, body: bytes) -> None:
 
     try:
         request = urllib.request.Request(url, data=body, method="POST")  # noqa: S310 - http or https: the configuration's
-        urllib.request.urlopen(request, timeout=_SECONDS).close()  # noqa: S310 - the same
+        urllib.request.urlopen(request, timeout=_SECONDS).close()  # noqa: S310 - the same request
     except Exception as error:  # noqa: BLE001 - whatever it is, the backup is done
         # Its text may quote the address.
         sys.stderr.write(f"the dead man's switch was not told: {type(error).__name__}\n")

@@ -71,7 +71,7 @@ class _Handler(socketserver.StreamRequestHandler):
 
     def handle(self) -> None:
         """Command after command."""
-        server: Server = self.server.of  # type: ignore[attr-defined]  # put there below
+        server: Server = self.server.of  # type: ignore[attr-defined]  # socketserver knows no such field; the fixture sets it
         who = ""
         while line := self.rfile.readline():
             words = []
