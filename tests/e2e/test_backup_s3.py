@@ -63,8 +63,10 @@ class Shop:
         return result
 
     def on(self, script: str) -> str:
-        """A shell's script on the host, as root."""
-        return self.project.on(HOST, "sh", "-ec", script).strip()
+        """A shell's script on the host, as root; it has to succeed."""
+        done = sandbox.run(NAME, HOST, ["sh", "-ec", script], timeout_seconds=TIMEOUT_SECONDS)
+        assert done.ok, f"{script}\n{done.tail()}"
+        return done.stdout.strip()
 
     def configure(self, bucket: str) -> None:
         """Write vpsdeploy.yml."""
