@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from benchmarks import provision, proxy, release
+from benchmarks import backup, provision, proxy, release
 
 if __name__ == "__main__":
     provision.main()
     release.main()
     proxy.main()
+    backup.main()
