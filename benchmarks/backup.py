@@ -132,13 +132,19 @@ def _asked(address: tuple[str, int], tally: Tally) -> Iterator[None]:
     thread.start()
     try:
         yield
+        if broken := [task for task in clients if task.done()]:
+            raise SystemExit(f"a client ended: {broken[0].exception()!r}")
     finally:
+        for task in clients:
+            loop.call_soon_threadsafe(task.cancel)
+        asyncio.run_coroutine_threadsafe(_ended(clients), loop).result()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        broken = [task.exception() for task in clients if task.done()]
         loop.close()
-    if broken:
-        raise SystemExit(f"a client ended: {broken[0]!r}")
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _seconds(script: str) -> float:
