@@ -2,6 +2,7 @@ ask() { curl -s -m 9 -H "Host: ${name:-shop.example.com}" "$@"; }
 status() { ask -o /dev/null -w '%{http_code}' "$@"; }
 green=/var/lib/vpsdeploy/routes/my-shop/green
 expect "nginx finds its files right" nginx -t -q
+refuse "without a warning" sh -c 'nginx -t 2>&1 | grep -i warn'
 same "nginx is started at boot" enabled systemctl is-enabled nginx.service
 refuse "a name of nobody is not answered" env name=other.example.com sh -c 'curl -s -m 5 -H "Host: $name" 127.0.0.1'
 same "without an instance: 503" 503 status 127.0.0.1

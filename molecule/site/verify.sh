@@ -17,6 +17,7 @@ case $role in
     ;;
   loadbalancer)
     expect "nginx takes its files" nginx -t -q
+    refuse "without a warning" sh -c 'nginx -t 2>&1 | grep -i warn'
     same "nginx runs" active systemctl is-active nginx.service
     same "and says that no release is there yet" 503 curl -s -o /dev/null -w '%{http_code}' 127.0.0.1
     refuse "no app lives here" test -e /srv/my-shop
