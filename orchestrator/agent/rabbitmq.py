@@ -19,7 +19,7 @@ from typing import Any
 from orchestrator.agent import durable
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
-from orchestrator.agent.rabbitmq_api import ADMIN, Api, Refused, connected, password, refused
+from orchestrator.agent.rabbitmq_api import ADMIN, Api, Refused, password, refused
 
 NODE = "rabbit@localhost"
 _GUEST = "guest"
@@ -35,6 +35,9 @@ _SET = {
 }
 _REFUSED = 401
 _KNOWN_SECONDS = 30.0
+_HEALTH_SECONDS = 10.0
+"""Longest wait for one answer about its health: `status` is waiting for it (our choice)."""
+
 _POLL_SECONDS = 0.2
 
 
@@ -57,24 +60,36 @@ def ensure(call: Call, settings: dict[str, Any], app_password: str) -> list[str]
 
 
 def health(call: Call, settings: dict[str, Any]) -> dict[str, Any]:
-    """Version, connections and size, as the server says.
+    """Version, connections and size, as the server says; a size of None where it cannot say it now.
 
     Raises: HostNotReady: it does not answer.
+    Source: rabbit_mgmt_wm_overview.erl, to_json: without statistics it counts connections as they are tracked.
     """
-    api = connected(call, settings)
+    api = Api(int(settings["management"]), ADMIN, password(call), _HEALTH_SECONDS)
     try:
-        told = api.get("overview")
-        node = api.get("nodes", NODE) or {}
-        queues = api.get("queues", settings["user"], query="?columns=message_bytes") or []
+        told = api.get("overview", query="?disable_stats=true") or {}
     except (Refused, OSError) as error:
         raise refused(settings, error) from None
-    waits = [name for key, (wanted, name) in _LIMITS.items() if node.get(key) != settings[wanted]]
+    # These are made of statistics, which may be behind or fail: no word about whether clients are served.
+    more, node = _perhaps(api, "overview"), _perhaps(api, "nodes", NODE)
+    queues = _perhaps(api, "queues", settings["user"], query="?columns=message_bytes")
+    limits = [] if node is None else _LIMITS.items()
+    waits = [name for key, (wanted, name) in limits if node.get(key) != settings[wanted]]
+    sizes = [int(one.get("message_bytes") or 0) for one in queues or []]
     return {
         "version": str(told.get("rabbitmq_version", "")),
         "connections": int(told.get("object_totals", {}).get("connections", 0)),
-        "data_bytes": sum(int(one.get("message_bytes") or 0) for one in queues),
-        "waits": waits + ([] if _listens(told, settings) else ["listeners"]),
+        "data_bytes": None if queues is None else sum(sizes),
+        "waits": waits + ([] if more is None or _listens(more, settings) else ["listeners"]),
     }
+
+
+def _perhaps(api: Api, *path: str, query: str = "") -> Any:
+    """What the server tells; None where it cannot now."""
+    try:
+        return api.get(*path, query=query)
+    except (Refused, OSError):
+        return None
 
 
 def fits(kept: str, word: str) -> bool:

@@ -6,6 +6,7 @@ import base64
 import http.client
 import json
 import secrets
+import time
 from typing import Any
 from urllib.parse import quote
 
@@ -19,9 +20,12 @@ _NAME = "RABBITMQ_PASSWORD="
 _TIMEOUT_SECONDS = 60.0
 """Definitions of many queues take their time; a server that hangs is noticed by its unit's own means."""
 
+_AGAIN_SECONDS = 0.5
+"""Before a question is asked once more whose answer was not ready (our choice)."""
+
 
 class Refused(Exception):
-    """The server said no: its own words, and the status."""
+    """The server said no: its own words, what was asked, and the status."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -31,18 +35,25 @@ class Refused(Exception):
 class Api:
     """Source: rabbitmq.com/docs/http-api-reference; the same in 3.10 and 4.0 as far as it is used here."""
 
-    def __init__(self, port: int, user: str, password: str) -> None:
+    def __init__(
+        self, port: int, user: str, password: str, timeout_seconds: float = _TIMEOUT_SECONDS
+    ) -> None:
         token = base64.b64encode(f"{user}:{password}".encode()).decode()
         self._port, self._headers = port, {"Authorization": f"Basic {token}"}
+        self._timeout_seconds = timeout_seconds
 
     def get(self, *path: str, query: str = "") -> Any:
-        """What is there; None where nothing is. Raises: Refused. OSError: nobody listens."""
+        """What is there; None where nothing is. Asked once more where the server is not ready to say it.
+
+        Raises: Refused. OSError: nobody listens, or answers in time.
+        """
         try:
-            return self._ask("GET", path, query=query)
-        except Refused as error:
-            if error.status == http.client.NOT_FOUND:
-                return None
-            raise
+            return self._found(path, query)
+        except (Refused, OSError) as error:
+            if not _is_passing(error):
+                raise
+        time.sleep(_AGAIN_SECONDS)
+        return self._found(path, query)
 
     def put(self, path: tuple[str, ...], body: dict[str, Any]) -> None:
         """Have it so. Raises: Refused. OSError."""
@@ -56,24 +67,37 @@ class Api:
         """Take it away. Raises: Refused. OSError."""
         self._ask("DELETE", path)
 
+    def _found(self, path: tuple[str, ...], query: str) -> Any:
+        try:
+            return self._ask("GET", path, query=query)
+        except Refused as error:
+            if error.status == http.client.NOT_FOUND:
+                return None
+            raise
+
     def _ask(
         self, method: str, path: tuple[str, ...], body: dict[str, Any] | None = None, query: str = ""
     ) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_TIMEOUT_SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._timeout_seconds)
+        text = None if body is None else json.dumps(body)
+        headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
+        url = "/".join(["/api", *(quote(part, safe="") for part in path)]) + query
         try:
-            text = None if body is None else json.dumps(body)
-            headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
-            url = "/".join(["/api", *(quote(part, safe="") for part in path)]) + query
             connection.request(method, url, text, headers)
             answer = connection.getresponse()
             content = answer.read()
         except http.client.HTTPException as error:
-            raise OSError(f"no answer that is HTTP: {error}") from None
+            raise OSError(f"{method} {url}: no answer that is HTTP: {error}") from None
+        except TimeoutError:
+            raise TimeoutError(f"{method} {url}: no answer within {self._timeout_seconds:g} s") from None
         finally:
             connection.close()
         if answer.status >= http.client.BAD_REQUEST:
-            raise Refused(answer.status, _told(content) or f"HTTP {answer.status}")
-        return json.loads(content) if content else None
+            raise Refused(answer.status, f"{_told(content)} (HTTP {answer.status}, {method} {url})".lstrip())
+        try:
+            return json.loads(content) if content else None
+        except ValueError:
+            raise OSError(f"{method} {url}: no answer that is JSON: {content[:100]!r}") from None
 
 
 def connected(call: Call, settings: dict[str, Any]) -> Api:
@@ -112,10 +136,19 @@ def password(call: Call) -> str:
     return made
 
 
+def _is_passing(error: Refused | OSError) -> bool:
+    """Whether it is a trouble of the moment: what the API tells is collected by other processes, which may be late."""
+    if isinstance(error, OSError):
+        return not isinstance(error, ConnectionRefusedError)
+    return error.status >= http.client.INTERNAL_SERVER_ERROR
+
+
 def _told(content: bytes) -> str:
     """Its own words for what is wrong."""
     try:
         found = json.loads(content)
     except ValueError:
         return content.decode(errors="replace").strip()[:500]
+    if not isinstance(found, dict):
+        return str(found)[:500]
     return str(found.get("reason") or found.get("error") or found)[:500]

@@ -29,6 +29,7 @@ class Broker:
         self.listeners = [{"protocol": "amqp", "ip_address": "127.0.0.1", "port": 5672}]
         self.messages: dict[str, int] = {}
         self.loses = ""
+        self.fails: dict[str, int] = {}
         self.asked: list[tuple[str, str, str]] = []
         self.commands: list[list[str]] = []
         self.says = Finished(0, "", "")
@@ -114,14 +115,26 @@ def serving(broker: Broker) -> Iterator[Broker]:
             login = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
             if not broker.lets_in(*login.split(":", 1)):
                 status, told = 401, {"error": "not_authorized", "reason": "Login failed"}
+            elif self._fails(self.path.removeprefix("/api/")):
+                status, told = 500, {"error": "Internal Server Error", "reason": "badarg"}
             else:
                 parts = [unquote(part) for part in path.removeprefix("/api/").split("/")]
                 status, told = broker.answer(self.command, parts, json.loads(text or "{}"))
+                if "disable_stats=true" in self.path:
+                    told = {name: value for name, value in told.items() if name != "listeners"}
             content = b"" if told is None else json.dumps(told).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+
+        def _fails(self, asked: str) -> bool:
+            """Whether its statistics are not there: so many times more."""
+            name = next((name for name, left in broker.fails.items() if left and asked.startswith(name)), None)
+            if name is None or ("?disable_stats" in asked and "?" not in name):
+                return False
+            broker.fails[name] -= 1
+            return True
 
         do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import rabbitmq
+from orchestrator.agent import rabbitmq, rabbitmq_api
 from orchestrator.agent.answers import Answers
 from orchestrator.agent.body import Body
 from orchestrator.agent.call import Call
@@ -160,6 +160,43 @@ def test_a_server_that_is_down_is_told(bare: Host, broker: Broker) -> None:
     assert failed["kind"] == "HostNotReady"
 
 
+@pytest.fixture(name="soon")
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for before it is asked again."""
+    monkeypatch.setattr(rabbitmq_api, "_AGAIN_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("asked", ["overview", "nodes", "queues"])
+def test_statistics_that_are_late_once_are_asked_for_again(bare: Host, broker: Broker, asked: str) -> None:
+    """A loaded machine is behind with them; nothing of what status says is missing then."""
+    make(bare)
+    wanted = bare.call("services")["services"]
+    broker.fails = {asked: 1}
+    assert bare.call("services")["services"] == wanted
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_server_without_its_statistics_runs(bare: Host, broker: Broker) -> None:
+    """It serves the app all the same: only its size, and what waits for a restart, are not known."""
+    make(bare)
+    describe(bare, broker, memory=5000, address="10.0.0.5", certificate="/x.crt")
+    broker.fails = {"overview": 9, "nodes": 9, "queues": 9}
+    (told,) = bare.call("services")["services"]
+    assert (told["running"], told["version"], told["connections"]) == (True, "4.0.5", 3)
+    assert (told["data_bytes"], told["waits"], told["why"]) == (None, [], "")
+
+
+@pytest.mark.usefixtures("soon")
+def test_a_server_that_answers_nothing_is_told_with_the_question(bare: Host, broker: Broker) -> None:
+    """By status: what it was asked, and what it said."""
+    make(bare)
+    broker.fails = {"overview?disable_stats": 9}
+    (told,) = bare.call("services")["services"]
+    assert not told["running"]
+    assert told["why"].endswith(": badarg (HTTP 500, GET /api/overview?disable_stats=true)")
+
+
 def test_an_administrator_who_is_never_known_is_an_error(
     bare: Host, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,7 +204,7 @@ def test_an_administrator_who_is_never_known_is_an_error(
     monkeypatch.setattr(rabbitmq, "_KNOWN_SECONDS", 0.05)
     monkeypatch.setattr(broker, "lets_in", lambda *_: False)
     failed = bare.call("service", service="rabbitmq", password=PASSWORD)
-    assert (failed["kind"], failed["why"]) == ("HostNotReady", "Login failed")
+    assert (failed["kind"], failed["why"]) == ("HostNotReady", "Login failed (HTTP 401, GET /api/whoami)")
 
 
 def test_a_command_that_fails_is_told_in_the_server_s_words(bare: Host, broker: Broker) -> None:
