@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 
-def write(path: Path, content: bytes, mode: int = 0o644, *, sync: bool = True) -> None:
-    """Replace a file at once. Without `sync` the caller owes a sync_filesystems()."""
+def write(
+    path: Path, content: bytes, mode: int = 0o644, *, sync: bool = True, group: int | None = None
+) -> None:
+    """Replace a file at once; it has its group from its begin. Without `sync` the caller owes a sync_filesystems()."""
     beside = path.with_name(f".{path.name}.new")
     try:
         beside.unlink(missing_ok=True)
@@ -22,6 +24,8 @@ def write(path: Path, content: bytes, mode: int = 0o644, *, sync: bool = True) -
         ) as file:
             file.write(content)
             os.fchmod(file.fileno(), mode)
+            if group is not None:
+                os.fchown(file.fileno(), -1, group)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())

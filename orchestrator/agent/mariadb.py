@@ -10,8 +10,10 @@ from orchestrator.agent import programs
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
 
-_CLIENT = ("mariadb", "--no-defaults", "--protocol=socket", "--batch", "--skip-column-names", "--raw")
-_LOOPBACK = ("127.0.0.1", "::1")
+_CLIENT = (
+    "mariadb", "--no-defaults", "--protocol=socket", "--connect-timeout=10", "--batch", "--skip-column-names", "--raw"
+)  # fmt: skip
+LOOPBACK = "127.0.0.1"
 
 # What an account has not is absent from Priv.
 _STATE = """
@@ -20,6 +22,8 @@ SELECT JSON_OBJECT(
               'limit', JSON_VALUE(Priv, '$.max_user_connections'), 'tls', JSON_VALUE(Priv, '$.ssl_type'),
               'locked', JSON_VALUE(Priv, '$.account_locked')))
             FROM mysql.global_priv WHERE User = '{user}'),
+  'granted', (SELECT JSON_ARRAYAGG(Host) FROM mysql.db
+              WHERE User = '{user}' AND REPLACE(Db, '\\\\', '') = '{database}'),
   'database', (SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = '{database}'),
   'settings', JSON_OBJECT({settings}));
 """
@@ -30,11 +34,12 @@ SELECT JSON_OBJECT('version', @@version,
                  WHERE TABLE_SCHEMA = '{database}'),
   'bind', @@bind_address, 'settings', JSON_OBJECT({settings}));
 """
+# Wherever it breaks off: nobody gets in without the password, and what is missing is seen the next time.
 _USER = (
-    "CREATE USER IF NOT EXISTS '{user}'@'{host}';\n"
+    "CREATE USER IF NOT EXISTS '{user}'@'{host}' IDENTIFIED VIA mysql_native_password USING '{kept}' ACCOUNT LOCK;\n"
+    "GRANT ALL PRIVILEGES ON {database}.* TO '{user}'@'{host}';\n"
     "ALTER USER '{user}'@'{host}' IDENTIFIED VIA mysql_native_password USING '{kept}' REQUIRE {tls} "
     "WITH MAX_USER_CONNECTIONS {limit} ACCOUNT UNLOCK;\n"
-    "GRANT ALL PRIVILEGES ON {database}.* TO '{user}'@'{host}';\n"
 )
 _DATABASE = "CREATE DATABASE `{database}` CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;\n"
 
@@ -50,11 +55,8 @@ def ensure(_: Call, settings: dict[str, Any], password: str) -> list[str]:
     if not state["database"]:
         changed.append(f"database {settings['database']}")
         statements += _DATABASE.format(**settings)
-    found = state["users"]
-    # What a subquery brings is a text to MariaDB, though it be JSON.
-    users, sql = _users(
-        settings, json.loads(found) if isinstance(found, str) else found or {}, kept(password)
-    )
+    found, may = _parsed(state["users"]) or {}, _parsed(state["granted"]) or []
+    users, sql = _users(settings, found, may, kept(password))
     changed, statements = changed + users, statements + sql
     for name, wanted in settings["settings"].items():
         if int(state["settings"][name]) != wanted:
@@ -100,17 +102,24 @@ def granted(database: str) -> str:
     return "`" + database.replace("`", "``").replace("_", r"\_").replace("%", r"\%") + "`"
 
 
-def _users(settings: dict[str, Any], found: dict[str, Any], digest: str) -> tuple[list[str], str]:
+def hosts(settings: dict[str, Any]) -> dict[str, str]:
+    """Where the app may come from, each with what it takes: SSL, or NONE."""
+    return {LOOPBACK: "NONE"} | dict.fromkeys(settings.get("clients") or [], "SSL")
+
+
+def _users(
+    settings: dict[str, Any], found: dict[str, Any], may: list[str], digest: str
+) -> tuple[list[str], str]:
     """An account for each host that may connect; those of hosts that left are locked. Returns: words and SQL.
 
     They are not dropped: views, triggers and routines that a migration made from there run as them, and would fail.
     """
-    wanted = dict.fromkeys(_LOOPBACK, "NONE") | dict.fromkeys(settings["clients"], "SSL")
-    user, changed, statements = settings["user"], [], ""
+    wanted, user, changed, statements = hosts(settings), settings["user"], list[str](), ""
     for host, tls in wanted.items():
         state = found.get(host) or {}
         alike = (
-            state.get("kept") == digest
+            host in may
+            and state.get("kept") == digest
             and int(state.get("limit") or 0) == settings["connections"]
             and (str(state.get("tls") or "0") != "0") == (tls == "SSL")
             and not _is_locked(state)
@@ -124,6 +133,11 @@ def _users(settings: dict[str, Any], found: dict[str, Any], digest: str) -> tupl
             statements += f"ALTER USER '{user}'@'{host}' ACCOUNT LOCK;\n"
             changed.append(f"user {user}")
     return list(dict.fromkeys(changed)), statements
+
+
+def _parsed(found: Any) -> Any:
+    """What a subquery brings is a text to MariaDB, though it be JSON."""
+    return json.loads(found) if isinstance(found, str) else found
 
 
 def _is_locked(state: dict[str, Any]) -> bool:

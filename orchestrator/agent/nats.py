@@ -8,7 +8,6 @@ from __future__ import annotations
 import grp
 import http.client
 import json
-import os
 import re
 import secrets
 import time
@@ -132,11 +131,11 @@ def _told(settings: dict[str, Any], path: str) -> dict[str, Any]:
 def _write(file: Path, digests: dict[str, str]) -> None:
     users = "\n".join(f'    {{user: "{name}", password: "{digest}"}}' for name, digest in digests.items())
     text = f"# Written by vpsdeploy: digests of passwords.\nauthorization {{\n  users: [\n{users}\n  ]\n}}\n"
-    durable.write(file, text.encode(), 0o640)
     try:
-        os.chown(file, 0, grp.getgrnam("nats").gr_gid)
+        group = grp.getgrnam("nats").gr_gid
     except KeyError as error:
         raise HostNotReady("nats is not installed", why=str(error), next="vpsdeploy provision host") from None
+    durable.write(file, text.encode(), 0o640, group=group)
 
 
 def _monitored(settings: dict[str, Any], path: str) -> dict[str, Any]:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from typing import IO, NamedTuple, cast
+
+_TAIL_BYTES = 1 << 16
+"""Of what a program complains of: its last words say why it ended."""
 
 
 class Finished(NamedTuple):
@@ -25,6 +31,27 @@ def fed(arguments: Sequence[str], text: str) -> Finished:
     return Finished(
         done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     )
+
+
+def streamed(arguments: Sequence[str], lines: Iterable[bytes]) -> Finished:
+    """The same with lines of any number, of which never more than a part is in memory; what it prints is not kept.
+
+    It complains into a file: a pipe that nobody reads meanwhile would stop it, and with it us, who are still writing.
+    """
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(
+            list(arguments), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+        ) as process,
+    ):
+        stream = cast(IO[bytes], process.stdin)  # it is a pipe
+        with contextlib.suppress(BrokenPipeError):
+            stream.writelines(lines)
+        with contextlib.suppress(BrokenPipeError):
+            stream.close()
+        code = process.wait()
+        said.seek(max(0, os.fstat(said.fileno()).st_size - _TAIL_BYTES))
+        return Finished(code, "", said.read().decode(errors="replace"))
 
 
 def run(arguments: Sequence[str]) -> Finished:

@@ -10,7 +10,6 @@ import grp
 import hashlib
 import hmac
 import json
-import os
 import secrets
 import time
 from ipaddress import ip_address
@@ -141,8 +140,8 @@ def _make_administrator(call: Call, word: str) -> None:
     file = call.layout.run / "rabbitmq-administrator.json"
     file.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
-        durable.write(file, json.dumps({"users": [one]}).encode(), 0o640, sync=False)
-        os.chown(file, 0, grp.getgrnam("rabbitmq").gr_gid)
+        group = grp.getgrnam("rabbitmq").gr_gid
+        durable.write(file, json.dumps({"users": [one]}).encode(), 0o640, sync=False, group=group)
         done = call.systemd.program(["rabbitmqctl", "--node", NODE, "import_definitions", str(file)])
     except KeyError as error:
         raise HostNotReady(

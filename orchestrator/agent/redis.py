@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import grp
 import hashlib
-import os
 import secrets
 import socket
 import time
@@ -153,13 +152,13 @@ def _users(user: str, password: str, admin: str) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    durable.write(file, text.encode(), 0o640)
     try:
-        os.chown(file, 0, grp.getgrnam("redis").gr_gid)
+        group = grp.getgrnam("redis").gr_gid
     except KeyError as error:
         raise HostNotReady(
             "redis is not installed", why=str(error), next="vpsdeploy provision host"
         ) from None
+    durable.write(file, text.encode(), 0o640, group=group)
 
 
 def _limits(connection: Connection, settings: dict[str, Any]) -> list[str]:

@@ -130,7 +130,9 @@ def serving(broker: Broker) -> Iterator[Broker]:
 
         def _fails(self, asked: str) -> bool:
             """Whether its statistics are not there: so many times more."""
-            name = next((name for name, left in broker.fails.items() if left and asked.startswith(name)), None)
+            name = next(
+                (name for name, left in broker.fails.items() if left and asked.startswith(name)), None
+            )
             if name is None or ("?disable_stats" in asked and "?" not in name):
                 return False
             broker.fails[name] -= 1

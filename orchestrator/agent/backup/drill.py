@@ -77,6 +77,7 @@ def _database(call: Call, found: Settings, directory: Path, dumped: Dumped) -> d
     Raises: BackupFailed: it does not come back as it was.
     """
     path = fetch.check_file(directory, dumped)
+    fetch.room(call, dumped)
     proven = ENGINES[dumped.kind].prove(call, found.checks, dumped, path)
     return {"kind": dumped.kind, "name": dumped.database, "bytes": dumped.bytes, **proven}
 

@@ -52,6 +52,14 @@ def place(path: Path, needed_bytes: int) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
+def room(call: Call, dumped: Dumped) -> None:
+    """See whether a dump fits onto the disk once more as a database: a full one would stop the app's own.
+
+    Raises: HostNotReady: it does not.
+    """
+    space.require(call.layout.state, max(int(dumped.about.get("size_bytes") or 0), dumped.bytes), 1000)
+
+
 def staged(call: Call, into: Path) -> Path:
     """Where the dumps and the manifest of a restored snapshot are."""
     return into / str(call.app.staging).lstrip("/")

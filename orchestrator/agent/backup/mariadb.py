@@ -1,7 +1,8 @@
 """MariaDB: asked, dumped and loaded over the socket of this host.
 
 What is read is read as root. What somebody's dump says is carried out as a guest, who may do anything in one database
-and nothing beyond it: a dump that names another one stops there, whoever made it.
+and nothing beyond it: a dump that names another one stops there, whoever made it. Its views, triggers, routines and
+events are the guest's as well: whoever may make them in another's name may do anything, by a trigger of root's.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import contextlib
 import re
 import secrets
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, cast
 
 from orchestrator.agent import durable, programs
+from orchestrator.agent.backup.statements import written
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed
 from orchestrator.agent.mariadb import granted, kept
@@ -29,11 +31,21 @@ _CLIENT = (
     "--batch",
     "--skip-column-names",
 )
-_GUEST = "vpsdeploy_guest"
+_GUEST, _MASON = "vpsdeploy_guest", "vpsdeploy_mason"
 _END = "--vpsdeploy-end--"
 _DENIED = re.compile(r"^ERROR (1044|1227) ", re.MULTILINE)
 """A guest wanted to go beyond its database. Source: MariaDB, errmsg-utf8.txt, ER_DBACCESS_DENIED_ERROR,
 ER_SPECIFIC_ACCESS_DENIED_ERROR."""
+
+_DEFINER = re.compile(
+    rb"((?:/\*!\d+ CREATE\*/ |CREATE )?(?:/\*!\d+ )?)DEFINER=`(?:[^`]|``)+`(?:@`(?:[^`]|``)*`)?"
+)
+"""Whom a view, a trigger, a routine or an event is carried out as: how a line of a dump begins that says it.
+Source: MariaDB, client/mysqldump.c; MySQL's is the same. One that is written otherwise is denied."""
+
+_ALTERED = re.compile(rb"ALTER DATABASE `(?:[^`]|``)+` (?=CHARACTER SET )")
+"""A routine's own collation, where the database has had another since. It names the database that was dumped.
+Source: MariaDB, client/mysqldump.c, switch_db_collation."""
 
 _ESCAPED = {r"\n": "\n", r"\t": "\t", r"\0": "\0", r"\\": "\\"}
 """Source: MariaDB, client/mysql.cc, safe_put_field without --raw."""
@@ -43,12 +55,6 @@ TABLES = (
     "AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')"
 )
 """The tables whose rows a dump holds: no views, no sequences."""
-
-
-def sql(text: str, *values: str) -> str:
-    """A statement with values in it: %I is a name, %L a text, %s SQL."""
-    given = iter(values)
-    return _PLACE.sub(lambda found: _WRITTEN[found[0]](next(given)), text)
 
 
 def name(text: str) -> str:
@@ -61,8 +67,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-_PLACE = re.compile("%[ILs]")
-_WRITTEN: dict[str, Callable[[str], str]] = {"%I": name, "%L": literal, "%s": str}
+sql = written(name, literal)
 
 
 def account(text: str) -> str:
@@ -119,42 +124,45 @@ class Server:
         ]
         checked(self._call.systemd.program(command))
 
-    def feed(self, database: str, file: Path) -> None:
-        """Carry out the statements of a file, as a guest of one database. The first error ends it.
+    def feed(self, database: str, lines: Iterable[bytes], definer: str = "") -> None:
+        """Carry out statements in one database. The first error ends it.
 
+        Args:
+            database: Where they may do anything.
+            lines: Of a file.
+            definer: The account that views, triggers, routines and events are carried out as. Only for what
+                mariadb-dump has just written here: it is carried out as somebody who may name others.
         Raises: BackupFailed: it did not come to its end.
         """
-        with self.guest(database) as access:
-            command = ["sh", "-c", 'exec "$@" < "$0"', str(file), *loader(access, database)]
-            done = self._call.systemd.program(command)
-        if _DENIED.search(done.errors):
-            raise BackupFailed(
-                "the dump is not of one database alone", why=told(done.errors),
-                next="make it of one, and without --databases: it says into which one it goes otherwise",
-            )  # fmt: skip
-        checked(done)
+        with self.guest(database, names_others=bool(definer)) as access:
+            carry_out(access, database, lines, definer)
 
     @contextlib.contextmanager
-    def guest(self, database: str) -> Iterator[Path]:
+    def guest(self, database: str, *, names_others: bool = False) -> Iterator[Path]:
         """An account that is there for as long as the block runs.
 
         Yields: a file of root's that the client logs in with.
         """
-        access = self._call.layout.run / _GUEST
+        name_ = _MASON if names_others else _GUEST
+        access = self._call.layout.run / name_
         access.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        password = secrets.token_urlsafe(32)
-        who = account(f"{_GUEST}@localhost")
-        self.ask(
-            f"CREATE OR REPLACE USER {who} IDENTIFIED VIA mysql_native_password USING '{kept(password)}';\n"
-            # Views, triggers and routines are whose they were.
-            f"GRANT SET USER ON *.* TO {who};\nGRANT ALL PRIVILEGES ON {granted(database)}.* TO {who};"
-        )
-        durable.write(access, f"[client]\nuser={_GUEST}\npassword={password}\n".encode(), 0o600, sync=False)
+        password, who = secrets.token_urlsafe(32), account(f"{name_}@localhost")
+        more = f"GRANT SET USER ON *.* TO {who};\n" if names_others else ""
         try:
+            self.ask(
+                f"CREATE OR REPLACE USER {who} IDENTIFIED VIA mysql_native_password USING '{kept(password)}';\n"
+                f"{more}GRANT ALL PRIVILEGES ON {granted(database)}.* TO {who};"
+            )
+            text = f"[client]\nuser={name_}\npassword={password}\n"
+            durable.write(access, text.encode(), 0o600, sync=False)
             yield access
         finally:
             access.unlink(missing_ok=True)
             self.ask(f"DROP USER IF EXISTS {who}")
+
+    def forget_guests(self) -> None:
+        """Remove those that something interrupted has left."""
+        self.ask("".join(f"DROP USER IF EXISTS {account(f'{one}@localhost')};\n" for one in (_GUEST, _MASON)))
 
     @contextlib.contextmanager
     def session(self, database: str = "") -> Iterator[Session]:
@@ -164,8 +172,6 @@ class Server:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            encoding="utf-8",
-            errors="replace",
         ) as process:
             try:
                 yield Session(process)
@@ -179,7 +185,7 @@ class Server:
 class Session:
     """A connection that keeps what it locks and what it sees."""
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
 
     def ask(self, statements: str) -> list[list[str]]:
@@ -188,16 +194,44 @@ class Session:
         Raises: BackupFailed: the server refused it, or is gone.
         """
         with contextlib.suppress(BrokenPipeError):
-            stream = cast(IO[str], self._process.stdin)  # it is a pipe
-            stream.write(f"{statements};\nSELECT '{_END}';\n")
+            stream = cast(IO[bytes], self._process.stdin)  # it is a pipe
+            stream.write(f"{statements};\nSELECT '{_END}';\n".encode())
             stream.flush()
-        lines = list[str]()
-        while (line := cast(IO[str], self._process.stdout).readline()) and (text := line[:-1]) != _END:
+        lines, output = list[str](), cast(IO[bytes], self._process.stdout)
+        while (line := output.readline().decode(errors="replace")) and (text := line[:-1]) != _END:
             lines.append(text)
         if not line:
-            said = self._process.stderr.read() if self._process.stderr else ""
+            said = self._process.stderr.read().decode(errors="replace") if self._process.stderr else ""
             raise BackupFailed("MariaDB refused", why=told(said) or "the connection ended")
         return _rows(lines)
+
+
+def carry_out(access: Path, database: str, lines: Iterable[bytes], definer: str = "") -> None:
+    """Statements, as a guest that is there.
+
+    Raises: BackupFailed: they did not come to their end.
+    """
+    done = programs.streamed(loader(access, database), placed(lines, definer))
+    if _DENIED.search(done.errors):
+        raise BackupFailed(
+            "the dump is not of one database alone", why=told(done.errors),
+            next="make it of one, without --databases: it says into which one it goes otherwise; MySQL's also with "
+            "--set-gtid-purged=OFF",
+        )  # fmt: skip
+    checked(done)
+
+
+def placed(lines: Iterable[bytes], definer: str = "") -> Iterator[bytes]:
+    """A dump's lines, made to fit the database that they go to, and the account that its code is carried out as.
+
+    A row of a table begins with a bracket, or with its statement: neither is taken for such a line.
+    """
+    whom = b"\\1DEFINER=" + (definer.encode() or b"CURRENT_USER")
+    for line in lines:
+        if _DEFINER.match(line):
+            yield _DEFINER.sub(whom, line, count=1)
+        else:
+            yield _ALTERED.sub(b"ALTER DATABASE ", line, count=1) if line.startswith(b"ALTER ") else line
 
 
 def loader(access: Path, database: str) -> list[str]:
@@ -227,7 +261,8 @@ def rows(done: Finished) -> list[list[str]]:
 
     Raises: BackupFailed: it is none.
     """
-    return _rows(checked(done).output.splitlines())
+    # No other character ends a line, though Python's splitlines() knows some.
+    return _rows(checked(done).output.split("\n")[:-1])
 
 
 def _rows(lines: list[str]) -> list[list[str]]:

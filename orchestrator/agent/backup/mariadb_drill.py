@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from orchestrator.agent import programs
 from orchestrator.agent.backup import checks, mariadb, mariadb_restore
-from orchestrator.agent.backup.mariadb import Server, account, literal, name
+from orchestrator.agent.backup.mariadb import Server, literal
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
 
 _PREFIX = "vpsdeploy_drill_"
 _SETTINGS = (
     "SET SESSION max_statement_time = 300, SESSION time_zone = '+00:00';\nSTART TRANSACTION READ ONLY;\n"
-)
-_LENT = (
-    "SELECT CONCAT(User, '@', Host), Db FROM mysql.db WHERE LEFT(REPLACE(Db, '\\\\', ''), {size}) = {prefix}"
 )
 _LEFT = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, {size}) = {prefix}"
 
@@ -34,34 +29,25 @@ def prove(call: Call, asked: tuple[dict[str, Any], ...], dumped: Dumped, path: P
     scratch = f"{_PREFIX}{int(time.time())}"
     mine = checks.of(call, asked, dumped)
     try:
-        with (
-            mariadb_restore.loaded(server, scratch, dumped, path),
-            _asking(server, scratch) as ask,
-        ):
+        with mariadb_restore.loaded(server, scratch, dumped, path) as found:
             for one in mine:
-                checks.check(ask, one, dumped.taken_at)
+                checks.check(
+                    lambda query, moment: _asked(found.access, scratch, query, moment), one, dumped.taken_at
+                )
     finally:
         _sweep(server)
     return {"tables": len(dumped.rows), "rows": sum(dumped.rows.values()), "checks": len(mine)}
 
 
-@contextlib.contextmanager
-def _asking(server: Server, scratch: str) -> Iterator[checks.Ask]:
-    """Ask as a guest: what a view or a function of the app's does is not done as root."""
-    with server.guest(scratch) as access:
-        command = [*mariadb.loader(access, scratch), "--skip-column-names"]
-
-        def ask(query: str, moment: bool) -> list[list[str]]:
-            wanted = f"SELECT UNIX_TIMESTAMP(({query}))" if moment else query
-            return mariadb.rows(programs.fed(command, f"{_SETTINGS}{wanted};\n"))
-
-        yield ask
+def _asked(access: Path, scratch: str, query: str, moment: bool) -> list[list[str]]:
+    """As the guest: what a view or a function of the app's does is not done as root."""
+    wanted = f"SELECT UNIX_TIMESTAMP(({query}))" if moment else query
+    command = [*mariadb.loader(access, scratch), "--skip-column-names"]
+    return mariadb.rows(programs.fed(command, f"{_SETTINGS}{wanted};\n"))
 
 
 def _sweep(server: Server) -> None:
     """Remove drills' databases: ours, and what an interrupted drill left."""
-    words = {"size": len(_PREFIX), "prefix": literal(_PREFIX)}
-    for who, where in server.ask(_LENT.format(**words)):
-        server.ask(f"REVOKE ALL PRIVILEGES ON {name(where)}.* FROM {account(who)}")
-    for (scratch,) in server.ask(_LEFT.format(**words)):
+    server.forget_guests()
+    for (scratch,) in server.ask(_LEFT.format(size=len(_PREFIX), prefix=literal(_PREFIX))):
         server.drop(scratch)

@@ -43,14 +43,8 @@ Source: MariaDB, client/mysqldump.c, start_transaction."""
 
 _ABOUT = """
 SELECT DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, @@version,
-(SELECT COALESCE(SUM(DATA_LENGTH), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {database})
+(SELECT COALESCE(SUM(DATA_LENGTH), 0) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {database}{only})
 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {database}"""
-
-_DEFINERS = """
-SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = {database}
-UNION SELECT DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {database}
-UNION SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = {database}
-UNION SELECT DEFINER FROM information_schema.EVENTS WHERE EVENT_SCHEMA = {database} ORDER BY 1"""
 
 _ENGINES = TABLES.replace("TABLE_NAME", "TABLE_NAME, ENGINE", 1)
 _WITH_TRANSACTIONS = "InnoDB"
@@ -147,19 +141,19 @@ def release(version: str) -> int:
     return int(major) * 100 + int(minor)
 
 
-def about(server: Server, database: str) -> dict[str, Any]:
-    """What a restore needs to know of a database besides its rows.
+def about(server: Server, database: str, *tables: str) -> dict[str, Any]:
+    """What a restore needs to know of a database besides its rows; its size, or that of the tables that are named.
 
     Raises: BackupFailed: there is none of this name.
     """
-    words = {"database": literal(database)}
-    found = server.ask(_ABOUT.format(**words))
+    only = f" AND TABLE_NAME IN ({', '.join(map(literal, tables))})" if tables else ""
+    found = server.ask(_ABOUT.format(database=literal(database), only=only))
     if not found:
         raise BackupFailed(f"there is no database {database}", next="vpsdeploy provision host")
     ((charset, collation, version, size),) = found
     return {
         "charset": charset, "collation": collation, "version": version.partition("-")[0], "size_bytes": int(size),
-        "version_number": release(version), "definers": [row[0] for row in server.ask(_DEFINERS.format(**words))],
+        "version_number": release(version),
     }  # fmt: skip
 
 

@@ -15,7 +15,6 @@ from orchestrator.agent.failures import BackupFailed, UsageError
 _HEAD_BYTES = 4096
 _MAKER = re.compile(rb"^-- (MariaDB|MySQL) dump ", re.MULTILINE)
 _VERSION = re.compile(rb"^-- Server version\t((\d+)\.(\d+)\S*)", re.MULTILINE)
-_DEFINER = re.compile(rb"(?:/\*!\d+ CREATE\*/ |CREATE )?(?:/\*!\d+ )?DEFINER=`([^`]+)`@`([^`]+)`")
 
 
 def size(call: Call, service: Service) -> int:
@@ -52,7 +51,7 @@ def read(call: Call, service: Service, path: Path) -> Dumped:
     is_ours = b"MariaDB" in version[1]
     about: dict[str, Any] = {
         "version": version[1].decode(), "version_number": mariadb_dump.release(version[1].decode()) if is_ours else 0,
-        "definers": _definers(path), **_like(Server(call), service.database),
+        **_like(Server(call), service.database),
     }  # fmt: skip
     return Dumped(MARIADB, service.database, path.name, path.stat().st_size, "", 0.0, {}, about)
 
@@ -64,10 +63,3 @@ def _like(server: Server, database: str) -> dict[str, str]:
         return {"charset": known["charset"], "collation": known["collation"]}
     ((charset, collation),) = server.ask("SELECT @@character_set_server, @@collation_server")
     return {"charset": charset, "collation": collation}
-
-
-def _definers(path: Path) -> list[str]:
-    """Whom its views, triggers, routines and events are carried out as."""
-    with path.open("rb") as file:
-        found = (_DEFINER.match(line) for line in file if line.startswith((b"/*!", b"CREATE ")))
-        return sorted({f"{one[1].decode()}@{one[2].decode()}" for one in found if one})

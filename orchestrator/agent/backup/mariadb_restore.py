@@ -7,33 +7,29 @@ MariaDB renames no databases, but tables from one into another, in an instant wh
 from __future__ import annotations
 
 import contextlib
+import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from orchestrator.agent.backup import mariadb_dump, restore_database, services
-from orchestrator.agent.backup.mariadb import Server, account, literal, name
-from orchestrator.agent.backup.services import Dumped, Service
+from orchestrator.agent import services as carried
+from orchestrator.agent import space
+from orchestrator.agent.backup import mariadb_dump, refusals, replaced, restore_database, services
+from orchestrator.agent.backup.mariadb import Server, account, carry_out, literal, name
+from orchestrator.agent.backup.services import MARIADB, Dumped, Service
 from orchestrator.agent.call import Call
-from orchestrator.agent.failures import AgentError, BackupFailed, HostNotReady, UsageError
-from orchestrator.agent.mariadb import granted
+from orchestrator.agent.failures import AgentError, BackupFailed, UsageError
+from orchestrator.agent.mariadb import LOOPBACK, granted, hosts, kept
 
 _SYSTEM = ("mysql", "sys", "information_schema", "performance_schema")
-_KEPT = 5
-"""Safety dumps that stay (count; our choice)."""
-
 _MOVED = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_TYPE <> 'VIEW'"
 """Tables, and sequences, which are such."""
 
 _VIEWS = "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = {}"
 _TRIGGERS = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = {}"
 _CLIENTS = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = {} AND ID <> CONNECTION_ID()"
-_KNOWN = "SELECT CONCAT(User, '@', Host) FROM mysql.global_priv"
-_ACCOUNTS = (
-    "SELECT CONCAT(User, '@', Host) FROM mysql.global_priv WHERE User = {} "
-    "AND COALESCE(JSON_VALUE(Priv, '$.account_locked'), '0') NOT IN ('1', 'true')"
-)
+_HOSTS = "SELECT Host FROM mysql.global_priv WHERE User = {}"
 _TEXT = ("--no-data", "--no-tablespaces", "--skip-lock-tables", "--default-character-set=utf8mb4")
 
 
@@ -44,10 +40,7 @@ def service_of(call: Call, dumped: Dumped) -> Service:
     """
     found = next((one for one in services.of(call) if one.kind == dumped.kind), None)
     if found is None:
-        raise HostNotReady(
-            f"this host runs no {dumped.kind}", why=f"no file of {call.layout.services} names one of the app",
-            state="nothing was touched", next="vpsdeploy provision host",
-        )  # fmt: skip
+        raise refusals.no_service(call, dumped.kind)
     return found
 
 
@@ -60,11 +53,7 @@ def server_of(call: Call, dumped: Dumped) -> Server:
     server = Server(call)
     version = server.one("SELECT @@version").partition("-")[0]
     if mariadb_dump.release(version) < int(dumped.about["version_number"]):
-        there = dumped.about["version"]
-        raise UsageError(
-            "the server is older than the backup", why=f"MariaDB {version} here, the dump is of {there}",
-            state="nothing was touched", next=f"restore to a host with MariaDB {there} or newer",
-        )  # fmt: skip
+        raise refusals.older("MariaDB", version, dumped.about["version"])
     return server
 
 
@@ -91,11 +80,7 @@ def refuse(call: Call, dumped: Dumped) -> None:
         return
     clients, tables = len(server.ask(_CLIENTS.format(literal(wanted)))), len(server.tables(wanted))
     if clients or tables:
-        raise UsageError(
-            f"the database {wanted} is in use", why=f"{tables} tables, {clients} connections",
-            state="nothing was touched",
-            next="--into NAME restores beside it; --force replaces it, after a dump of what is there now",
-        )  # fmt: skip
+        raise refusals.in_use(wanted, tables, clients)
 
 
 def restore(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> None:
@@ -105,57 +90,53 @@ def restore(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> Non
     """
     server, wanted = server_of(call, dumped), name_of(call, dumped)
     scratch, user = f"{wanted[:40]}_restored_{int(time.time())}", service_of(call, dumped).user
-    code, definers = file.with_name(f"{file.name}.code"), dumped.about["definers"]
+    code = file.with_name(f"{file.name}.code")
     try:
-        admit(server, wanted, user, definers)
-        with loaded(server, scratch, dumped, file) as rows:
+        admit(call, server, wanted, user)
+        with loaded(server, scratch, dumped, file) as found:
             _write_code(server, scratch, code)
             if server.exists(wanted):
-                done["kept"].append(_replace(call, server, (scratch, wanted), code, dumped))
+                done["kept"].append(_replace(call, server, (scratch, wanted, user), code, dumped))
             else:
-                _put(server, (scratch, wanted), code, dumped.about)
+                _put(server, (scratch, wanted, user), code, dumped.about)
     except AgentError as error:
         error.state = error.state or f"{wanted} is as it was"
         raise
     finally:
         code.unlink(missing_ok=True)
-    done["restored"].append(f"database {wanted}: {len(rows)} tables, {sum(rows.values())} rows")
+    done["restored"].append(f"database {wanted}: {len(found.rows)} tables, {sum(found.rows.values())} rows")
+
+
+class Loaded(NamedTuple):
+    """A dump that is a database again.
+
+    Attributes:
+        rows: Of each table (count).
+        access: The guest's file, who made everything in it.
+    """
+
+    rows: dict[str, int]
+    access: Path
 
 
 @contextlib.contextmanager
-def loaded(server: Server, scratch: str, dumped: Dumped, file: Path) -> Iterator[dict[str, int]]:
-    """A dump as a database of its own, for as long as the block runs.
+def loaded(server: Server, scratch: str, dumped: Dumped, file: Path) -> Iterator[Loaded]:
+    """A dump as a database of its own, for as long as the block runs: a guest's, whose events touch nothing else.
 
     Yields: its rows, which are those of the dump's moment.
     Raises: BackupFailed: it does not come back whole.
     """
     try:
         make(server, scratch, dumped.about)
-        with _lent(server, scratch, dumped.about["definers"]):
-            server.feed(scratch, file)
+        with server.guest(scratch) as access:
+            with file.open("rb") as lines:
+                carry_out(access, scratch, lines)
             rows = mariadb_dump.counted(server, scratch)
             if dumped.rows and (wrong := mariadb_dump.differences(dumped.rows, rows)):
                 raise BackupFailed("rows are missing in the restored database", why="; ".join(wrong[:10]))
-            yield rows
+            yield Loaded(rows, access)
     finally:
         server.drop(scratch)
-
-
-@contextlib.contextmanager
-def _lent(server: Server, scratch: str, definers: list[str]) -> Iterator[None]:
-    """Views and functions are carried out as those who made them, who may do in the copy what they may in the original.
-
-    Whoever is not known here is made for as long as the block runs, and cannot log in.
-    """
-    known = {row[0] for row in server.ask(_KNOWN)}
-    every, made = [account(one) for one in definers], [account(one) for one in definers if one not in known]
-    server.ask("".join(f"CREATE USER {one} ACCOUNT LOCK;\n" for one in made))
-    server.ask("".join(f"GRANT ALL PRIVILEGES ON {granted(scratch)}.* TO {one};\n" for one in every))
-    try:
-        yield
-    finally:
-        server.ask("".join(f"REVOKE ALL PRIVILEGES ON {granted(scratch)}.* FROM {one};\n" for one in every))
-        server.ask("".join(f"DROP USER {one};\n" for one in made))
 
 
 def make(server: Server, database: str, about: dict[str, Any]) -> None:
@@ -168,19 +149,33 @@ def make(server: Server, database: str, about: dict[str, Any]) -> None:
     )
 
 
-def admit(server: Server, database: str, user: str, definers: list[str]) -> None:
-    """Whom views and routines are carried out as has to be there; whoever was not is made, and cannot log in.
+def admit(call: Call, server: Server, database: str, user: str) -> None:
+    """The app may use a database beside the real one, too; whoever its views and routines run as has to be there.
 
-    The app's own accounts may use a database beside the real one, too.
+    Nobody knows the password of an account that is made here: provisioning gives it the app's.
     """
-    every = f"GRANT ALL PRIVILEGES ON {granted(database)}.* TO"
-    words = [f"{every} {account(one)}" for (one,) in server.ask(_ACCOUNTS.format(literal(user)))]
-    known = {row[0] for row in server.ask(_KNOWN)}
-    for one in definers:
-        if one not in known:
-            words += [f"CREATE USER {account(one)} ACCOUNT LOCK", f"{every} {account(one)}"]
-    if words:
-        server.ask(";\n".join(words))
+    nobodys = f"IDENTIFIED VIA mysql_native_password USING '{kept(secrets.token_urlsafe(32))}'"
+    server.ask(f"CREATE USER IF NOT EXISTS {_definer(user)} {nobodys} ACCOUNT LOCK")
+    every = (
+        f"GRANT ALL PRIVILEGES ON {granted(database)}.* TO {one}" for one in _accounts(call, server, user)
+    )
+    server.ask(";\n".join(every))
+
+
+def _definer(user: str) -> str:
+    """Whom views, triggers, routines and events of a restored database are carried out as: the app, on this host.
+
+    All of the app's accounts may do the same; those of other servers mean nothing here, and root is not the app.
+    """
+    return account(f"{user}@{LOOPBACK}")
+
+
+def _accounts(call: Call, server: Server, user: str) -> list[str]:
+    """The app's, as far as they are to get in; also where an interrupted restore has locked them."""
+    wanted = hosts(carried.one(call, MARIADB))
+    return [
+        account(f"{user}@{host}") for (host,) in server.ask(_HOSTS.format(literal(user))) if host in wanted
+    ]
 
 
 def _write_code(server: Server, database: str, file: Path) -> None:
@@ -191,19 +186,25 @@ def _write_code(server: Server, database: str, file: Path) -> None:
         server.write([*_TEXT, "--skip-triggers", database, *views], file)
 
 
-def _put(server: Server, names: tuple[str, str], code: Path, about: dict[str, Any]) -> None:
+def _put(server: Server, names: tuple[str, str, str], code: Path, about: dict[str, Any]) -> None:
     """Make the database, out of the one that was loaded.
 
     Raises: BackupFailed: it could not be made; then there is none of this name.
     """
-    scratch, wanted = names
+    scratch, wanted, user = names
     make(server, wanted, about)
     try:
         _move(server, scratch, wanted)
-        server.feed(wanted, code)
+        _feed(server, wanted, user, code)
     except AgentError:
         server.drop(wanted)
         raise
+
+
+def _feed(server: Server, database: str, user: str, file: Path) -> None:
+    """What mariadb-dump has written here."""
+    with file.open("rb") as lines:
+        server.feed(database, lines, _definer(user))
 
 
 def _move(server: Server, scratch: str, wanted: str) -> None:
@@ -218,10 +219,10 @@ def _move(server: Server, scratch: str, wanted: str) -> None:
         server.ask(f"RENAME TABLE {', '.join(moves)}")
 
 
-def _replace(call: Call, server: Server, names: tuple[str, str], code: Path, dumped: Dumped) -> str:
+def _replace(call: Call, server: Server, names: tuple[str, str, str], code: Path, dumped: Dumped) -> str:
     """Put the restored database in the live one's place. Returns: where the live one's dump is."""
-    _, wanted = names
-    with _closed(server, wanted, service_of(call, dumped).user):
+    _, wanted, user = names
+    with _closed(call, server, wanted, user):
         about = mariadb_dump.about(server, wanted)
         safe = safety_dump(call, server, wanted)
         server.drop(wanted)
@@ -229,16 +230,16 @@ def _replace(call: Call, server: Server, names: tuple[str, str], code: Path, dum
             _put(server, names, code, dumped.about)
         except AgentError as error:
             make(server, wanted, about)
-            server.feed(wanted, safe)
+            _feed(server, wanted, user, safe)
             error.state = f"{wanted} was loaded again from {safe}: it is as it was"
             raise
     return f"{wanted} as it was before: {safe}"
 
 
 @contextlib.contextmanager
-def _closed(server: Server, database: str, user: str) -> Iterator[None]:
+def _closed(call: Call, server: Server, database: str, user: str) -> Iterator[None]:
     """Keep the app out, so that no row is written that neither the dump nor the restored database has."""
-    accounts = [account(row[0]) for row in server.ask(_ACCOUNTS.format(literal(user)))]
+    accounts = _accounts(call, server, user)
     for one in accounts:
         server.ask(f"ALTER USER {one} ACCOUNT LOCK")
     try:
@@ -257,10 +258,10 @@ def safety_dump(call: Call, server: Server, database: str, *tables: str) -> Path
 
     Raises: BackupFailed: it could not be kept: then nothing is replaced.
     """
-    directory = call.app.replaced
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = directory / f"{database}-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}.sql"
-    mariadb_dump.snapshot(server, path, database, *tables)
-    for older in sorted(directory.glob(f"{database}-*.sql"))[:-_KEPT]:
-        older.unlink()
-    return path
+    size = int(mariadb_dump.about(server, database, *tables)["size_bytes"])
+
+    def write(path: Path) -> None:
+        space.require(path.parent, size, 16)
+        mariadb_dump.snapshot(server, path, database, *tables)
+
+    return replaced.keep(call, database, ".sql", write)

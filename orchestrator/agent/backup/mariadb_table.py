@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-import subprocess
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
-from orchestrator.agent.backup import mariadb, mariadb_restore
-from orchestrator.agent.backup.mariadb import Server, literal, name, sql, told
+from orchestrator.agent.backup import mariadb_restore, refusals
+from orchestrator.agent.backup.mariadb import Server, literal, name, sql
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed, UsageError
@@ -41,10 +39,7 @@ def table(call: Call, wanted: list[Dumped], files: dict[str, Path], short: str) 
     dumped = _having(wanted, short)
     server, database = mariadb_restore.server_of(call, dumped), mariadb_restore.name_of(call, dumped)
     if not server.exists(database):
-        raise UsageError(
-            f"there is no database {database}", why="a table goes beside the live one", state="nothing was touched",
-            next="restore the database first",
-        )  # fmt: skip
+        raise refusals.no_database(database)
     replaces = call.request.flag("force")
     if replaces:
         _refuse(server, database, short)
@@ -55,7 +50,7 @@ def table(call: Call, wanted: list[Dumped], files: dict[str, Path], short: str) 
         server.drop(beside)
         error.state = f"{short} is as it was"
         raise
-    mariadb_restore.admit(server, beside, mariadb_restore.service_of(call, dumped).user, [])
+    mariadb_restore.admit(call, server, beside, mariadb_restore.service_of(call, dumped).user)
     if not replaces:
         return {"restored": [f"table {database}: {beside}.{short}: {count} rows"], "kept": []}
     safe = mariadb_restore.safety_dump(call, server, database, short)
@@ -94,8 +89,8 @@ def _beside(server: Server, file: Path, dumped: Dumped, names: tuple[str, str, s
     """
     _, short, beside = names
     mariadb_restore.make(server, beside, dumped.about)
-    with server.guest(beside) as access, file.open("rb") as lines:
-        _fed(mariadb.loader(access, beside), section(lines, short))
+    with file.open("rb") as lines:
+        server.feed(beside, section(lines, short))
     back = f"{name(beside)}.{name(short)}"
     # What they point to is not here.
     for (pointer,) in server.ask(_POINTERS.format(back=literal(beside))):
@@ -121,25 +116,6 @@ def section(lines: Iterable[bytes], short: str) -> Iterator[bytes]:
             if line == _DATA_END:
                 break
     yield b"COMMIT;\n"
-
-
-def _fed(command: list[str], lines: Iterable[bytes]) -> None:
-    """Have a client carry out lines.
-
-    Raises: BackupFailed: it refused.
-    """
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    ) as process:
-        stream = cast(IO[bytes], process.stdin)  # it is a pipe
-        with contextlib.suppress(BrokenPipeError):
-            stream.writelines(lines)
-            stream.close()
-        said = (process.stderr.read() if process.stderr else b"").decode(errors="replace")
-    if process.returncode != 0:
-        raise BackupFailed(
-            "the table cannot be restored", why=told(said) or f"exit code {process.returncode}"
-        )
 
 
 def _replace(server: Server, names: tuple[str, str, str]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.agent import durable
+from orchestrator.agent.backup import refusals, replaced
 from orchestrator.agent.backup.nats_dump import index_of, load, server, streams, version_number, write
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
@@ -21,7 +22,6 @@ from orchestrator.agent.nats_connection import Connection, Refused
 
 _START_SECONDS = 60.0
 _POLL_SECONDS = 0.1
-_KEPT = 5
 _LIMITS = "limits"
 _SETTINGS = """host: "127.0.0.1"
 port: {port}
@@ -53,12 +53,9 @@ def refuse(call: Call, dumped: Dumped) -> None:
         here = str(connection.info.get("version", ""))
         found = [one for one in streams(connection) if one["config"]["name"] in dumped.rows]
     if version_number(here) < int(dumped.about["version_number"]):
-        raise UsageError(
-            "the server is older than the backup", why=f"NATS {here} here, the dump is of {dumped.about['version']}",
-            state="nothing was touched",
-        )  # fmt: skip
+        raise refusals.older("NATS", here, dumped.about["version"])
     if call.request.text("into", ""):
-        raise UsageError("NATS has no databases to restore into beside", state="nothing was touched")
+        raise refusals.nothing_beside("NATS")
     if found and not call.request.flag("force"):
         told = (f"{one['config']['name']} has {one['state']['messages']} messages" for one in found)
         raise UsageError(
@@ -73,11 +70,12 @@ def restore(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> Non
     Raises: BackupFailed: its state says what the server holds.
     """
     prove(call, (), dumped, file)
+    restored, kept = list[str](), ""
     with server(call) as connection:
         here = {one["config"]["name"] for one in streams(connection)}
         if here & dumped.rows.keys():
-            done["kept"].append(f"nats as it was before: {_keep(call, connection)}")
-        restored: list[str] = []
+            kept = f"nats as it was before: {_keep(call, connection)}"
+            done["kept"].append(kept)
         for one in index_of(file):
             try:
                 if one["name"] in here:
@@ -86,7 +84,8 @@ def restore(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> Non
             except (Refused, OSError, ValueError, BackupFailed) as error:
                 raise BackupFailed(
                     f"the stream {one['name']} does not come back", why=_why(error),
-                    state=f"restored are {', '.join(restored) or 'none'}; what was there before is kept",
+                    state=f"restored are {', '.join(restored) or 'none'}; kept: {kept or 'nothing was there before'}",
+                    next="run it again: streams that the app makes meanwhile are in the way, maintenance keeps it out",
                 ) from None  # fmt: skip
     done["restored"].append(f"nats: {'; '.join(restored) or 'no stream'}")
 
@@ -161,11 +160,9 @@ def _free_port() -> int:
 
 
 def _keep(call: Call, connection: Connection) -> Path:
-    """What is there now; the newest few stay."""
-    directory = call.app.replaced
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = directory / f"nats-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}.tar"
+    """What is there now."""
+    return replaced.keep(call, "nats", ".tar", lambda path: _written(connection, path))
+
+
+def _written(connection: Connection, path: Path) -> None:
     write(connection, path)
-    for older in sorted(directory.glob("nats-*.tar"))[:-_KEPT]:
-        older.unlink()
-    return path

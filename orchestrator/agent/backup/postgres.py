@@ -7,12 +7,12 @@ and holds open. So a restore can be compared with what was there, however busy t
 from __future__ import annotations
 
 import contextlib
-import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, cast
 
+from orchestrator.agent.backup.statements import written
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed
 from orchestrator.agent.programs import Finished
@@ -29,12 +29,6 @@ ORDER BY 1, 2"""
 """The tables whose rows a dump holds: ordinary ones, the parts of partitioned ones among them, and no extension's."""
 
 
-def sql(text: str, *values: str) -> str:
-    """A statement with values in it, as PostgreSQL's own format() writes them: %I is a name, %L a text, %s SQL."""
-    given = iter(values)
-    return _PLACE.sub(lambda found: _WRITTEN[found[0]](next(given)), text)
-
-
 def quoted(name: str) -> str:
     """A name as SQL takes it."""
     return '"' + name.replace('"', '""') + '"'
@@ -45,8 +39,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-_PLACE = re.compile("%[ILs]")
-_WRITTEN: dict[str, Callable[[str], str]] = {"%I": quoted, "%L": literal, "%s": str}
+sql = written(quoted, literal)
+"""As PostgreSQL's own format() does."""
 
 
 class Cluster:

@@ -87,21 +87,22 @@ def read(path: Path) -> dict[str, Any]:
 
 def missing(wanted: dict[str, Any], here: dict[str, Any]) -> list[str]:
     """What is not there as it was dumped, in words."""
+    there = {kind: {_comparable(one) for one in here[kind]} for kind in KINDS}
     return [
         f"{kind}: {_name(one)}"
         for kind in KINDS
         for one in wanted[kind]
-        if _comparable(one) not in [_comparable(other) for other in here[kind]]
+        if _comparable(one) not in there[kind]
     ]
 
 
-def _comparable(one: dict[str, Any]) -> dict[str, Any]:
+def _comparable(one: dict[str, Any]) -> str:
     """Of one version as of the other, and of one virtual host as of the other."""
     arguments = dict(one.get("arguments") or {})
     if _CLASSIC.items() <= arguments.items():
         arguments.pop("x-queue-type")
     kind = None if one.get("type") == "classic" else one.get("type")
-    return {**one, "vhost": None, "type": kind, "arguments": arguments}
+    return json.dumps({**one, "vhost": None, "type": kind, "arguments": arguments}, sort_keys=True)
 
 
 def _name(one: dict[str, Any]) -> str:

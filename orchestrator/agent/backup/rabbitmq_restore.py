@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.agent import durable
+from orchestrator.agent.backup import refusals, replaced
 from orchestrator.agent.backup.rabbitmq_dump import Server, counts, missing, read
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
@@ -16,7 +17,6 @@ from orchestrator.agent.failures import BackupFailed, UsageError
 from orchestrator.agent.rabbitmq_api import Refused
 
 _PREFIX = "vpsdeploy_drill_"
-_KEPT = 5
 
 
 def prove(call: Call, _: tuple[dict[str, Any], ...], __: Dumped, path: Path) -> dict[str, int]:
@@ -45,12 +45,9 @@ def refuse(call: Call, dumped: Dumped) -> None:
     here = Server(call).definitions()
     version = here["rabbitmq_version"]
     if int(version.partition(".")[0] or 0) < int(dumped.about["version_number"]):
-        raise UsageError(
-            "the server is older than the backup",
-            why=f"RabbitMQ {version} here, the dump is of {dumped.about['version']}", state="nothing was touched",
-        )  # fmt: skip
+        raise refusals.older("RabbitMQ", version, dumped.about["version"])
     if call.request.text("into", ""):
-        raise UsageError("RabbitMQ has no databases to restore into beside", state="nothing was touched")
+        raise refusals.nothing_beside("RabbitMQ")
     if any(counts(here).values()) and not call.request.flag("force"):
         raise UsageError(
             "the virtual host of the app is in use", why=_words(here), state="nothing was touched",
@@ -104,14 +101,9 @@ def _sweep(server: Server) -> None:
 
 
 def _keep(call: Call, definitions: dict[str, Any]) -> Path:
-    """What is there now; the newest few stay."""
-    directory = call.app.replaced
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = directory / f"rabbitmq-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}.json"
-    durable.write(path, json.dumps(definitions, indent=2).encode(), 0o600)
-    for older in sorted(directory.glob("rabbitmq-*.json"))[:-_KEPT]:
-        older.unlink()
-    return path
+    """What is there now."""
+    text = json.dumps(definitions, indent=2).encode()
+    return replaced.keep(call, "rabbitmq", ".json", lambda path: durable.write(path, text, 0o600))
 
 
 def _words(definitions: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.backup import redis_dump
+from orchestrator.agent.backup import redis_dump, refusals, replaced
 from orchestrator.agent.backup.redis_dump import Client
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
@@ -17,7 +17,6 @@ from orchestrator.agent.failures import AgentError, BackupFailed, UsageError
 
 _COPY_SECONDS = 900.0
 _POLL_SECONDS = 0.2
-_KEPT = 5
 
 
 def prove(call: Call, _: tuple[dict[str, Any], ...], dumped: Dumped, path: Path) -> dict[str, int]:
@@ -36,12 +35,9 @@ def refuse(call: Call, dumped: Dumped) -> None:
     asked = redis_dump.client(call)
     here = int(asked.figure("server", "redis_version").partition(".")[0] or 0)
     if here < int(dumped.about["version_number"]):
-        raise UsageError(
-            "the server is older than the backup", why=f"Redis {here} here, the dump is of {dumped.about['version']}",
-            state="nothing was touched",
-        )  # fmt: skip
+        raise refusals.older("Redis", str(here), dumped.about["version"])
     if call.request.text("into", ""):
-        raise UsageError("Redis has no databases to restore into beside", state="nothing was touched")
+        raise refusals.nothing_beside("Redis")
     if (size := asked.size()) and not call.request.flag("force"):
         raise UsageError(
             "the data of Redis are in use", why=f"{size} keys", state="nothing was touched",
@@ -57,12 +53,12 @@ def restore(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> Non
     asked = redis_dump.client(call)
     with redis_dump.loaded(call, file) as server:
         redis_dump.compare(dumped, server.client.size())
-        if asked.size():
-            done["kept"].append(f"redis as it was before: {_safety_dump(call, asked)}")
+        kept = f"redis as it was before: {_safety_dump(call, asked)}" if asked.size() else ""
+        done["kept"] += [kept] if kept else []
         try:
             _take_over(asked, server)
         except AgentError as error:
-            error.state = "Redis may hold a part of it; what was there before is kept"
+            error.state = f"Redis may hold a part of it; kept: {kept or 'nothing was there before'}"
             raise
     done["restored"].append(f"redis: {asked.size()} keys")
 
@@ -107,12 +103,10 @@ def _is_logged(asked: Client) -> bool:
 
 
 def _safety_dump(call: Call, asked: Client) -> Path:
-    """What is there now, as a dump that was read to its end; the newest few stay."""
-    directory = call.app.replaced
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = directory / f"redis-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}.rdb"
-    asked.ask("--rdb", str(path))
-    redis_dump.contents(call, path)
-    for older in sorted(directory.glob("redis-*.rdb"))[:-_KEPT]:
-        older.unlink()
-    return path
+    """What is there now, as a dump that was read to its end."""
+
+    def write(path: Path) -> None:
+        asked.ask("--rdb", str(path))
+        redis_dump.contents(call, path)
+
+    return replaced.keep(call, "redis", ".rdb", write)

@@ -54,6 +54,7 @@ def _data(call: Call, repository: Repository, one: Any) -> tuple[dict[str, Any],
         if table:
             return _table(call, wanted, files, table), manifest
         for dumped in wanted:
+            fetch.room(call, dumped)
             ENGINES[dumped.kind].refuse(call, dumped)
         if everything:
             restore_files.refuse(call)

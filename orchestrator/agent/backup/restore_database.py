@@ -9,16 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.backup import postgres_dump, services
+from orchestrator.agent.backup import postgres_dump, refusals, replaced, services
 from orchestrator.agent.backup.postgres import Cluster, literal, sql
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
-from orchestrator.agent.failures import AgentError, BackupFailed, HostNotReady, UsageError
+from orchestrator.agent.failures import AgentError, BackupFailed, UsageError
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_KEPT = 5
-"""Safety dumps that stay (count; our choice)."""
-
 _TRIES = 5
 """A database is renamed while nobody is connected; a client that comes in between is sent away again."""
 
@@ -41,17 +38,11 @@ def server_of(call: Call, dumped: Dumped) -> Cluster:
     found = [one for one in services.of(call) if one.kind == dumped.kind]
     fitting = [one for one in found if one.database == dumped.database] or found
     if not fitting:
-        raise HostNotReady(
-            f"this host runs no {dumped.kind}", why=f"no file of {call.layout.services} names one of the app",
-            state="nothing was touched", next="vpsdeploy provision host",
-        )  # fmt: skip
+        raise refusals.no_service(call, dumped.kind)
     cluster = Cluster(call, fitting[0].port)
     here, there = cluster.version() // 10000, int(dumped.about["version_number"]) // 10000
     if here < there:
-        raise UsageError(
-            "the server is older than the backup", why=f"PostgreSQL {here} here, the dump is of {there}",
-            state="nothing was touched", next=f"restore to a host with PostgreSQL {there} or newer",
-        )  # fmt: skip
+        raise refusals.older("PostgreSQL", str(here), str(there))
     return cluster
 
 
@@ -79,11 +70,7 @@ def refuse(call: Call, dumped: Dumped) -> None:
     clients = cluster.one("postgres", sql("SELECT count(*) FROM pg_stat_activity WHERE datname = %L", name))
     tables = len(postgres_dump.counted(cluster, name))
     if int(clients) or tables:
-        raise UsageError(
-            f"the database {name} is in use", why=f"{tables} tables, {clients} connections",
-            state="nothing was touched",
-            next="--into NAME restores beside it; --force replaces it, after a dump of what is there now",
-        )  # fmt: skip
+        raise refusals.in_use(name, tables, int(clients))
 
 
 def database(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> None:
@@ -184,11 +171,9 @@ def safety_dump(call: Call, cluster: Cluster, name: str, *more: str) -> Path:
 
     Raises: BackupFailed: it could not be kept: then nothing is replaced.
     """
-    directory = call.app.replaced
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = directory / f"{name}-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}.dump"
-    cluster.write(["pg_dump", "--format=custom", f"--dbname={name}", *more], path)
-    postgres_dump.verify(call, path, 0)
-    for older in sorted(directory.glob(f"{name}-*.dump"))[:-_KEPT]:
-        older.unlink()
-    return path
+
+    def write(path: Path) -> None:
+        cluster.write(["pg_dump", "--format=custom", f"--dbname={name}", *more], path)
+        postgres_dump.verify(call, path, 0)
+
+    return replaced.keep(call, name, ".dump", write)

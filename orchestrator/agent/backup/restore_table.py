@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
-from orchestrator.agent.backup import restore_database
+from orchestrator.agent.backup import refusals, restore_database
 from orchestrator.agent.backup.postgres import AS_POSTGRES, Cluster, literal, quoted, sql
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
@@ -48,10 +48,7 @@ def table(call: Call, wanted: list[Dumped], files: dict[str, Path], name: str) -
     (dumped,) = having
     cluster, database = restore_database.server_of(call, dumped), restore_database.name_of(call, dumped)
     if not cluster.exists(database):
-        raise UsageError(
-            f"there is no database {database}", why="a table goes beside the live one", state="nothing was touched",
-            next="restore the database first",
-        )  # fmt: skip
+        raise refusals.no_database(database)
     beside = f"restored_{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
     schema, _, short = full.partition(".")
     owner = restore_database.owner(cluster, database)

@@ -65,6 +65,7 @@ def put(call: Call, body: Body) -> dict[str, Any]:
             while part := body.read(_READ_BYTES):
                 file.write(part)
         dumped = FORMATS[service.kind].read(call, service, path)
+        fetch.room(call, dumped)
         engine.refuse(call, dumped)
         done: dict[str, Any] = {"restored": [], "kept": []}
         engine.restore(call, dumped, path, done)

@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
 
+from orchestrator.agent import programs
 from orchestrator.agent.answers import Answers
-from orchestrator.agent.backup import checks, mariadb, mariadb_dump, mariadb_file, mariadb_table
+from orchestrator.agent.backup import (
+    checks,
+    mariadb,
+    mariadb_dump,
+    mariadb_file,
+    mariadb_restore,
+    mariadb_table,
+)
+from orchestrator.agent.backup.mariadb import Server
 from orchestrator.agent.backup.services import Dumped, Service
 from orchestrator.agent.body import Body
 from orchestrator.agent.call import Call
@@ -125,6 +135,94 @@ def test_a_table_that_a_dump_has_not_is_nothing() -> None:
     assert b"TABLE" not in found
 
 
+def test_a_dump_s_code_is_the_guest_s_or_the_app_s() -> None:
+    """Whoever it names: root there is not root here. What a row or the body of a routine says is left alone."""
+    lines = DUMP.splitlines(keepends=True)
+    guest = b"".join(mariadb.placed(lines))
+    assert guest.count(b"DEFINER=CURRENT_USER") == 3
+    assert b"DEFINER=`" not in guest
+    assert guest.replace(b"DEFINER=CURRENT_USER", b"").count(b"\n") == DUMP.count(b"\n")
+    app = b"".join(mariadb.placed(lines, "'shop'@'127.0.0.1'"))
+    assert app.count(b"DEFINER='shop'@'127.0.0.1'") == 3
+    rows = [b"(1,'CREATE DEFINER=`root`@`localhost` x'),\n", b"INSERT INTO `t` VALUES ('DEFINER=`a`@`b`');\n"]
+    assert list(mariadb.placed(rows)) == rows
+
+
+def test_a_database_is_altered_where_its_dump_goes_to() -> None:
+    """A routine that is older than its database's collation has it change; the name is the old one's."""
+    line = b"ALTER DATABASE `odd ``name` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ;\n"
+    other = b"ALTER TABLE `t` DISABLE KEYS;\n"
+    assert list(mariadb.placed([line, other])) == [
+        b"ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ;\n", other,
+    ]  # fmt: skip
+
+
+class Asked:
+    """A server that does what it is asked, and remembers it."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.statements: list[str] = []
+        self.fed: list[tuple[list[str], bytes]] = []
+        self.answers: dict[str, str] = {}
+        patch.setattr(programs, "fed", self._ask)
+        patch.setattr(programs, "streamed", self._feed)
+
+    def _ask(self, _: Sequence[str], text: str) -> Finished:
+        self.statements.append(text)
+        return Finished(0, next((said for word, said in self.answers.items() if word in text), ""), "")
+
+    def _feed(self, words: Sequence[str], lines: Iterable[bytes]) -> Finished:
+        self.fed.append((list(words), b"".join(lines)))
+        return Finished(0, "", "")
+
+
+def test_whoever_carries_a_dump_out_may_name_nobody_else(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a trigger of root's a dump could do anything on the server. What was written here may name the app."""
+    asked, lines = (
+        Asked(monkeypatch),
+        [b"CREATE DEFINER=`root`@`localhost` PROCEDURE p() DROP DATABASE mysql;\n"],
+    )
+    Server(call).feed("shop", lines)
+    told = "".join(asked.statements)
+    assert "SET USER" not in told
+    assert "GRANT ALL PRIVILEGES ON `shop`.* TO 'vpsdeploy_guest'@'localhost'" in told
+    assert told.endswith("DROP USER IF EXISTS 'vpsdeploy_guest'@'localhost'")
+    ((words, text),) = asked.fed
+    assert b"root" not in text
+    assert not any("password" in word for word in words)
+    assert "--sandbox" in words
+    asked.statements.clear()
+    Server(call).feed("shop", lines, "'shop'@'127.0.0.1'")
+    assert "GRANT SET USER ON *.* TO 'vpsdeploy_mason'@'localhost'" in "".join(asked.statements)
+    assert asked.fed[1][1].startswith(b"CREATE DEFINER='shop'@'127.0.0.1' PROCEDURE")
+
+
+def test_the_app_gets_in_again_though_a_restore_was_interrupted(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its accounts are locked then: the next restore opens them as well; those of hosts that left stay locked."""
+    asked = Asked(monkeypatch)
+    asked.answers = {"SELECT Host FROM mysql.global_priv": "127.0.0.1\n10.0.0.11\n10.0.0.99\n"}
+    told = {"service": "mariadb", "app": "shop", "database": "shop", "user": "shop", "clients": ["10.0.0.11"]}
+    (call.layout.services / "mariadb.json").write_text(json.dumps(told))
+    with mariadb_restore._closed(call, Server(call), "shop", "shop"):
+        asked.statements.clear()
+    assert asked.statements == [
+        "ALTER USER 'shop'@'127.0.0.1' ACCOUNT UNLOCK", "ALTER USER 'shop'@'10.0.0.11' ACCOUNT UNLOCK",
+    ]  # fmt: skip
+
+
+def test_an_account_that_a_restore_makes_has_a_password(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that nobody knows: it is unlocked with the others when the restore has ended."""
+    asked = Asked(monkeypatch)
+    mariadb_restore.admit(call, Server(call), "yesterday", "shop")
+    made = asked.statements[0]
+    assert made.startswith(
+        "CREATE USER IF NOT EXISTS 'shop'@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING '*"
+    )
+    assert made.endswith("ACCOUNT LOCK")
+
+
 def test_a_release_is_a_number() -> None:
     """Later ones are larger."""
     assert [mariadb_dump.release(one) for one in ("10.11.14-MariaDB-0+deb12u2", "11.8.6")] == [1011, 1108]
@@ -142,6 +240,7 @@ def test_statements_are_written_as_mariadb_reads_them() -> None:
 def test_answers_are_read_as_the_client_writes_them() -> None:
     """A tab or a line's end within a value is written with a backslash."""
     assert mariadb.rows(Finished(0, "a\\tb\tc\\nd\\\\\n\n", "")) == [["a\tb", "c\nd\\"], [""]]
+    assert mariadb.rows(Finished(0, "one\u2028line\x0bonly\n", "")) == [["one\u2028line\x0bonly"]]
 
 
 def test_an_error_is_told_without_its_statement() -> None:
@@ -170,14 +269,13 @@ def carry(host: Host, kind: str) -> None:
     (host.layout.services / f"{kind}.json").write_text(json.dumps(told))
 
 
-def test_who_a_foreign_dump_works_for_is_known(
+def test_which_server_a_foreign_dump_is_of_is_known(
     call: Call, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its views, triggers and routines need their accounts; a dump of MySQL's is older than every server."""
+    """One of MySQL's is older than every server."""
     monkeypatch.setattr(mariadb_file, "_like", lambda *_: {"charset": "utf8mb4", "collation": "utf8mb4_bin"})
     service = Service("mariadb", 3306, "shop", "shop")
     about = mariadb_file.read(call, service, file).about
-    assert about["definers"] == ["root@localhost", "shop@10.0.0.9", "shop@127.0.0.1"]
     assert (about["version_number"], about["charset"]) == (1108, "utf8mb4")
     file.write_bytes(
         DUMP.replace(b"-- MariaDB dump", b"-- MySQL dump").replace(b"11.8.6-MariaDB-0+deb13u1", b"8.0.36")

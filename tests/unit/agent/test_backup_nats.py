@@ -204,7 +204,8 @@ def test_a_stream_that_does_not_come_back_is_told_with_what_is_there(
     with pytest.raises(BackupFailed) as failed:
         nats_restore.restore(call(bare, force=True), made, path, {"restored": [], "kept": []})
     assert failed.value.what == "the stream MAILS does not come back"
-    assert failed.value.state == "restored are none; what was there before is kept"
+    (kept,) = bare.layout.app("shop").replaced.glob("nats-*.tar")
+    assert failed.value.state == f"restored are none; kept: nats as it was before: {kept}"
 
 
 def test_versions_are_ordered_by_what_their_files_are() -> None:

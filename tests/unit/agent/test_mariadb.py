@@ -26,9 +26,8 @@ def account(*, tls: bool, **differs: Any) -> dict[str, Any]:
 
 
 WHOLE = {
-    "users": {"127.0.0.1": account(tls=False), "::1": account(tls=False), "10.0.0.5": account(tls=True),
-              "10.0.0.11": account(tls=True)},
-    "database": 1, "settings": SETTINGS["settings"],
+    "users": {"127.0.0.1": account(tls=False), "10.0.0.5": account(tls=True), "10.0.0.11": account(tls=True)},
+    "granted": json.dumps(["127.0.0.1", "10.0.0.5", "10.0.0.11"]), "database": 1, "settings": SETTINGS["settings"],
 }  # fmt: skip
 
 
@@ -39,7 +38,7 @@ class Server:
         self.state: dict[str, Any] = dict(WHOLE)
         self.asked: list[tuple[list[str], str]] = []
         self.broken = ""
-        self.bind = "127.0.0.1,::1,10.0.0.5"
+        self.bind = "127.0.0.1,10.0.0.5"
 
     def __call__(self, arguments: Sequence[str], text: str) -> Finished:
         """Stand in for the client."""
@@ -79,7 +78,7 @@ def test_what_is_so_already_costs_one_question(bare: Host, server: Server) -> No
 
 def test_the_first_time_everything_is_made(bare: Host, server: Server) -> None:
     """An account for each host that may connect: by TLS only, where it is another; nothing shows the password."""
-    server.state = {"users": None, "database": 0, "settings": SETTINGS["settings"]}
+    server.state = {"users": None, "granted": None, "database": 0, "settings": SETTINGS["settings"]}
     assert make(bare) == ["database shop", "user shop"]
     assert "CREATE DATABASE `shop` CHARACTER SET utf8mb4" in server.statements
     assert (
@@ -87,9 +86,31 @@ def test_the_first_time_everything_is_made(bare: Host, server: Server) -> None:
         in (server.statements)
     )
     assert "'shop'@'127.0.0.1' IDENTIFIED" in server.statements
-    assert server.statements.count("GRANT ALL PRIVILEGES ON `shop`.* TO") == 4
+    assert server.statements.count("GRANT ALL PRIVILEGES ON `shop`.* TO") == 3
     assert PASSWORD not in json.dumps([server.asked, bare.systemd.told])
     assert not any("*" in word for words, _ in server.asked for word in words)
+
+
+def test_an_account_lets_nobody_in_before_it_has_its_password_and_its_rights(
+    bare: Host, server: Server
+) -> None:
+    """Wherever its making breaks off, the next time goes on with it."""
+    server.state = {**WHOLE, "users": None, "granted": None}
+    make(bare)
+    of_one = [line for line in server.statements.splitlines() if "'shop'@'127.0.0.1'" in line]
+    assert [line.split()[0] for line in of_one] == ["CREATE", "GRANT", "ALTER"]
+    assert f"USING '{mariadb.kept(PASSWORD)}' ACCOUNT LOCK;" in of_one[0]
+    assert of_one[2].endswith("ACCOUNT UNLOCK;")
+    server.state = {**WHOLE, "users": {**WHOLE["users"], "127.0.0.1": account(tls=False, locked="1")}}  # type: ignore[dict-item]  # a dict
+    assert make(bare) == ["user shop"]
+
+
+def test_an_account_whose_rights_are_gone_gets_them_again(bare: Host, server: Server) -> None:
+    """Somebody took them, or its making broke off before."""
+    server.state = {**WHOLE, "granted": json.dumps(["127.0.0.1", "10.0.0.5"])}
+    assert make(bare) == ["user shop"]
+    assert "GRANT ALL PRIVILEGES ON `shop`.* TO 'shop'@'10.0.0.11';" in server.statements
+    assert "127.0.0.1" not in server.statements
 
 
 @pytest.mark.parametrize(
@@ -148,7 +169,7 @@ def test_health_is_the_server_s_own_word(bare: Host, server: Server) -> None:
         32768,
         [],
     )
-    server.bind = "127.0.0.1,::1"
+    server.bind = "127.0.0.1"
     assert bare.call("services")["services"][0]["waits"] == ["bind_address"]
 
 

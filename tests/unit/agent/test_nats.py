@@ -32,7 +32,6 @@ def _server(bare: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Streams]:
     users.parent.mkdir(parents=True)
     bare.layout.services.mkdir(parents=True)
     monkeypatch.setattr(grp, "getgrnam", lambda _: SimpleNamespace(gr_gid=os.getgid()))
-    monkeypatch.setattr(os, "chown", lambda *_: None)
     told = bare.systemd.__class__.__call__
     with serving(Streams(users)) as made:
 
@@ -68,6 +67,18 @@ def test_the_first_time_the_server_reads_two_digests(bare: Host, server: Streams
     text = (bare.layout.root / nats.USERS).read_text()
     assert PASSWORD not in text + json.dumps(bare.systemd.told)
     assert admin not in text
+
+
+def test_the_server_may_read_its_users_from_the_moment_that_they_are_there(
+    bare: Host, server: Streams, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever interrupts us then: a file of root's alone would keep the server from its next start."""
+    assert server.users == {}
+    given: list[tuple[int, bool]] = []
+    file = bare.layout.root / nats.USERS
+    monkeypatch.setattr(os, "fchown", lambda _, __, group: given.append((group, file.exists())))
+    make(bare)
+    assert given == [(os.getgid(), False)]
 
 
 def test_what_is_so_already_is_not_read_again(bare: Host, server: Streams) -> None:

@@ -51,7 +51,6 @@ def installed(host: Host, broker: Broker, monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(host.systemd.__class__, "__call__", commanded)
     monkeypatch.setattr(grp, "getgrnam", lambda _: SimpleNamespace(gr_gid=os.getgid()))
-    monkeypatch.setattr(os, "chown", lambda *_: None)
 
 
 def describe(host: Host, broker: Broker, **more: Any) -> None:

@@ -95,7 +95,6 @@ def _server(bare: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     bare.layout.services.mkdir(parents=True)
     (bare.layout.services / "redis.json").write_text(json.dumps(SETTINGS))
     monkeypatch.setattr(redis.grp, "getgrnam", lambda _: SimpleNamespace(gr_gid=os.getgid()))
-    monkeypatch.setattr(redis.os, "chown", lambda *_: None)
     made = Server(users)
     with socketserver.ThreadingUnixStreamServer(str(short / "redis-server.sock"), _Handler) as listening:
         listening.of = made  # type: ignore[attr-defined]  # handlers find it there
