@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -19,7 +20,7 @@ pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
 
 CONFIG = (
     "app: shop", "instances: 1", "release: {drain_seconds: 5, watch_seconds: 1}",
-    "services: {postgresql: {memory: 128M}, redis: {memory: 64M}}",
+    "services: {postgresql: {memory: 128M}, mariadb: {memory: 128M, database: shop_more}, redis: {memory: 64M}}",
 )  # fmt: skip
 APP = """
 const http = require('node:http');
@@ -27,13 +28,18 @@ const { Pool } = require('pg');
 const { Redis } = require('ioredis');
 const pool = new Pool({ connectionString: process.env.DATABASE_URL });
 const redis = new Redis(process.env.REDIS_URL);
+const mariadb = require('mysql2/promise').createPool(process.env.MYSQL_URL);
 const answer = async () => {
   await pool.query('CREATE TABLE IF NOT EXISTS visits (n serial)');
   await pool.query('INSERT INTO visits DEFAULT VALUES');
   const { rows: [row] } = await pool.query(
     'SELECT (SELECT count(*)::int FROM visits) AS stored, version AS tls '
     + 'FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
-  return { ...row, counted: await redis.incr('visits'), redis: redis.stream.getProtocol() };
+  await mariadb.query('CREATE TABLE IF NOT EXISTS visits (n int AUTO_INCREMENT PRIMARY KEY)');
+  await mariadb.query('INSERT INTO visits () VALUES ()');
+  const [[{ more }]] = await mariadb.query('SELECT count(*) AS more FROM visits');
+  const [[{ Value: mariadbTls }]] = await mariadb.query("SHOW SESSION STATUS LIKE 'Ssl_version'");
+  return { ...row, counted: await redis.incr('visits'), redis: redis.stream.getProtocol(), more, mariadbTls };
 };
 http.createServer(async (req, res) => {
   if (req.url !== '/visit') return res.end('ok');
@@ -47,7 +53,7 @@ process.on('SIGTERM', () => process.exit(0));
 def _modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The drivers that most apps use, as their packages are."""
     place = tmp_path_factory.mktemp("drivers")
-    npm = ["npm", "install", "pg@8", "ioredis@5", "--ignore-scripts", "--no-audit", "--no-fund"]
+    npm = ["npm", "install", "pg@8", "ioredis@5", "mysql2@3", "--ignore-scripts", "--no-audit", "--no-fund"]
     subprocess.run(npm, cwd=place, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
     files = (path for path in (place / "node_modules").rglob("*") if path.suffix in (".js", ".cjs", ".json"))
     return {str(path.relative_to(place)): path.read_text() for path in files if path.is_file()}
@@ -91,20 +97,20 @@ def test_the_app_stores_by_tls_what_lies_elsewhere(shop: Project, modules: dict[
     released = shop.vpsdeploy("release", "--bundle", str(file))
     assert released.returncode == 0, released.stderr
     first, second = asked(shop), asked(shop)
-    assert (first["stored"], first["counted"]) == (1, 1)
-    assert (second["stored"], second["counted"]) == (2, 2)
-    assert (second["tls"], second["redis"]) == ("TLSv1.3", "TLSv1.3")
+    assert (first["stored"], first["counted"], first["more"]) == (1, 1, 1)
+    assert (second["stored"], second["counted"], second["more"]) == (2, 2, 2)
+    assert (second["tls"], second["redis"], second["mariadbTls"]) == ("TLSv1.3", "TLSv1.3", "TLSv1.3")
 
 
 def test_a_second_time_nothing_changes(shop: Project) -> None:
     """On neither host; the certificates are those that were made."""
     result = shop.json("provision", "host")[-1]
     assert [(host["audited"], host["module_calls"]) for host in result["hosts"]] == [(True, 0)] * 2
-    assert [one["changed"] for one in result["services"]] == [[], []]
+    assert [one["changed"] for one in result["services"]] == [[], [], []]
 
 
 def test_without_tls_no_password_is_taken(shop: Project) -> None:
-    """PostgreSQL refuses, Redis does not even understand."""
+    """PostgreSQL and MariaDB refuse, Redis does not even understand."""
     url = shop.vpsdeploy("env", "reveal", "DATABASE_URL").stdout.strip()
     plain = url.partition("?")[0] + "?sslmode=disable"
     refused = shop.on("web-2", "sh", "-c", 'psql "$1" -c "SELECT 1" 2>&1 || true', "sh", plain)
@@ -115,3 +121,10 @@ def test_without_tls_no_password_is_taken(shop: Project) -> None:
         "web-2", "sh", "-c", 'redis-cli -u "$1" ping 2>&1 || true', "sh", redis.replace("rediss", "redis")
     )
     assert "PONG" not in spoken
+    parts = urlsplit(shop.vpsdeploy("env", "reveal", "MYSQL_URL").stdout.strip())
+    login = (
+        f"MYSQL_PWD={parts.password} mariadb --no-defaults --skip-ssl -h {parts.hostname} -u {parts.username}"
+    )
+    assert "ERROR" in shop.on("web-2", "sh", "-c", f"{login} -e 'SELECT 1' 2>&1 || true")
+    with_tls = login.replace("--skip-ssl", "--ssl-ca=$(ls /etc/mysql/tls/*.crt)")
+    assert shop.on("web-2", "sh", "-c", f"{with_tls} -NBe 'SELECT 1' 2>&1 || true").strip() == "1"
