@@ -18,7 +18,7 @@ import pytest
 
 from tests.support import shapes
 from tests.support.canaries import Canaries
-from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -78,13 +78,9 @@ class Shop:
 
     def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
         """Run a command, which has to end so."""
-        done = subprocess.run(
-            [VPSDEPLOY, *arguments], cwd=self.project.path, capture_output=True, text=True, check=False, input=stdin,
-            timeout=TIMEOUT_SECONDS,
-        )  # fmt: skip
-        self.printed += done.stdout + done.stderr
-        assert done.returncode == code, f"{arguments}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        printed = self.project.run(*arguments, stdin=stdin, code=code)
+        self.printed += printed
+        return printed
 
     def json(self, *arguments: str) -> dict[str, Any]:
         """Run with --json: the result, which has the documented shape."""

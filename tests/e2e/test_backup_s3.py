@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ import pytest
 from orchestrator.workflows import sandbox
 from tests.support import shapes
 from tests.support.receivers import IDENTIFIER, RCLONE, SECRET, Cloud, Hook
-from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -49,12 +48,7 @@ class Shop:
 
     def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
         """Run a command, which has to end so."""
-        done = subprocess.run(
-            [VPSDEPLOY, *arguments], cwd=self.project.path, capture_output=True, text=True, check=False, input=stdin,
-            timeout=TIMEOUT_SECONDS,
-        )  # fmt: skip
-        assert done.returncode == code, f"{arguments}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        return self.project.run(*arguments, stdin=stdin, code=code)
 
     def json(self, *arguments: str) -> dict[str, Any]:
         """Run with --json: the result, which has the documented shape."""

@@ -6,23 +6,21 @@ The order matters: a bare host, its first provision and release, then what peopl
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support import nest_projects
 from tests.support.canaries import Canaries
-from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.secrets_on_host import assert_only_root_and_the_app_have
+from tests.support.vps import Project, project_on_sandbox
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "hello-nest"
 CONFIG = (
     "app: shop", "instances: 1", "health: {path: /health/live}", "release: {drain_seconds: 5, watch_seconds: 1}",
     "migrate: {command: typeorm migration:run -d dist/data-source.js}",
@@ -91,22 +89,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """The example with TypeORM and PostgreSQL's driver, and one bare host."""
     place = tmp_path_factory.mktemp("services")
     path = place / "shop"
-    left_out = shutil.ignore_patterns("node_modules", "dist", ".vpsdeploy", "inventories")
-    shutil.copytree(EXAMPLE, path, ignore=left_out)
-    npm = [
-        "npm",
-        "install",
-        "--save",
-        "typeorm@1",
-        "pg@8",
-        "ioredis@5",
-        "--ignore-scripts",
-        "--no-audit",
-        "--no-fund",
-    ]
-    subprocess.run(npm, cwd=path, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
-    for name, text in SOURCES.items():
-        (path / name).write_text(text)
+    nest_projects.example(path, ("typeorm@1", "pg@8", "ioredis@5"), SOURCES)
     with (
         pytest.MonkeyPatch.context() as patch,
         project_on_sandbox(path, "e2e-services", config=CONFIG) as made,
@@ -115,25 +98,9 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         yield made
 
 
-def run(project: Project, *arguments: str, stdin: str = "", code: int = 0) -> str:
-    """A command, which has to end so; all that it printed."""
-    done = subprocess.run(
-        [VPSDEPLOY, *arguments], cwd=project.path, capture_output=True, text=True, check=False, input=stdin,
-        timeout=TIMEOUT_SECONDS,
-    )  # fmt: skip
-    printed = done.stdout + done.stderr
-    assert done.returncode == code, f"{arguments}\n{printed}"
-    return printed
-
-
-def address(project: Project) -> str:
-    """Where users reach the app."""
-    return str(project.json("status")[-1]["url"])
-
-
 def notes(project: Project, add: str = "") -> list[str]:
     """What the app has stored, through nginx; after one more."""
-    url = f"{address(project)}notes"
+    url = f"{project.url}notes"
     if add:
         body = json.dumps({"text": add}).encode()
         headers = {"content-type": "application/json"}
@@ -145,15 +112,9 @@ def notes(project: Project, add: str = "") -> list[str]:
 
 def visits(project: Project) -> int:
     """One more, counted in Redis through nginx."""
-    request = urllib.request.Request(f"{address(project)}visits", b"")  # noqa: S310 - http, to our own sandbox
+    request = urllib.request.Request(f"{project.url}visits", b"")  # noqa: S310 - http, to our own sandbox
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - http, to our own sandbox
         return int(answer.read())
-
-
-def service(project: Project, name: str = "postgresql") -> dict[str, Any]:
-    """What status says of one."""
-    found = {one["service"]: one for one in project.json("status")[-1]["services"]}
-    return dict(found[name])
 
 
 def password(url: str) -> Canaries:
@@ -163,13 +124,13 @@ def password(url: str) -> Canaries:
 
 def test_a_bare_host_gets_the_database_and_the_app_its_url(shop: Project) -> None:
     """The password is kept among the stage's encrypted secrets, and in no output."""
-    printed = run(shop, "provision", "host", "--verbose")
+    printed = shop.run("provision", "host", "--verbose")
     assert "postgresql: user shop, database shop" in printed
     assert "redis: user shop" in printed
-    LATER["url"] = run(shop, "env", "reveal", "DATABASE_URL").strip()
+    LATER["url"] = shop.run("env", "reveal", "DATABASE_URL").strip()
     assert not password(LATER["url"]).found_in(printed.encode())
     assert LATER["url"].startswith("postgresql://shop:")
-    found = service(shop)
+    found = shop.services()["postgresql"]
     assert (found["running"], found["waits"], found["why"]) == (True, [], "")
     assert (
         shop.on("web-1", "runuser", "-u", "postgres", "--", "psql", "-XAtc", "SHOW data_checksums").strip()
@@ -188,21 +149,20 @@ def test_a_second_time_nothing_changes_and_ansible_is_not_started(shop: Project)
 
 def test_a_released_app_stores_a_row_through_nginx(shop: Project) -> None:
     """TypeORM migrates with the URL, and so does the app use it; the row outlives the next release."""
-    released = run(shop, "release", "--verbose")
+    released = shop.run("release", "--verbose")
     assert "Migration CreateNotes1764000000000 has been executed successfully" in released
     assert (notes(shop, add="first"), visits(shop)) == (["first"], 1)
-    run(shop, "env", "apply")
+    shop.run("env", "apply")
     assert (notes(shop, add="second"), visits(shop)) == (["first", "second"], 2)
-    assert service(shop)["connections"] >= 1
-    assert service(shop, "redis")["connections"] >= 1
+    assert shop.services()["postgresql"]["connections"] >= 1
+    assert shop.services()["redis"]["connections"] >= 1
 
 
 def test_the_console_is_the_app_s(shop: Project) -> None:
     """What is piped in is carried out as the app's user; its exit code is the command's."""
     canaries = password(LATER["url"])
     with canaries.watched_for() as seen:
-        told = run(
-            shop,
+        told = shop.run(
             "db",
             "console",
             "postgresql",
@@ -210,8 +170,7 @@ def test_the_console_is_the_app_s(shop: Project) -> None:
         )
     assert "shop has 2" in told
     assert seen == []
-    failed = run(
-        shop,
+    failed = shop.run(
         "db",
         "console",
         "postgresql",
@@ -219,9 +178,9 @@ def test_the_console_is_the_app_s(shop: Project) -> None:
         code=3,
     )
     assert "permission denied" in failed
-    assert run(shop, "db", "console", "redis", stdin="GET visits\n").strip() == "2"
-    assert "NOPERM" in run(shop, "db", "console", "redis", stdin="CONFIG GET dir\n")
-    assert "which service?" in run(shop, "db", "console", code=2)
+    assert shop.run("db", "console", "redis", stdin="GET visits\n").strip() == "2"
+    assert "NOPERM" in shop.run("db", "console", "redis", stdin="CONFIG GET dir\n")
+    assert "which service?" in shop.run("db", "console", code=2)
 
 
 def test_nobody_else_gets_in(shop: Project) -> None:
@@ -236,7 +195,7 @@ def test_nobody_else_gets_in(shop: Project) -> None:
         assert (
             shop.on("web-1", "sh", "-c", f"{command} >/dev/null 2>&1 && echo in || echo out").strip() == "out"
         )
-    outside = urlsplit(address(shop)).hostname
+    outside = urlsplit(shop.url).hostname
     knock = subprocess.run(
         ["timeout", "3", "bash", "-c", f"exec 3<>/dev/tcp/{outside}/5432"], check=False, capture_output=True
     )
@@ -246,11 +205,11 @@ def test_nobody_else_gets_in(shop: Project) -> None:
 def test_a_database_that_is_down_is_told_and_comes_back(shop: Project) -> None:
     """Status says it first, doctor has an error with what to type; provisioning starts it."""
     shop.on("web-1", "systemctl", "stop", "postgresql@*-main.service")
-    assert run(shop, "status").startswith("warning: postgresql on web-1 does not run: ")
-    found = json.loads(run(shop, "doctor", "--json", code=6))
+    assert shop.run("status").startswith("warning: postgresql on web-1 does not run: ")
+    found = json.loads(shop.run("doctor", "--json", code=6))
     assert any(f["level"] == "error" and "does not run" in f["text"] for f in found["findings"])
-    run(shop, "provision", "host")
-    assert service(shop)["running"]
+    shop.run("provision", "host")
+    assert shop.services()["postgresql"]["running"]
     until(lambda: notes(shop) == ["first", "second"])
 
 
@@ -261,7 +220,7 @@ def test_a_password_that_was_changed_on_the_host_is_put_right(shop: Project) -> 
     )
     result = shop.json("provision", "host")[-1]
     assert [one["changed"] for one in result["services"]] == [["password of shop"], []]
-    assert "shop" in run(shop, "db", "console", "postgresql", stdin="SELECT current_user;\n")
+    assert "shop" in shop.run("db", "console", "postgresql", stdin="SELECT current_user;\n")
 
 
 def test_what_needs_a_restart_waits_for_one(shop: Project) -> None:
@@ -271,12 +230,12 @@ def test_what_needs_a_restart_waits_for_one(shop: Project) -> None:
     )
     result = shop.json("provision", "host")[-1]
     assert [one["changed"] for one in result["services"]] == [[], ["memory"]]
-    assert service(shop, "redis")["waits"] == []
+    assert shop.services()["redis"]["waits"] == []
     assert visits(shop) == 3
-    assert service(shop)["waits"] == ["shared_buffers"]
-    assert "shared_buffers will be as configured after its next start" in run(shop, "status")
+    assert shop.services()["postgresql"]["waits"] == ["shared_buffers"]
+    assert "shared_buffers will be as configured after its next start" in shop.run("status")
     shop.on("web-1", "systemctl", "restart", "postgresql@*-main.service")
-    assert service(shop)["waits"] == []
+    assert shop.services()["postgresql"]["waits"] == []
 
 
 def test_more_memory_than_the_host_has_changes_nothing(shop: Project) -> None:
@@ -284,7 +243,7 @@ def test_more_memory_than_the_host_has_changes_nothing(shop: Project) -> None:
     (shop.path / "vpsdeploy.yml").write_text(
         "\n".join([*CONFIG[:-1], "services: {redis: {memory: 900G}}", ""])
     )
-    failed = " ".join(run(shop, "provision", "host", code=7).split())
+    failed = " ".join(shop.run("provision", "host", code=7).split())
     assert "redis 900G come to 921600 MiB, the host has" in failed
     assert "lower services.redis.memory" in failed
     assert shop.on("web-1", "grep", "^maxmemory ", "/etc/redis/redis.conf").split() == [
@@ -296,15 +255,5 @@ def test_more_memory_than_the_host_has_changes_nothing(shop: Project) -> None:
 
 def test_only_root_and_the_app_have_the_passwords(shop: Project) -> None:
     """On the host: the release's settings and what systemd reads. No log has one, nor the servers' own files."""
-    for url in (LATER["url"], run(shop, "env", "reveal", "REDIS_URL").strip()):
-        canaries = password(url)
-        patterns = [word for form in canaries.forms for word in ("-e", form)]
-        places = ["/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp", "/usr/local", "/var"]  # noqa: S108 - looked at
-        found = shop.on(
-            "web-1", "sh", "-c", 'grep -rlaisF "$@" || true', "sh", *patterns, *places
-        ).splitlines()
-        assert {path.rpartition("/")[2] for path in found} == {"settings.json", "env"}
-        modes = shop.on("web-1", "stat", "-c", "%a %U", *found).splitlines()
-        assert set(modes) == {"600 root"}
-        journal = shop.on("web-1", "sh", "-c", "systemctl show '*'; journalctl --all --output=export")
-        assert not canaries.found_in(journal.encode())
+    for url in (LATER["url"], shop.run("env", "reveal", "REDIS_URL").strip()):
+        assert_only_root_and_the_app_have(shop, "web-1", password(url))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +12,8 @@ from urllib.parse import urlsplit
 import pytest
 import yaml
 
-from tests.support.node_apps import bundle
-from tests.support.vps import TIMEOUT_SECONDS, Project, project_on_sandbox
+from tests.support.node_apps import bundle, modules
+from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
 
@@ -49,16 +48,6 @@ process.on('SIGTERM', () => process.exit(0));
 """
 
 
-@pytest.fixture(scope="module", name="modules")
-def _modules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The drivers that most apps use, as their packages are."""
-    place = tmp_path_factory.mktemp("drivers")
-    npm = ["npm", "install", "pg@8", "ioredis@5", "mysql2@3", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(npm, cwd=place, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
-    files = (path for path in (place / "node_modules").rglob("*") if path.suffix in (".js", ".cjs", ".json"))
-    return {str(path.relative_to(place)): path.read_text() for path in files if path.is_file()}
-
-
 @pytest.fixture(scope="module", name="shop")
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """web-1 serves, web-2 is for data; both provisioned."""
@@ -70,8 +59,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
         inventory = made.path / "inventories" / made.name / "hosts.yml"
         inventory.write_text(for_data(inventory))
-        provisioned = made.vpsdeploy("provision", "host")
-        assert provisioned.returncode == 0, provisioned.stdout + provisioned.stderr
+        made.run("provision", "host")
         yield made
 
 
@@ -85,17 +73,15 @@ def for_data(inventory: Path) -> str:
 
 def asked(project: Project) -> dict[str, Any]:
     """The app's answer, through nginx."""
-    url = f"{project.json('status')[-1]['url']}visit"
-    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - http, to our own sandbox
+    with urllib.request.urlopen(f"{project.url}visit", timeout=10) as answer:  # noqa: S310 - http, to our own sandbox
         found: dict[str, Any] = json.load(answer)
     return found
 
 
-def test_the_app_stores_by_tls_what_lies_elsewhere(shop: Project, modules: dict[str, str]) -> None:
+def test_the_app_stores_by_tls_what_lies_elsewhere(shop: Project, tmp_path: Path) -> None:
     """With the drivers' own defaults: nothing in the app says TLS, the URL and one variable do."""
-    file = bundle(shop.path, "apart", more={**modules, "dist/main.js": APP})
-    released = shop.vpsdeploy("release", "--bundle", str(file))
-    assert released.returncode == 0, released.stderr
+    drivers = modules(tmp_path, "pg@8", "ioredis@5", "mysql2@3")
+    shop.run("release", "--bundle", str(bundle(shop.path, "apart", more={**drivers, "dist/main.js": APP})))
     first, second = asked(shop), asked(shop)
     assert (first["stored"], first["counted"], first["more"]) == (1, 1, 1)
     assert (second["stored"], second["counted"], second["more"]) == (2, 2, 2)
@@ -111,17 +97,17 @@ def test_a_second_time_nothing_changes(shop: Project) -> None:
 
 def test_without_tls_no_password_is_taken(shop: Project) -> None:
     """PostgreSQL and MariaDB refuse, Redis does not even understand."""
-    url = shop.vpsdeploy("env", "reveal", "DATABASE_URL").stdout.strip()
+    url = shop.run("env", "reveal", "DATABASE_URL").strip()
     plain = url.partition("?")[0] + "?sslmode=disable"
     refused = shop.on("web-2", "sh", "-c", 'psql "$1" -c "SELECT 1" 2>&1 || true', "sh", plain)
     assert "no encryption" in refused
-    redis = shop.vpsdeploy("env", "reveal", "REDIS_URL").stdout.strip()
+    redis = shop.run("env", "reveal", "REDIS_URL").strip()
     assert redis.startswith("rediss://")
     spoken = shop.on(
         "web-2", "sh", "-c", 'redis-cli -u "$1" ping 2>&1 || true', "sh", redis.replace("rediss", "redis")
     )
     assert "PONG" not in spoken
-    parts = urlsplit(shop.vpsdeploy("env", "reveal", "MYSQL_URL").stdout.strip())
+    parts = urlsplit(shop.run("env", "reveal", "MYSQL_URL").strip())
     login = (
         f"MYSQL_PWD={parts.password} mariadb --no-defaults --skip-ssl -h {parts.hostname} -u {parts.username}"
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -13,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.node_apps import bundle
-from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.node_apps import bundle, modules
+from tests.support.vps import Project, project_on_sandbox
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
@@ -56,13 +55,8 @@ class Shop:
 
     def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
         """A command, which has to end so; all that it printed."""
-        done = subprocess.run(
-            [VPSDEPLOY, *arguments], cwd=self.project.path, capture_output=True, text=True, check=False, input=stdin,
-            timeout=TIMEOUT_SECONDS,
-        )  # fmt: skip
-        printed = done.stdout + done.stderr
+        printed = self.project.run(*arguments, stdin=stdin, code=code)
         self.printed += printed
-        assert done.returncode == code, f"{arguments}\n{printed}"
         return printed
 
     def sql(self, text: str) -> str:
@@ -71,8 +65,7 @@ class Shop:
 
     def note(self) -> dict[str, Any]:
         """One more row, through nginx."""
-        url = f"{self.project.json('status')[-1]['url']}note"
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - http, to our own sandbox
+        with urllib.request.urlopen(f"{self.project.url}note", timeout=10) as answer:  # noqa: S310 - http, to our own sandbox
             found: dict[str, Any] = json.load(answer)
         return found
 
@@ -93,12 +86,7 @@ class Shop:
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A provisioned host with the app released onto it."""
     place = tmp_path_factory.mktemp("mariadb")
-    driver = place / "driver"
-    driver.mkdir()
-    npm = ["npm", "install", "mysql2@3", "--ignore-scripts", "--no-audit", "--no-fund"]
-    subprocess.run(npm, cwd=driver, check=True, capture_output=True, timeout=TIMEOUT_SECONDS)
-    files = (path for path in (driver / "node_modules").rglob("*") if path.suffix in (".js", ".cjs", ".json"))
-    modules = {str(path.relative_to(driver)): path.read_text() for path in files if path.is_file()}
+    driver = modules(place / "driver", "mysql2@3")
     with (
         pytest.MonkeyPatch.context() as patch,
         project_on_sandbox(place / "shop", "e2e-mariadb", config=[CONFIG]) as project,
@@ -107,7 +95,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         made = Shop(project)
         made.run("provision", "host")
         made.run(
-            "release", "--bundle", str(bundle(project.path, "one", more={**modules, "dist/main.js": APP}))
+            "release", "--bundle", str(bundle(project.path, "one", more={**driver, "dist/main.js": APP}))
         )
         yield made
 
@@ -117,8 +105,8 @@ def test_the_app_stores_by_its_url(shop: Shop) -> None:
     first, second = shop.note(), shop.note()
     assert (first["stored"], second["stored"], second["text"]) == (1, 2, TEXT)
     assert re.match(r"1[01]\.", second["version"])
-    (service,) = shop.project.json("status")[-1]["services"]
-    assert (service["service"], service["running"], service["waits"]) == ("mariadb", True, [])
+    service = shop.project.services()["mariadb"]
+    assert (service["running"], service["waits"], service["why"]) == (True, [], "")
     assert service["connections"] >= 1
     url = shop.run("env", "reveal", "DATABASE_URL").strip()
     assert re.fullmatch(r"mysql://shop:[A-Za-z0-9_-]{43}@127\.0\.0\.1:3306/shop", url)

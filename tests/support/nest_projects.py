@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +18,9 @@ from orchestrator.project.archive import write
 from orchestrator.project.build import build
 from orchestrator.project.bundle import make_bundle
 from orchestrator.project.detect import detect
+
+_EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "hello-nest"
+_INSTALL_SECONDS = 600
 
 CLI = "@nestjs/cli@12"
 SCHEMATIC = (
@@ -175,3 +180,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def example(path: Path, packages: Sequence[str], sources: Mapping[str, str]) -> None:
+    """The repository's own example, with further packages and other sources."""
+    left_out = shutil.ignore_patterns("node_modules", "dist", ".vpsdeploy", "inventories")
+    shutil.copytree(_EXAMPLE, path, ignore=left_out)
+    npm = ["npm", "install", "--save", *packages, "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(npm, cwd=path, check=True, capture_output=True, timeout=_INSTALL_SECONDS)
+    for name, text in sources.items():
+        (path / name).write_text(text)

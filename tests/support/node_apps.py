@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from orchestrator.model.bundle import Bundle, BundleFile, Manifest
 from orchestrator.project.archive import write
 from orchestrator.transport import listing
 
+_INSTALL_SECONDS = 600
 SLOW_SECONDS = 15
 """How long /slow takes to answer."""
 
@@ -73,6 +75,15 @@ def server_source(text: str, behaviour: str = "good") -> str:
     source = _SERVER.replace("HEALTH", health).replace("LISTEN", listen).replace("TROUBLE", trouble)
     source = source.replace("TEXT", text)
     return source.replace("SLOW_SECONDS", str(SLOW_SECONDS))
+
+
+def modules(place: Path, *names: str) -> dict[str, str]:
+    """Packages of the registry and what they need, as a bundle carries them: by their paths."""
+    place.mkdir(parents=True, exist_ok=True)
+    npm = ["npm", "install", *names, "--ignore-scripts", "--no-audit", "--no-fund"]
+    subprocess.run(npm, cwd=place, check=True, capture_output=True, timeout=_INSTALL_SECONDS)
+    files = (path for path in (place / "node_modules").rglob("*") if path.suffix in (".js", ".cjs", ".json"))
+    return {str(path.relative_to(place)): path.read_text() for path in files if path.is_file()}
 
 
 def bundle(

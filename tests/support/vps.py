@@ -31,18 +31,34 @@ class Project:
     path: Path
     name: str
 
-    def vpsdeploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def vpsdeploy(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run the command line in the project's directory."""
         return subprocess.run(
-            [VPSDEPLOY, *arguments], cwd=self.path, capture_output=True, text=True, check=False,
+            [VPSDEPLOY, *arguments], cwd=self.path, capture_output=True, text=True, check=False, input=stdin,
             timeout=TIMEOUT_SECONDS,
         )  # fmt: skip
+
+    def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
+        """The same, and it has to end so; all that it printed."""
+        done = self.vpsdeploy(*arguments, stdin=stdin)
+        printed = done.stdout + done.stderr
+        assert done.returncode == code, f"{arguments}\n{printed}"
+        return printed
 
     def json(self, *arguments: str) -> list[dict[str, Any]]:
         """Run with --json: the lines, the result last; the command has to succeed."""
         done = self.vpsdeploy(*arguments, "--json")
         assert done.returncode == 0, done.stdout + done.stderr
         return [json.loads(line) for line in done.stdout.splitlines()]
+
+    @property
+    def url(self) -> str:
+        """Where users reach the app, as status says."""
+        return str(self.json("status")[-1]["url"])
+
+    def services(self) -> dict[str, dict[str, Any]]:
+        """What status says of each database and broker."""
+        return {one["service"]: one for one in self.json("status")[-1]["services"]}
 
     def host(self, name: str) -> SandboxHost:
         """A host's machine, for what happens to machines."""
