@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,9 @@ import pytest
 import yaml
 
 from orchestrator.workflows import sandbox
+from tests.support.ports import scan
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.sandbox
 
@@ -42,21 +43,16 @@ def _project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
 @pytest.fixture(autouse=True)
 def _as_before(project: Project) -> Iterator[None]:
     """Each test finds the inventory as it was, and an sshd that holds no grudge against failed logins."""
-    file = inventory(project)
+    file = project.inventory
     text = file.read_text()
     yield
     file.write_text(text)
     project.on("web-1", "sh", "-c", "systemctl reset-failed ssh.service; systemctl restart ssh.service")
 
 
-def inventory(project: Project) -> Path:
-    """The stage's hosts.yml."""
-    return project.path / "inventories" / project.name / "hosts.yml"
-
-
 def say(project: Project, **variables: object) -> None:
     """Set variables in the inventory."""
-    file = inventory(project)
+    file = project.inventory
     first, _, rest = file.read_text().partition("\n")
     tree = yaml.safe_load(rest)
     tree["all"]["vars"].update(variables)
@@ -65,14 +61,14 @@ def say(project: Project, **variables: object) -> None:
 
 def variables(project: Project) -> dict[str, Any]:
     """The inventory's variables, and the host's address."""
-    tree = yaml.safe_load(inventory(project).read_text())["all"]
+    tree = yaml.safe_load(project.inventory.read_text())["all"]
     return {**tree["vars"], **tree["hosts"]["web-1"]}
 
 
 def login(project: Project, user: str, command: str = "true") -> subprocess.CompletedProcess[str]:
     """A fresh login over SSH."""
     found = variables(project)
-    known = inventory(project).with_name("known_hosts")
+    known = project.inventory.with_name("known_hosts")
     options = ("BatchMode=yes", "IdentitiesOnly=yes", f"UserKnownHostsFile={known}", "ConnectTimeout=5")
     flags = [part for option in options for part in ("-o", option)]
     argv = ["ssh", "-F", "none", *flags, "-i", found["ansible_ssh_private_key_file"], "-l", user]
@@ -84,14 +80,6 @@ def login(project: Project, user: str, command: str = "true") -> subprocess.Comp
 def waiting(project: Project) -> list[str]:
     """The guards that wait for a confirmation on the host."""
     return project.on("web-1", "sh", "-c", "cd /var/lib/vpsdeploy/guard && ls -d */ || true").split()
-
-
-def until(is_so: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> None:
-    """Wait for something."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
 
 
 def test_root_is_closed_once_others_have_proven_to_get_in(project: Project) -> None:
@@ -116,30 +104,10 @@ def test_only_the_promised_ports_answer(project: Project) -> None:
         "web-1", "sh", "-c", "systemd-run -q --unit=leak python3 -m http.server --bind :: 4001; sleep 1"
     )
     try:
-        answering = asyncio.run(scan(variables(project)["ansible_host"]))
+        answering = asyncio.run(scan(variables(project)["ansible_host"], PROMISED))
     finally:
         project.on("web-1", "systemctl", "stop", "leak.service")
     assert answering == PROMISED
-
-
-async def scan(address: str) -> set[int]:
-    """The ports of 1 to 65535 that answer at all, open or refused."""
-    found: set[int] = set()
-    slots = asyncio.Semaphore(4000)
-
-    async def ask(port: int, patience: float) -> None:
-        async with slots:
-            with suppress(TimeoutError, OSError):
-                try:
-                    _, writer = await asyncio.wait_for(asyncio.open_connection(address, port), patience)
-                    writer.close()
-                except ConnectionRefusedError:
-                    pass
-                found.add(port)
-
-    await asyncio.gather(*(ask(port, 1) for port in range(1, 65536)))
-    await asyncio.gather(*(ask(port, 5) for port in PROMISED))
-    return found
 
 
 def test_ssh_audit_finds_nothing(project: Project) -> None:
@@ -192,7 +160,7 @@ def test_a_change_that_would_lock_out_is_taken_back(
 
 def unsay(project: Project, name: str) -> None:
     """Take a variable out of the inventory again."""
-    file = inventory(project)
+    file = project.inventory
     first, _, rest = file.read_text().partition("\n")
     tree = yaml.safe_load(rest)
     del tree["all"]["vars"][name]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -24,8 +23,8 @@ def _project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """Two hosts, provisioned once."""
     path = tmp_path_factory.mktemp("provision")
     with project_on_sandbox(path, "e2e-provision", hosts=2) as project:
-        edit(
-            project, "    ansible_user: root", "    vpsdeploy_login_users: [ann, joe]\n    ansible_user: root"
+        project.edit_inventory(
+            "    ansible_user: root", "    vpsdeploy_login_users: [ann, joe]\n    ansible_user: root"
         )
         for host in ("web-1", "web-2"):
             fail_to_log_in(project, host)
@@ -66,20 +65,6 @@ def test_who_failed_to_log_in_before_is_not_banned_by_the_first_run(project: Pro
     failed = project.on("web-1", "sh", "-c", "journalctl --unit ssh | grep -c 'Invalid user'")
     assert int(failed) >= 6
     assert project.on("web-1", "fail2ban-client", "get", "sshd", "banip").strip() == ""
-
-
-def twin(project: Project, tmp_path: Path) -> Project:
-    """A copy of the project with the same hosts, to break."""
-    shutil.copytree(project.path, tmp_path / "twin")
-    return Project(tmp_path / "twin", project.name)
-
-
-def edit(project: Project, old: str, new: str) -> None:
-    """Change the inventory."""
-    file = project.path / "inventories" / project.name / "hosts.yml"
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new))
 
 
 def test_a_second_run_needs_no_ansible(project: Project) -> None:
@@ -157,8 +142,8 @@ def test_a_rehearsal_shows_the_difference_and_changes_nothing(project: Project) 
 
 def test_an_unknown_host_key_is_accepted_only_with_its_fingerprint(project: Project, tmp_path: Path) -> None:
     """The error shows the presented key and the command; another fingerprint is refused, the right one learned."""
-    other = twin(project, tmp_path)
-    known = other.path / "inventories" / other.name / "known_hosts"
+    other = project.twin(tmp_path)
+    known = other.inventory.with_name("known_hosts")
     known.write_text("")
     refused = other.vpsdeploy("provision", "host", "web-1")
     assert refused.returncode == 5
@@ -176,8 +161,8 @@ def test_an_unknown_host_key_is_accepted_only_with_its_fingerprint(project: Proj
 
 def test_a_changed_host_key_is_never_accepted(project: Project, tmp_path: Path) -> None:
     """Not even with the presented fingerprint; the message says how to remove the old key."""
-    other = twin(project, tmp_path)
-    known = other.path / "inventories" / other.name / "known_hosts"
+    other = project.twin(tmp_path)
+    known = other.inventory.with_name("known_hosts")
     keys = known.read_text()
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
     public = " ".join((tmp_path / "key.pub").read_text().split()[:2])
@@ -194,9 +179,9 @@ def test_a_changed_host_key_is_never_accepted(project: Project, tmp_path: Path) 
 
 def test_a_wrong_key_is_told(project: Project, tmp_path: Path) -> None:
     """A key that the host does not know: exit code 5, the key's name, what to type."""
-    other = twin(project, tmp_path)
+    other = project.twin(tmp_path)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "stranger"], check=True)
-    file = other.path / "inventories" / other.name / "hosts.yml"
+    file = other.inventory
     file.write_text(
         re.sub(
             r"ansible_ssh_private_key_file: .*",
@@ -228,8 +213,8 @@ def test_sudo_that_refuses_is_told(project: Project, tmp_path: Path, rule: str, 
         f"echo '{rule}' > /etc/sudoers.d/ann"
     )
     project.on("web-1", "sh", "-c", setup)
-    other = twin(project, tmp_path)
-    edit(other, "ansible_user: root", "ansible_user: ann")
+    other = project.twin(tmp_path)
+    other.edit_inventory("ansible_user: root", "ansible_user: ann")
     refused = other.vpsdeploy("provision", "host", "web-1")
     assert refused.returncode == 5, refused.stderr
     assert f"error: {what} on web-1" in refused.stderr
@@ -243,8 +228,8 @@ def test_a_sudoer_can_provision(project: Project, tmp_path: Path) -> None:
         "echo 'joe ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/joe"
     )
     project.on("web-2", "sh", "-c", setup)
-    other = twin(project, tmp_path)
-    edit(other, "ansible_user: root", "ansible_user: joe")
+    other = project.twin(tmp_path)
+    other.edit_inventory("ansible_user: root", "ansible_user: joe")
     done = other.vpsdeploy("provision", "host", "web-2")
     assert done.returncode == 0, done.stderr
     assert "nothing had to be changed" in done.stdout
@@ -252,8 +237,8 @@ def test_a_sudoer_can_provision(project: Project, tmp_path: Path) -> None:
 
 def test_an_unreachable_host_stops_nobody_who_is_named(project: Project, tmp_path: Path) -> None:
     """With a host that is down nothing is started; naming the others goes on without it."""
-    other = twin(project, tmp_path)
-    edit(other, "    web-2:\n", "    web-2:\n      ansible_port: 2\n")
+    other = project.twin(tmp_path)
+    other.edit_inventory("    web-2:\n", "    web-2:\n      ansible_port: 2\n")
     refused = other.vpsdeploy("provision", "host")
     assert refused.returncode == 5
     assert "error: no SSH connection on web-2" in refused.stderr

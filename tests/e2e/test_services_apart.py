@@ -57,8 +57,7 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
         project_on_sandbox(place / "shop", "e2e-apart", hosts=2, config=CONFIG) as made,
     ):
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
-        inventory = made.path / "inventories" / made.name / "hosts.yml"
-        inventory.write_text(for_data(inventory))
+        made.inventory.write_text(for_data(made.inventory))
         made.run("provision", "host")
         yield made
 

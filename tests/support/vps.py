@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -59,6 +60,22 @@ class Project:
     def services(self) -> dict[str, dict[str, Any]]:
         """What status says of each database and broker."""
         return {one["service"]: one for one in self.json("status")[-1]["services"]}
+
+    @property
+    def inventory(self) -> Path:
+        """The stage's hosts.yml."""
+        return self.path / "inventories" / self.name / "hosts.yml"
+
+    def edit_inventory(self, old: str, new: str) -> None:
+        """Write something else where it says this."""
+        text = self.inventory.read_text()
+        assert old in text
+        self.inventory.write_text(text.replace(old, new))
+
+    def twin(self, place: Path) -> Project:
+        """A copy with the same hosts, to break."""
+        shutil.copytree(self.path, place / "twin")
+        return Project(place / "twin", self.name)
 
     def host(self, name: str) -> SandboxHost:
         """A host's machine, for what happens to machines."""

@@ -13,9 +13,9 @@ from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project
 _POLL_SECONDS = 0.1
 
 
-def until(condition: Callable[[], bool]) -> None:
+def until(condition: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> None:
     """Wait for something on a host."""
-    deadline = time.monotonic() + TIMEOUT_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(_POLL_SECONDS)
