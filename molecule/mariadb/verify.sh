@@ -3,7 +3,9 @@ ip netns add neighbour 2>/dev/null && ip link add try0 type veth peer name try1 
 ip addr del 192.0.2.1/32 dev lo 2>/dev/null; ip addr replace 192.0.2.1/24 dev try0 && ip link set try0 up
 inside() { ip netns exec neighbour "$@"; }
 inside sh -c 'ip addr replace 192.0.2.10/24 dev try1; ip addr replace 192.0.2.66/24 dev try1; ip link set try1 up'
-expect "it starts with an address that has come" systemctl restart mariadb.service
+ip addr del 192.0.2.1/24 dev try0
+expect "it starts before its address is there" systemctl restart mariadb.service
+ip addr replace 192.0.2.1/24 dev try0
 
 cd /
 agent() { echo "{\"protocol\":1,\"app\":\"my-shop\",\"by\":\"verify\"$2}" | vpsdeploy-agent "$1"; }
@@ -78,6 +80,7 @@ CREATE FUNCTION twice(x int) RETURNS int DETERMINISTIC RETURN 2 * x;
 CREATE VIEW counted AS SELECT twice(count(*)) / 2 AS how_many FROM orders;
 CREATE TRIGGER look AFTER INSERT ON orders FOR EACH ROW INSERT INTO seen VALUES (1);
 CREATE EVENT forget ON SCHEDULE EVERY 1 DAY DO DELETE FROM seen;
+ALTER DATABASE my_shop COLLATE utf8mb4_general_ci;
 SQL
 writing() { yes "START TRANSACTION; INSERT INTO orders (note) VALUES (repeat('x', 500));
 INSERT INTO parts SELECT last_insert_id(), seq FROM seq_1_to_3; COMMIT;" | timeout 30 mariadb my_shop; }
@@ -109,6 +112,8 @@ same "then what came later is gone" 0 sql "SELECT count(*) FROM orders WHERE not
 has "and kept" later sh -c 'grep -ah later /var/lib/vpsdeploy/my-shop/backup/replaced/my_shop-*.sql'
 same "the app gets in again" in as "$word" 127.0.0.1 --ssl
 same "views and functions work" 1.0000 sql "SELECT how_many FROM counted"
+same "as the app, wherever it came from" "my_shop@127.0.0.1" sql "SELECT DISTINCT DEFINER FROM information_schema.TRIGGERS
+  WHERE TRIGGER_SCHEMA = 'my_shop' UNION SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = 'my_shop'"
 same "triggers too" 2 sql "INSERT INTO orders (note) VALUES ('x'); SELECT count(*) FROM seen"
 refuse "and keys" sql "INSERT INTO parts VALUES (99999, 1)"
 same "events and sequences are there" "forget 1" sh -c \
@@ -122,6 +127,27 @@ systemctl stop mariadb
 refuse "without its database there is no backup" systemctl start $unit.service
 has "which says so" "MariaDB refused" state "known['last']['why']"
 systemctl start mariadb
+
+# A dump from elsewhere, whose trigger is root's there: here it would be root, too, of every database.
+cat > /tmp/foreign.sql <<'SQL'
+-- MariaDB dump 10.19  Distrib 10.6.0-MariaDB, for Linux (x86_64)
+-- Server version	10.6.0-MariaDB
+CREATE TABLE notes (n int);
+DELIMITER ;;
+HOW DEFINER=`root`@`localhost` TRIGGER dig BEFORE INSERT ON notes FOR EACH ROW INSERT INTO myxshop.loot SELECT Host FROM mysql.global_priv;;
+DELIMITER ;
+INSERT INTO notes VALUES (1);
+-- Dump completed
+SQL
+admin "CREATE TABLE myxshop.loot (h text)"
+load() { sed "s#HOW#$1#" /tmp/foreign.sql > /tmp/load.sql
+  { printf '{"protocol":1,"app":"my-shop","by":"verify","into":"brought"}\n'; python3 -c "$framed"; } | vpsdeploy-agent db-load; }
+framed='import struct, sys
+data = open("/tmp/load.sql", "rb").read()
+sys.stdout.buffer.write(struct.pack(">I", len(data)) + data + struct.pack(">I", 0))'
+has "a trigger of root's is the guest's while it is loaded, who may not" "command denied to user" load CREATE
+has "nor does it help to write it otherwise" "privilege" load 'CREATE OR REPLACE'
+same "nothing was carried out beyond the one database" 0 admin "SELECT count(*) FROM myxshop.loot"
 systemctl reset-failed
 
 expect "it comes back when it is killed" timeout 30 sh -c \

@@ -13,7 +13,7 @@ from orchestrator.agent.failures import HostNotReady
 _CLIENT = (
     "mariadb", "--no-defaults", "--protocol=socket", "--connect-timeout=10", "--batch", "--skip-column-names", "--raw"
 )  # fmt: skip
-LOOPBACK = "127.0.0.1"
+LOOPBACK = ("127.0.0.1", "::1")
 
 # What an account has not is absent from Priv.
 _STATE = """
@@ -104,7 +104,7 @@ def granted(database: str) -> str:
 
 def hosts(settings: dict[str, Any]) -> dict[str, str]:
     """Where the app may come from, each with what it takes: SSL, or NONE."""
-    return {LOOPBACK: "NONE"} | dict.fromkeys(settings.get("clients") or [], "SSL")
+    return dict.fromkeys(LOOPBACK, "NONE") | dict.fromkeys(settings.get("clients") or [], "SSL")
 
 
 def _users(

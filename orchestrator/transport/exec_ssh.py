@@ -72,7 +72,9 @@ def _raise_if_error(host: str, line: bytes) -> None:
 
 
 def _forward_input(session: Session) -> None:
-    with suppress(OSError, EOFError, ssh_errors.ssh_exception()):  # a lost connection shows where the answer is read
+    with suppress(
+        OSError, EOFError, ssh_errors.ssh_exception()
+    ):  # a lost connection shows where the answer is read
         while block := os.read(0, BLOCK_BYTES):
             session.channel.sendall(block)
         session.channel.shutdown_write()

@@ -167,7 +167,7 @@ def _definer(user: str) -> str:
 
     All of the app's accounts may do the same; those of other servers mean nothing here, and root is not the app.
     """
-    return account(f"{user}@{LOOPBACK}")
+    return account(f"{user}@{LOOPBACK[0]}")
 
 
 def _accounts(call: Call, server: Server, user: str) -> list[str]:

@@ -26,8 +26,10 @@ def account(*, tls: bool, **differs: Any) -> dict[str, Any]:
 
 
 WHOLE = {
-    "users": {"127.0.0.1": account(tls=False), "10.0.0.5": account(tls=True), "10.0.0.11": account(tls=True)},
-    "granted": json.dumps(["127.0.0.1", "10.0.0.5", "10.0.0.11"]), "database": 1, "settings": SETTINGS["settings"],
+    "users": {"127.0.0.1": account(tls=False), "::1": account(tls=False), "10.0.0.5": account(tls=True),
+              "10.0.0.11": account(tls=True)},
+    "granted": json.dumps(["127.0.0.1", "::1", "10.0.0.5", "10.0.0.11"]),
+    "database": 1, "settings": SETTINGS["settings"],
 }  # fmt: skip
 
 
@@ -38,7 +40,7 @@ class Server:
         self.state: dict[str, Any] = dict(WHOLE)
         self.asked: list[tuple[list[str], str]] = []
         self.broken = ""
-        self.bind = "127.0.0.1,10.0.0.5"
+        self.bind = "127.0.0.1,::1,10.0.0.5"
 
     def __call__(self, arguments: Sequence[str], text: str) -> Finished:
         """Stand in for the client."""
@@ -86,7 +88,7 @@ def test_the_first_time_everything_is_made(bare: Host, server: Server) -> None:
         in (server.statements)
     )
     assert "'shop'@'127.0.0.1' IDENTIFIED" in server.statements
-    assert server.statements.count("GRANT ALL PRIVILEGES ON `shop`.* TO") == 3
+    assert server.statements.count("GRANT ALL PRIVILEGES ON `shop`.* TO") == 4
     assert PASSWORD not in json.dumps([server.asked, bare.systemd.told])
     assert not any("*" in word for words, _ in server.asked for word in words)
 
@@ -107,7 +109,7 @@ def test_an_account_lets_nobody_in_before_it_has_its_password_and_its_rights(
 
 def test_an_account_whose_rights_are_gone_gets_them_again(bare: Host, server: Server) -> None:
     """Somebody took them, or its making broke off before."""
-    server.state = {**WHOLE, "granted": json.dumps(["127.0.0.1", "10.0.0.5"])}
+    server.state = {**WHOLE, "granted": json.dumps(["127.0.0.1", "::1", "10.0.0.5"])}
     assert make(bare) == ["user shop"]
     assert "GRANT ALL PRIVILEGES ON `shop`.* TO 'shop'@'10.0.0.11';" in server.statements
     assert "127.0.0.1" not in server.statements
@@ -169,7 +171,7 @@ def test_health_is_the_server_s_own_word(bare: Host, server: Server) -> None:
         32768,
         [],
     )
-    server.bind = "127.0.0.1"
+    server.bind = "127.0.0.1,::1"
     assert bare.call("services")["services"][0]["waits"] == ["bind_address"]
 
 
