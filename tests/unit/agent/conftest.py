@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 
+from orchestrator.agent.answers import Answers
+from orchestrator.agent.body import Body
+from orchestrator.agent.call import Call
 from orchestrator.agent.layout import Layout
 from orchestrator.agent.main import run
 from orchestrator.agent.programs import Finished
+from orchestrator.agent.request import Request
 from orchestrator.agent.systemd import Systemd
 from orchestrator.transport import blocks
 from tests.support.bodies import framed, tar_of, unframed
@@ -98,6 +102,11 @@ class Host:
             run(words, io.BytesIO(text), file.fileno(), self.layout, Systemd(self.systemd))
         self.lines = [json.loads(line) for line in answers.read_bytes().splitlines()]
         return self.lines[-1]
+
+    def given(self, **fields: Any) -> Call:
+        """What a verb is given, for what verbs are made of."""
+        request = Request({"protocol": 1, "app": "shop", **fields})
+        return Call(self.layout, Systemd(self.systemd), request, Answers(1), Body(io.BytesIO()))
 
     def lock(self) -> None:
         """Hold the lock from here on."""

@@ -12,15 +12,10 @@ from typing import Any
 import pytest
 
 from orchestrator.agent import nats
-from orchestrator.agent.answers import Answers
 from orchestrator.agent.backup import nats_dump, nats_restore
 from orchestrator.agent.backup.services import Dumped, Service
-from orchestrator.agent.body import Body
-from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed, HostNotReady, UsageError
 from orchestrator.agent.nats_connection import Connection
-from orchestrator.agent.request import Request
-from orchestrator.agent.systemd import Systemd
 from tests.support.fake_nats import Streams, serving
 from tests.unit.agent.conftest import Host
 from tests.unit.agent.test_nats import describe
@@ -55,15 +50,9 @@ def _beside(monkeypatch: pytest.MonkeyPatch) -> Iterator[Streams]:
         yield made
 
 
-def call(host: Host, **fields: object) -> Call:
-    """A verb of the app's."""
-    request = Request({"protocol": 1, "app": "shop", **fields})
-    return Call(host.layout, Systemd(host.systemd), request, Answers(1), Body(io.BytesIO()))
-
-
 def dumped(host: Host, place: Path) -> tuple[Dumped, Path]:
     """A dump, and where it lies."""
-    made = nats_dump.dump(call(host), SERVICE, place)
+    made = nats_dump.dump(host.given(), SERVICE, place)
     return made, place / made.file
 
 
@@ -113,7 +102,7 @@ def test_a_drill_loads_and_counts_every_message(
     """In a server of nobody's; the real one is not told."""
     made, path = dumped(bare, tmp_path)
     server.streams.clear()
-    assert nats_restore.prove(call(bare), (), made, path) == {"tables": 2, "rows": 12, "checks": 0}
+    assert nats_restore.prove(bare.given(), (), made, path) == {"tables": 2, "rows": 12, "checks": 0}
     assert beside.streams.keys() == {"MAILS", "ORDERS"}
     assert server.streams == {}
 
@@ -126,7 +115,7 @@ def test_a_drill_that_misses_messages_fails(
     made, path = dumped(bare, tmp_path)
     beside.loses = 1
     with pytest.raises(BackupFailed) as failed:
-        nats_restore.prove(call(bare), (), made, path)
+        nats_restore.prove(bare.given(), (), made, path)
     assert failed.value.why == "MAILS: 6 of 7, up to number 7 of 7"
 
 
@@ -137,7 +126,7 @@ def test_what_a_queue_has_let_go_of_meanwhile_is_not_missing(
     del server.streams["MAILS"]
     made, path = dumped(bare, tmp_path)
     beside.loses = 1
-    assert nats_restore.prove(call(bare), (), made, path)["rows"] == 4
+    assert nats_restore.prove(bare.given(), (), made, path)["rows"] == 4
 
 
 def test_a_damaged_dump_is_told(bare: Host, server: Streams, tmp_path: Path) -> None:
@@ -163,16 +152,16 @@ def test_streams_in_use_are_refused_without_force(bare: Host, server: Streams, t
     """Only those of the backup count."""
     made, _ = dumped(bare, tmp_path)
     with pytest.raises(UsageError) as refused:
-        nats_restore.refuse(call(bare), made)
+        nats_restore.refuse(bare.given(), made)
     assert refused.value.why == "MAILS has 7 messages, ORDERS has 5 messages"
-    nats_restore.refuse(call(bare, force=True), made)
+    nats_restore.refuse(bare.given(force=True), made)
     server.streams.clear()
-    nats_restore.refuse(call(bare), made)
+    nats_restore.refuse(bare.given(), made)
     with pytest.raises(UsageError, match="no databases"):
-        nats_restore.refuse(call(bare, into="x"), made)
+        nats_restore.refuse(bare.given(into="x"), made)
     newer = made._replace(about={"version": "2.11.0", "version_number": 2011})
     with pytest.raises(UsageError, match="the server is older"):
-        nats_restore.refuse(call(bare, force=True), newer)
+        nats_restore.refuse(bare.given(force=True), newer)
 
 
 def test_streams_come_back_in_the_place_of_those_that_are_there(
@@ -183,7 +172,7 @@ def test_streams_come_back_in_the_place_of_those_that_are_there(
     server.add("MAILS", 1)
     del server.streams["ORDERS"]
     done: dict[str, Any] = {"restored": [], "kept": []}
-    nats_restore.restore(call(bare, force=True), made, path, done)
+    nats_restore.restore(bare.given(force=True), made, path, done)
     assert beside.streams.keys() == {"MAILS", "ORDERS"}
     assert {name: one["state"]["messages"] for name, one in server.streams.items()} == {
         "CACHE": 3, "MAILS": 7, "ORDERS": 5,
@@ -202,7 +191,7 @@ def test_a_stream_that_does_not_come_back_is_told_with_what_is_there(
     made, path = dumped(bare, tmp_path)
     server.loses = 1
     with pytest.raises(BackupFailed) as failed:
-        nats_restore.restore(call(bare, force=True), made, path, {"restored": [], "kept": []})
+        nats_restore.restore(bare.given(force=True), made, path, {"restored": [], "kept": []})
     assert failed.value.what == "the stream MAILS does not come back"
     (kept,) = bare.layout.app("shop").replaced.glob("nats-*.tar")
     assert failed.value.state == f"restored are none; kept: nats as it was before: {kept}"

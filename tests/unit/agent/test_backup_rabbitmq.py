@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,14 +9,9 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent.answers import Answers
 from orchestrator.agent.backup import rabbitmq_dump, rabbitmq_restore
 from orchestrator.agent.backup.services import Dumped, Service
-from orchestrator.agent.body import Body
-from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed, HostNotReady, UsageError
-from orchestrator.agent.request import Request
-from orchestrator.agent.systemd import Systemd
 from tests.support.fake_rabbitmq import Broker, serving
 from tests.unit.agent.conftest import Host
 from tests.unit.agent.test_rabbitmq import describe, installed, make
@@ -46,15 +40,9 @@ def _broker(bare: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broker]:
         yield made
 
 
-def call(host: Host, **fields: object) -> Call:
-    """A verb of the app's."""
-    request = Request({"protocol": 1, "app": "shop", **fields})
-    return Call(host.layout, Systemd(host.systemd), request, Answers(1), Body(io.BytesIO()))
-
-
 def dumped(host: Host, place: Path) -> tuple[Dumped, Path]:
     """A dump, and where it lies."""
-    made = rabbitmq_dump.dump(call(host), SERVICE, place)
+    made = rabbitmq_dump.dump(host.given(), SERVICE, place)
     return made, place / made.file
 
 
@@ -87,7 +75,7 @@ def test_a_drill_declares_it_once_more_and_leaves_nothing(bare: Host, broker: Br
     made, path = dumped(bare, tmp_path)
     broker.vhosts["vpsdeploy_drill_1"] = {}
     before = json.dumps(broker.vhosts["shop"])
-    assert rabbitmq_restore.prove(call(bare), (), made, path) == {"tables": 0, "rows": 2, "checks": 0}
+    assert rabbitmq_restore.prove(bare.given(), (), made, path) == {"tables": 0, "rows": 2, "checks": 0}
     assert list(broker.vhosts) == ["shop"]
     assert json.dumps(broker.vhosts["shop"]) == before
     posted = [path for method, path, _ in broker.asked if method == "POST"]
@@ -100,7 +88,7 @@ def test_a_drill_that_misses_something_fails(bare: Host, broker: Broker, tmp_pat
     made, path = dumped(bare, tmp_path)
     broker.loses = "bindings"
     with pytest.raises(BackupFailed) as failed:
-        rabbitmq_restore.prove(call(bare), (), made, path)
+        rabbitmq_restore.prove(bare.given(), (), made, path)
     assert failed.value.why == "bindings: x to mails"
     assert list(broker.vhosts) == ["shop"]
 
@@ -110,7 +98,7 @@ def test_a_damaged_dump_is_told(bare: Host, broker: Broker, tmp_path: Path) -> N
     made, path = dumped(bare, tmp_path)
     path.write_text(path.read_text()[:40])
     with pytest.raises(BackupFailed, match="the dump is damaged"):
-        rabbitmq_restore.prove(call(bare), (), made, path)
+        rabbitmq_restore.prove(bare.given(), (), made, path)
     assert "POST" not in {method for method, _, _ in broker.asked}
 
 
@@ -118,11 +106,11 @@ def test_what_is_in_use_is_refused_without_force(bare: Host, broker: Broker, tmp
     """An empty virtual host is not in use."""
     made, _ = dumped(bare, tmp_path)
     with pytest.raises(UsageError) as refused:
-        rabbitmq_restore.refuse(call(bare), made)
+        rabbitmq_restore.refuse(bare.given(), made)
     assert refused.value.why == "1 queues, 1 bindings"
-    rabbitmq_restore.refuse(call(bare, force=True), made)
+    rabbitmq_restore.refuse(bare.given(force=True), made)
     broker.vhosts["shop"] = {}
-    rabbitmq_restore.refuse(call(bare), made)
+    rabbitmq_restore.refuse(bare.given(), made)
 
 
 @pytest.mark.parametrize(
@@ -139,7 +127,7 @@ def test_what_cannot_be_is_refused(
     assert broker.users
     made, _ = dumped(bare, tmp_path)
     with pytest.raises(UsageError, match=told):
-        rabbitmq_restore.refuse(call(bare, force=True, **fields), made._replace(about=about or made.about))
+        rabbitmq_restore.refuse(bare.given(force=True, **fields), made._replace(about=about or made.about))
 
 
 def test_what_is_missing_comes_back_and_what_is_there_stays(
@@ -150,7 +138,7 @@ def test_what_is_missing_comes_back_and_what_is_there_stays(
     other = {**MAILS, "name": "orders"}
     broker.vhosts["shop"]["queues"] = [other]
     done: dict[str, Any] = {"restored": [], "kept": []}
-    rabbitmq_restore.restore(call(bare, force=True), made, path, done)
+    rabbitmq_restore.restore(bare.given(force=True), made, path, done)
     assert broker.vhosts["shop"]["queues"] == [other, MAILS]
     assert done["restored"] == ["rabbitmq: 1 queues, 1 bindings, without messages"]
     (kept,) = (bare.layout.app("shop").replaced).glob("rabbitmq-*.json")

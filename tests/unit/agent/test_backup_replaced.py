@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import pytest
 
 from orchestrator.agent import space
-from orchestrator.agent.answers import Answers
 from orchestrator.agent.backup import fetch, replaced
 from orchestrator.agent.backup.services import Dumped
-from orchestrator.agent.body import Body
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed, HostNotReady
-from orchestrator.agent.request import Request
-from orchestrator.agent.systemd import Systemd
 from tests.unit.agent.conftest import Host
 
 
 @pytest.fixture(name="call")
 def _call(bare: Host) -> Call:
-    request = Request({"protocol": 1, "app": "shop"})
-    return Call(bare.layout, Systemd(bare.systemd), request, Answers(1), Body(io.BytesIO()))
+    return bare.given()
 
 
 def test_the_newest_few_stay(call: Call) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import io
 import json
 import os
 from collections.abc import Iterator
@@ -14,13 +13,8 @@ from typing import Any
 import pytest
 
 from orchestrator.agent import rabbitmq, rabbitmq_api
-from orchestrator.agent.answers import Answers
-from orchestrator.agent.body import Body
-from orchestrator.agent.call import Call
 from orchestrator.agent.failures import UsageError
 from orchestrator.agent.programs import Finished
-from orchestrator.agent.request import Request
-from orchestrator.agent.systemd import Systemd
 from orchestrator.agent.verbs import console
 from tests.support.fake_rabbitmq import Broker, serving
 from tests.unit.agent.conftest import Host
@@ -217,8 +211,7 @@ def test_a_command_that_fails_is_told_in_the_server_s_words(bare: Host, broker: 
 def test_there_is_no_console(bare: Host, broker: Broker) -> None:
     """The controller says so before it asks, and the host has nothing to start."""
     assert broker.port
-    request = Request({"protocol": 1, "app": "shop", "service": "rabbitmq", "password": PASSWORD})
-    call = Call(bare.layout, Systemd(bare.systemd), request, Answers(1), Body(io.BytesIO()))
+    call = bare.given(service="rabbitmq", password=PASSWORD)
     with pytest.raises(UsageError, match="rabbitmq has no client for people"):
         console.console(call)
 
