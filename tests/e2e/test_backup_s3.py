@@ -15,7 +15,7 @@ import pytest
 from orchestrator.workflows import sandbox
 from tests.support import shapes
 from tests.support.receivers import IDENTIFIER, RCLONE, SECRET, Cloud, Hook
-from tests.support.vps import Project, project_on_sandbox
+from tests.support.vps import TIMEOUT_SECONDS, Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
 
