@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from orchestrator.agent.backup import dumps, services
+from orchestrator.agent.backup import drill, dumps, services
 from orchestrator.agent.backup.engines import Engine
 from orchestrator.agent.backup.services import Dumped
 from tests.unit.agent.with_backups import World, world_of  # noqa: F401 - world_of: a fixture
@@ -53,6 +54,24 @@ def test_a_dump_that_comes_back_as_another_is_found(world: World, monkeypatch: p
     monkeypatch.setattr(dumps, "ENGINES", {"other": Engine(dump, *[pytest.fail] * 3)})
     world.unit("backup")
     assert "a dump came back as another" in world.unit("drill")["why"]
+
+
+def test_a_drill_does_not_fill_the_disk(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that would not fit a second time is not loaded: the app's own would stop with it."""
+    world.host.layout.services.mkdir(parents=True)
+    told = {"service": "other", "app": "shop", "database": "shop"}
+    (world.host.layout.services / "x.json").write_text(json.dumps(told))
+
+    def dump(_: object, one: services.Service, place: Path) -> Dumped:
+        (place / "x.dump").write_text("what was dumped")
+        digest = hashlib.sha256(b"what was dumped").hexdigest()
+        return Dumped(one.kind, one.database, "x.dump", 15, digest, 0.0, {}, {"size_bytes": 1 << 60})
+
+    engines = {"other": Engine(dump, *[pytest.fail] * 3)}
+    monkeypatch.setattr(dumps, "ENGINES", engines)
+    monkeypatch.setattr(drill, "ENGINES", engines)
+    world.unit("backup")
+    assert "the disk is full" in world.unit("drill")["why"]
 
 
 def test_one_file_comes_back(world: World) -> None:
