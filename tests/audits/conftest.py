@@ -59,16 +59,16 @@ class Audited:
     authority: Authority
 
     def on(self, *argv: str, host: str = AUDITED) -> str:
-        """Run a program as root, past SSH; its standard output."""
-        return self.project.on(host, *argv)
+        """Run a program as root, past SSH; its standard output. How a judge ends is its verdict."""
+        return self.project.tried_on(host, *argv).stdout
 
     def install(self, *packages: str, host: str = AUDITED) -> None:
         """Bring a judge to the host: after what it judges, so that it is no part of that."""
-        self.on("sh", "-c", f"{_INSTALL} {' '.join(packages)}", host=host)
+        self.project.on(host, "sh", "-c", f"{_INSTALL} {' '.join(packages)}")
 
     def fetch(self, suite: str, package: str, host: str = AUDITED) -> tuple[str, str]:
         """Unpack a package of one of Debian's suites. Returns: where, and the name of its file, with its version."""
-        return f"/root/of-{suite}", self.on("sh", "-c", _FETCH, "sh", suite, package, host=host).strip()
+        return f"/root/of-{suite}", self.project.on(host, "sh", "-c", _FETCH, "sh", suite, package).strip()
 
     def keep(self, name: str, text: str) -> None:
         """Keep a report."""

@@ -15,7 +15,7 @@ import pytest
 from orchestrator.workflows import sandbox
 from tests.support import shapes
 from tests.support.receivers import IDENTIFIER, RCLONE, SECRET, Cloud, Hook
-from tests.support.vps import TIMEOUT_SECONDS, Project, project_on_sandbox
+from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -58,9 +58,7 @@ class Shop:
 
     def on(self, script: str) -> str:
         """A shell's script on the host, as root; it has to succeed."""
-        done = sandbox.run(NAME, HOST, ["sh", "-ec", script], timeout_seconds=TIMEOUT_SECONDS)
-        assert done.ok, f"{script}\n{done.tail()}"
-        return done.stdout.strip()
+        return self.project.on(HOST, "sh", "-ec", script).strip()
 
     def configure(self, bucket: str) -> None:
         """Write vpsdeploy.yml."""

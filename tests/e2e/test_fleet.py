@@ -84,7 +84,7 @@ def running(project: Project) -> dict[str, tuple[str, int]]:
 def reaches(project: Project, host: str, address: str, port: int) -> bool:
     """Whether one host gets a connection to a port of another."""
     script = f"exec 3<>/dev/tcp/{address}/{port} && echo open"
-    return "open" in project.on(host, "timeout", "2", "bash", "-c", script)
+    return "open" in project.tried_on(host, "timeout", "2", "bash", "-c", script).stdout
 
 
 def test_ports_of_instances_are_reachable_from_load_balancers_only(shop: Project) -> None:

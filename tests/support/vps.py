@@ -16,6 +16,7 @@ from typing import Any
 from orchestrator.sandbox.hosts import SandboxHost
 from orchestrator.sandbox.lifecycle import Lifecycle
 from orchestrator.sandbox.machine import Machine
+from orchestrator.sandbox.process import Result
 from orchestrator.sandbox.spec import SandboxSpec
 from orchestrator.workflows import sandbox
 
@@ -82,8 +83,14 @@ class Project:
         return Lifecycle(Machine()).host(self.name, name)
 
     def on(self, host: str, *argv: str) -> str:
-        """Run a program on a host as root, past SSH; its standard output."""
-        return sandbox.run(self.name, host, argv, timeout_seconds=TIMEOUT_SECONDS).stdout
+        """Run a program on a host as root, past SSH, which has to succeed; its standard output."""
+        done = self.tried_on(host, *argv)
+        assert done.ok, f"{host}: {argv}\n{done.tail()}"
+        return done.stdout
+
+    def tried_on(self, host: str, *argv: str) -> Result:
+        """The same, however it ends."""
+        return sandbox.run(self.name, host, argv, timeout_seconds=TIMEOUT_SECONDS)
 
 
 @contextmanager
