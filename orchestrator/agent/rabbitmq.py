@@ -74,7 +74,8 @@ def health(call: Call, settings: dict[str, Any]) -> dict[str, Any]:
     queues = _perhaps(api, "queues", settings["user"], query="?columns=message_bytes")
     limits = [] if node is None else _LIMITS.items()
     waits = [name for key, (wanted, name) in limits if node.get(key) != settings[wanted]]
-    sizes = [int(one.get("message_bytes") or 0) for one in queues or []]
+    # A queue without statistics yet, for its first seconds, is told as [] instead of {}.
+    sizes = [int(one.get("message_bytes") or 0) for one in queues or [] if one]
     return {
         "version": str(told.get("rabbitmq_version", "")),
         "connections": int(told.get("object_totals", {}).get("connections", 0)),

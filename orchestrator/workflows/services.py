@@ -34,5 +34,5 @@ def _of(
     service: Service, found: tuple[ServiceHealth, ...] | None, error: VpsdeployError | None
 ) -> ServiceHealth:
     if error:
-        return facts.missing(service, error.what)
+        return facts.missing(service, f"{error.what}: {error.why}" if error.why else error.what)
     return next((one for one in found or () if one.kind == service.kind), facts.missing(service, NOT_THERE))

@@ -47,6 +47,14 @@ class Broker:
             self.node["disk_free_limit"] = int(arguments[-1])
         return self.says
 
+    def is_late(self, asked: str) -> bool:
+        """Whether its statistics are not there: so many times more."""
+        name = next((name for name, left in self.fails.items() if left and asked.startswith(name)), None)
+        if name is None or ("?disable_stats" in asked and "?" not in name):
+            return False
+        self.fails[name] -= 1
+        return True
+
     def lets_in(self, user: str, word: str) -> bool:
         """Whether this is the password whose digest is kept."""
         kept = base64.b64decode(self.users.get(user, {}).get("password_hash", ""))
@@ -100,6 +108,15 @@ class Broker:
         return 204, None
 
 
+def _chosen(told: Any, query: str) -> Any:
+    """As much as is asked for; a queue that has no statistics yet is told as [] then."""
+    if query == "columns=message_bytes" and isinstance(told, list):
+        return [{"message_bytes": one["message_bytes"]} if one["messages"] else [] for one in told]
+    if query == "disable_stats=true" and isinstance(told, dict):
+        return {name: value for name, value in told.items() if name != "listeners"}
+    return told
+
+
 @contextmanager
 def serving(broker: Broker) -> Iterator[Broker]:
     """Answer on a port of loopback."""
@@ -115,28 +132,17 @@ def serving(broker: Broker) -> Iterator[Broker]:
             login = base64.b64decode(self.headers["Authorization"].removeprefix("Basic ")).decode()
             if not broker.lets_in(*login.split(":", 1)):
                 status, told = 401, {"error": "not_authorized", "reason": "Login failed"}
-            elif self._fails(self.path.removeprefix("/api/")):
+            elif broker.is_late(self.path.removeprefix("/api/")):
                 status, told = 500, {"error": "Internal Server Error", "reason": "badarg"}
             else:
                 parts = [unquote(part) for part in path.removeprefix("/api/").split("/")]
                 status, told = broker.answer(self.command, parts, json.loads(text or "{}"))
-                if "disable_stats=true" in self.path:
-                    told = {name: value for name, value in told.items() if name != "listeners"}
+                told = _chosen(told, urlsplit(self.path).query)
             content = b"" if told is None else json.dumps(told).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
-
-        def _fails(self, asked: str) -> bool:
-            """Whether its statistics are not there: so many times more."""
-            name = next(
-                (name for name, left in broker.fails.items() if left and asked.startswith(name)), None
-            )
-            if name is None or ("?disable_stats" in asked and "?" not in name):
-                return False
-            broker.fails[name] -= 1
-            return True
 
         do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - the names that http.server calls
 

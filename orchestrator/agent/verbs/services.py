@@ -12,6 +12,8 @@ from orchestrator.agent.systemd import number
 
 _MOST_PASSWORD = 200
 _MOST_PEM = 1 << 16
+_NONSENSE = (AttributeError, KeyError, TypeError, ValueError)
+"""What comes of an answer that is made otherwise than we know; no reason to say nothing of the other services."""
 
 
 def service(call: Call) -> dict[str, Any]:
@@ -63,6 +65,10 @@ def _health(call: Call, settings: dict[str, Any], unit: dict[str, str]) -> dict[
     try:
         told = carried.KINDS[settings["service"]].health(call, settings)
     except AgentError as error:
-        state = f"{settings['unit']} is {unit.get('ActiveState')} ({unit.get('SubState')})"
-        return {**known, **nothing, "running": False, "why": f"{state}: {error.why}"}
-    return {**known, **told, "running": True, "why": ""}
+        why = error.why
+    except _NONSENSE as error:
+        why = f"its answer cannot be read: {type(error).__name__}: {error}"
+    else:
+        return {**known, **told, "running": True, "why": ""}
+    state = f"{settings['unit']} is {unit.get('ActiveState')} ({unit.get('SubState')})"
+    return {**known, **nothing, "running": False, "why": f"{state}: {why}"}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from orchestrator.agent import rabbitmq, rabbitmq_api
+from orchestrator.agent import rabbitmq, rabbitmq_api, services
 from orchestrator.agent.failures import UsageError
 from orchestrator.agent.programs import Finished
 from orchestrator.agent.verbs import console
@@ -151,6 +151,29 @@ def test_a_server_that_is_down_is_told(bare: Host, broker: Broker) -> None:
     assert "rabbitmq-server.service is inactive (dead): " in told["why"]
     failed = bare.call("service", service="rabbitmq", password=PASSWORD)
     assert failed["kind"] == "HostNotReady"
+
+
+def test_a_queue_that_is_new_has_no_statistics_and_is_no_fault(bare: Host, broker: Broker) -> None:
+    """For its first five seconds the server tells it as [], of all that JSON has: as empty as Erlang's list is."""
+    make(bare)
+    broker.vhosts["shop"]["queues"] = [{"name": "mails"}, {"name": "doubles"}]
+    broker.messages = {"mails": 4}
+    (told,) = bare.call("services")["services"]
+    assert (told["running"], told["why"], told["data_bytes"]) == (True, "", 40)
+
+
+def test_a_service_that_talks_nonsense_leaves_the_others_alone(
+    bare: Host, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status has to say how they are; of this one it says what came."""
+    make(bare)
+    (bare.layout.services / "redis.json").write_text(json.dumps({**SETTINGS, "service": "redis"}))
+    said = {"version": "8.0", "connections": 1, "data_bytes": 1, "waits": []}
+    monkeypatch.setitem(services.KINDS, "redis", services.KINDS["redis"]._replace(health=lambda *_: said))
+    monkeypatch.setattr(broker, "answer", lambda *_: (200, []))
+    found = {one["service"]: one for one in bare.call("services")["services"]}
+    assert (found["redis"]["running"], found["rabbitmq"]["running"]) == (True, False)
+    assert "its answer cannot be read: " in found["rabbitmq"]["why"]
 
 
 @pytest.fixture(name="soon")
