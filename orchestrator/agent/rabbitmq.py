@@ -72,9 +72,11 @@ def health(call: Call, settings: dict[str, Any]) -> dict[str, Any]:
     # These are made of statistics, which may be behind or fail: no word about whether clients are served.
     more, node = _perhaps(api, "overview"), _perhaps(api, "nodes", NODE)
     queues = _perhaps(api, "queues", settings["user"], query="?columns=message_bytes")
-    limits = [] if node is None else _LIMITS.items()
-    waits = [name for key, (wanted, name) in limits if node.get(key) != settings[wanted]]
-    # A queue without statistics yet, for its first seconds, is told as [] instead of {}.
+    # Both have none in their first seconds: a node lacks its limits then, and a queue is told as [] instead of {}.
+    found = node or {}
+    waits = [
+        name for key, (wanted, name) in _LIMITS.items() if found.get(key) not in (None, settings[wanted])
+    ]
     sizes = [int(one.get("message_bytes") or 0) for one in queues or [] if one]
     return {
         "version": str(told.get("rabbitmq_version", "")),

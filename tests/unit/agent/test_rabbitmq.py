@@ -162,6 +162,13 @@ def test_a_queue_that_is_new_has_no_statistics_and_is_no_fault(bare: Host, broke
     assert (told["running"], told["why"], told["data_bytes"]) == (True, "", 40)
 
 
+def test_a_node_that_is_new_waits_for_nothing(bare: Host, broker: Broker) -> None:
+    """For its first five seconds it does not tell its limits: whether a restart is due is not known then."""
+    make(bare)
+    broker.node = {"running": True}
+    assert bare.call("services")["services"][0]["waits"] == []
+
+
 def test_a_service_that_talks_nonsense_leaves_the_others_alone(
     bare: Host, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
