@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS = 10.0
+"""For the connection and for each answer (our choice): a host that is in trouble is slow itself."""
+
 _MOST_BYTES = 1 << 16
 
 

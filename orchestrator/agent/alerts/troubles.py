@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import calendar
 import os
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrator.agent import certificates, durable, job_facts, pools
 from orchestrator.agent.backup import settings as backup_settings
@@ -16,44 +18,79 @@ from orchestrator.agent.failures import AgentError
 FULL, CALM = 0.90, 0.87
 """Part of a file system, or of its inodes, from which on it is told; below the second that is over (our choice)."""
 
+_REBUILD_SECONDS = 3600.0
+"""A rebuild that has not ended is told of after so long: until then somebody is at it (our choice)."""
+
 _UP = ("active", "reloading")
 _UNPROVEN, _NONE = "unproven", "none"
 
 
-def lasting(call: Call, known: set[str]) -> dict[str, str]:
-    """What is told as soon as it is seen.
+class Found(NamedTuple):
+    """What one look sees.
+
+    Attributes:
+        lasting: Told as soon as it is seen: texts by name.
+        passing: Told only where the next look sees it, too: services that a restart or a release stops for a moment.
+        blind: Parts that could not be looked at: of theirs nothing has begun or ended.
+    """
+
+    lasting: dict[str, str]
+    passing: dict[str, str]
+    blind: set[str]
+
+
+class Part(NamedTuple):
+    """One thing that is looked at; its name is the first word of the names of its troubles.
+
+    Attributes:
+        look: What is wrong, given the names of what was told and has not ended.
+        what: For people.
+        passes: Whether it has to be seen twice.
+    """
+
+    look: Callable[[Call, set[str]], dict[str, str]]
+    what: str
+    passes: bool = False
+
+
+def of(call: Call, known: set[str]) -> Found:
+    """Look at every part; one that cannot be looked at is a trouble itself, and hides none of the others.
 
     Args:
         call: For the app.
         known: Names of what was told and has not ended: a disk has to be clearly better, not just so.
     """
-    return {**_backups(call), **_certificate(call), **_disks(call, known), **_entries(call)}
-
-
-def passing(call: Call) -> dict[str, str]:
-    """What is told only where the next look sees it, too: services that a restart or a release stops for a moment."""
-    found = dict[str, str]()
-    units = _units(call)
-    shown = call.systemd.show(list(units), ["ActiveState", "SubState", "Result"])
-    for unit, what in units.items():
-        state = shown.get(unit, {})
-        if state.get("ActiveState") not in _UP:
-            how = f"{state.get('ActiveState', 'gone')}, {state.get('Result') or state.get('SubState')}"
-            found[f"down {unit}"] = f"{what} does not run: {unit} is {how}"
-    for one in job_facts.of(call)["processes"]:
-        if one["wanted"] and one["state"] not in _UP:
-            name = f"{one['worker']} {one['number']}"
-            found[f"down worker {name}"] = f"worker {name} does not run: {one['state']}, {one['sub_state']}"
+    found = Found({}, {}, set())
+    for name, part in PARTS.items():
+        try:
+            (found.passing if part.passes else found.lasting).update(part.look(call, known))
+        except Exception as error:  # noqa: BLE001 - whatever it is: who is told of nothing believes that all is well
+            found.blind.add(name)
+            why = f"{error.what}: {error.why}" if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
+            found.passing[f"look {name}"] = f"the host cannot look after {part.what}: {why}"
     return found
 
 
-def _backups(call: Call) -> dict[str, str]:
-    if not call.app.backup_file.exists():
+def part_of(name: str) -> str:
+    """The part that a trouble's name belongs to."""
+    return name.partition(" ")[0]
+
+
+def _backups(call: Call, _: set[str]) -> dict[str, str]:
+    if not call.app.backup_file.exists() or _is_being_rebuilt(call):
         return {}
     found = backup_settings.read(call)
     named = backup_state.named_troubles(call, found, backup_state.read(call), time.time())
     spared = (_UNPROVEN,) if _first_is_due(call, found) else (_UNPROVEN, _NONE)
     return {f"backup {name}": f"backups: {text}" for name, text in named if not name.startswith(spared)}
+
+
+def _is_being_rebuilt(call: Call) -> bool:
+    begun = backup_state.unfinished(call)
+    if begun is None:
+        return False
+    since = calendar.timegm(time.strptime(str(begun["began"]), "%Y-%m-%dT%H:%M:%SZ"))
+    return time.time() - since < _REBUILD_SECONDS
 
 
 def _first_is_due(call: Call, found: backup_settings.Settings) -> bool:
@@ -64,7 +101,7 @@ def _first_is_due(call: Call, found: backup_settings.Settings) -> bool:
     return backup_state.overdue(call, found.events, since, grace, time.time())
 
 
-def _certificate(call: Call) -> dict[str, str]:
+def _certificate(call: Call, _: set[str]) -> dict[str, str]:
     if certificates.settings(call.app) is None:
         return {}
     found = certificates.current(call)
@@ -83,6 +120,8 @@ def _disks(call: Call, known: set[str]) -> dict[str, str]:
         used, what = _fullest(place)
         if used >= (CALM if name in known else FULL):
             found[name] = f"the disk of {place} is filling: {used:.0%} of its {what} are used"
+        if _is_read_only(place):
+            found[f"{name} read-only"] = f"the disk of {place} takes nothing: it is read-only"
     return found
 
 
@@ -102,7 +141,12 @@ def _fullest(place: Path) -> tuple[float, str]:
     return max((bytes_used, "bytes"), (inodes_used, "inodes"))
 
 
-def _entries(call: Call) -> dict[str, str]:
+def _is_read_only(place: Path) -> bool:
+    """As a kernel makes a file system that has errors. Source: mount(8), errors=remount-ro."""
+    return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+
+
+def _entries(call: Call, _: set[str]) -> dict[str, str]:
     found = {}
     for one in job_facts.of(call)["entries"]:
         last = one["last"] or {}
@@ -115,6 +159,22 @@ def _entries(call: Call) -> dict[str, str]:
             why = f"failed ({last['result']}, exit status {last['exit_status']}) at {last['ended_at']}"
         if why:
             found[f"cron {one['name']}"] = f"cron entry {one['name']} {why}"
+    return found
+
+
+def _services(call: Call, _: set[str]) -> dict[str, str]:
+    found = dict[str, str]()
+    units = _units(call)
+    shown = call.systemd.show(list(units), ["ActiveState", "SubState", "Result"])
+    for unit, what in units.items():
+        state = shown.get(unit, {})
+        if state.get("ActiveState") not in _UP:
+            how = f"{state.get('ActiveState', 'gone')}, {state.get('Result') or state.get('SubState')}"
+            found[f"down {unit}"] = f"{what} does not run: {unit} is {how}"
+    for one in job_facts.of(call)["processes"]:
+        if one["wanted"] and one["state"] not in _UP:
+            name = f"{one['worker']} {one['number']}"
+            found[f"down worker {name}"] = f"worker {name} does not run: {one['state']}, {one['sub_state']}"
     return found
 
 
@@ -133,9 +193,10 @@ def _units(call: Call) -> dict[str, str]:
     return found
 
 
-def of(call: Call, known: set[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Both kinds; what cannot be looked at is a trouble itself."""
-    try:
-        return lasting(call, known), passing(call)
-    except (AgentError, OSError) as error:
-        return {"look": f"the host cannot look after the app: {error}"}, {}
+PARTS: Mapping[str, Part] = {
+    "backup": Part(_backups, "backups"),
+    "certificate": Part(_certificate, "the certificate"),
+    "disk": Part(_disks, "its disks"),
+    "cron": Part(_entries, "cron entries"),
+    "down": Part(_services, "services", passes=True),
+}

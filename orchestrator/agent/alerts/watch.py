@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from orchestrator.agent import durable
-from orchestrator.agent.alerts import post, troubles
+from orchestrator.agent.alerts import post, record, troubles
+from orchestrator.agent.alerts.at_once import at_once
 from orchestrator.agent.alerts.messages import News, payload
 from orchestrator.agent.call import Call, timestamp
+
+TELL_SECONDS = 30.0
+"""For all receivers together: also a name server may be silent, which no limit of a connection knows of (our choice)."""
 
 _KEPT_SECONDS = 86400.0
 """What has ended and could not be told for so long is told no more (our choice)."""
 
 Json = dict[str, Any]
+Open = dict[str, Json]
+"""What has begun, by name: `text`, `since`, `ended` (empty: it has not), `at`, and who was `told` of it and of its end."""
 
 
 def receivers(call: Call) -> list[Json]:
@@ -27,73 +34,86 @@ def receivers(call: Call) -> list[Json]:
 def look(call: Call) -> Json:
     """Compare what is wrong with what was told, and tell the difference.
 
+    What is seen is kept before anybody is told of it, and who was told at once: whoever is killed in between tells
+    neither nothing nor everything again.
+
     Returns: `open`: names of what is wrong; `told`: receivers that were told something.
     """
-    told_to, known = receivers(call), durable.read_json(call.app.alerts_state_file) or {}
-    before = json.dumps(known)
-    open_: dict[str, Json] = known.get("open", {})
+    told_to, known = receivers(call), record.read(call)
+    open_: Open = known.get("open", {})
+    found = troubles.of(call, {name for name, one in open_.items() if not one["ended"]})
+    before = set(known.get("seen", ()))
+    here = {**found.lasting, **{name: text for name, text in found.passing.items() if name in before | open_.keys()}}
     now = timestamp()
-    lasting, passing = troubles.of(call, {name for name, one in open_.items() if not one["ended"]})
-    seen = set(known.get("seen", ()))
-    here = {**lasting, **{name: text for name, text in passing.items() if name in seen or name in open_}}
     _begin(open_, here, now)
-    _end(open_, here, now)
-    reached = [one["name"] for one in told_to if _told(call, one, open_, now)]
-    kept = {name: one for name, one in open_.items() if not _is_over(one, {r["name"] for r in told_to})}
-    after = {"open": kept, "seen": sorted(passing)}
-    if json.dumps(after) != before:
-        durable.write_json(call.app.alerts_state_file, after)
-    return {"open": sorted(here), "told": reached}
+    _end(open_, here, found.blind, now)
+    seen = sorted({*found.passing, *(name for name in before if troubles.part_of(name) in found.blind)})
+    record.write(call, {"open": open_, "seen": seen})
+    reached = []
+    for name, begun, ended in _told(call, told_to, open_, now):
+        reached.append(name)
+        for one in begun:
+            open_[one]["told"].append(name)
+        for one in ended:
+            open_[one]["told_end"].append(name)
+        record.write(call, {"open": open_, "seen": seen})
+        record.note(call, name, sorted(begun), sorted(ended))
+    names = {one["name"] for one in told_to}
+    record.write(call, {"open": {n: one for n, one in open_.items() if not _is_over(one, names)}, "seen": seen})
+    return {"open": sorted(name for name, one in open_.items() if not one["ended"]), "told": sorted(reached)}
 
 
-def _begin(open_: dict[str, Json], here: dict[str, str], now: str) -> None:
+def _begin(open_: Open, here: dict[str, str], now: str) -> None:
     for name, text in here.items():
         if name not in open_ or open_[name]["ended"]:
-            open_[name] = {
-                "text": text,
-                "since": now,
-                "ended": "",
-                "at": time.time(),
-                "told": [],
-                "told_end": [],
-            }
+            kept = {"text": text, "since": now, "ended": "", "at": time.time(), "told": [], "told_end": []}
+            open_[name] = kept
 
 
-def _end(open_: dict[str, Json], here: dict[str, str], now: str) -> None:
+def _end(open_: Open, here: dict[str, str], blind: set[str], now: str) -> None:
+    """What cannot be looked at has not ended."""
     for name, one in open_.items():
-        if name not in here and not one["ended"]:
+        if name not in here and not one["ended"] and troubles.part_of(name) not in blind:
             one["ended"], one["at"] = now, time.time()
 
 
-def _told(call: Call, receiver: Json, open_: dict[str, Json], now: str) -> bool:
-    """Tell one receiver what it does not know yet, in one message. Returns: whether it was told anything."""
-    name = str(receiver["name"])
-    begun = {key: one for key, one in open_.items() if not one["ended"] and name not in one["told"]}
-    ended = {
-        key: one
-        for key, one in open_.items()
-        if one["ended"] and name in one["told"] and name not in one["told_end"]
-    }
-    if not begun and not ended:
-        return False
+def _told(
+    call: Call, told_to: list[Json], open_: Open, now: str
+) -> Iterable[tuple[str, list[str], list[str]]]:  # fmt: skip
+    """Tell all receivers at once what each does not know yet, in one message.
+
+    Yields: whoever has taken it, with the names of what has begun and of what has ended.
+    """
+    owed = {str(one["name"]): _owed(str(one["name"]), open_) for one in told_to}
+    posts = {
+        str(one["name"]): partial(post.post, str(one["url"]), _message(call, one, owed[str(one["name"])], open_, now))
+        for one in told_to if any(owed[str(one["name"])])
+    }  # fmt: skip
+    for name, why in at_once(posts, TELL_SECONDS):
+        if why:
+            sys.stderr.write(f"{name} was not told: {why}\n")
+        else:
+            yield (name, *owed[name])
+
+
+def _owed(receiver: str, open_: Open) -> tuple[list[str], list[str]]:
+    begun = [name for name, one in open_.items() if not one["ended"] and receiver not in one["told"]]
+    ended = [
+        name for name, one in open_.items()
+        if one["ended"] and receiver in one["told"] and receiver not in one["told_end"]
+    ]  # fmt: skip
+    return begun, ended
+
+
+def _message(call: Call, receiver: Json, owed: tuple[list[str], list[str]], open_: Open, now: str) -> Json:
     facts, host = durable.read_json(call.app.facts_file) or {}, durable.read_json(call.layout.host_file) or {}
+    begun, ended = owed
     news = News(
         call.app.name, str(host.get("stage", "")), str(facts.get("name", "")), now,
-        [_shown(key, one, "text", "since") for key, one in begun.items()],
-        [_shown(key, one, "text", "since", "ended") for key, one in ended.items()],
+        [_shown(name, open_[name], "text", "since") for name in begun],
+        [_shown(name, open_[name], "text", "since", "ended") for name in ended],
     )  # fmt: skip
-    message = payload(str(receiver["type"]), news, str(receiver.get("chat_id") or ""))
-    if why := post.post(str(receiver["url"]), message):
-        sys.stderr.write(f"{name} was not told: {why}\n")
-        return False
-    for one in begun.values():
-        one["told"].append(name)
-    for one in ended.values():
-        one["told_end"].append(name)
-    call.record(
-        "alert", old=None, new=None, result="told", begun=sorted(begun), ended=sorted(ended), receiver=name
-    )
-    return True
+    return payload(str(receiver["type"]), news, str(receiver.get("chat_id") or ""))
 
 
 def _shown(name: str, one: Json, *keys: str) -> dict[str, str]:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
+from functools import partial
 from typing import Any
 
 from orchestrator.agent import durable
 from orchestrator.agent.alerts import watch
+from orchestrator.agent.alerts.at_once import at_once
 from orchestrator.agent.call import Call
-from orchestrator.agent.failures import AgentError, UsageError
+from orchestrator.agent.failures import AgentError, HostNotReady, UsageError
 from orchestrator.agent.request import Request
 
 TIMER = "vpsdeploy-alerts.timer"
+LOOK_SECONDS = 90.0
+"""For all apps together; systemd ends us half a minute later (our choice)."""
+
 _NAME = re.compile(r"[!-~]{1,300}")
 _CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z0-9_]{5,32}|")
 
@@ -33,30 +38,49 @@ def receivers(call: Call) -> dict[str, Any]:
     if changed:
         call.layout.alerts.mkdir(mode=0o700, parents=True, exist_ok=True)
         durable.write_json(call.app.alerts_file, whole, 0o600)
-    if changed or not whole:
-        _arm(call)
+    _arm(call)
     return {"changed": changed, "lacking": [one["name"] for one in wanted if not one["url"]]}
 
 
 def by_unit(call: Call) -> dict[str, Any]:
-    """One look at every app that somebody wants to hear of; one that cannot be looked at keeps none from being."""
+    """A look at every app that somebody wants to hear of, at once: one that cannot be looked at keeps none from being."""
+    calls = {
+        name: call._replace(request=Request({**call.request.fields, "app": name})) for name in call.layout.app_names()
+    }
     told = {}
-    for name in call.layout.app_names():
-        one = call._replace(request=Request({**call.request.fields, "app": name}))
-        if not watch.receivers(one):
-            continue
-        try:
-            told[name] = watch.look(one)
-        except AgentError as error:
-            sys.stderr.write(f"{name}: {error.what}: {error.why}\n")
-    return {"apps": told}
+    for name, found in at_once({name: partial(_looked, one) for name, one in calls.items()}, LOOK_SECONDS):
+        if isinstance(found, AgentError):
+            sys.stderr.write(f"{name}: {found.what}: {found.why}\n")
+        elif isinstance(found, Exception):
+            sys.stderr.write(f"{name}: {type(found).__name__}: {found}\n")
+        elif found is not None:
+            told[name] = found
+    return {"apps": dict(sorted(told.items()))}
+
+
+def _looked(call: Call) -> dict[str, Any] | None:
+    return watch.look(call) if watch.receivers(call) else None
 
 
 def _arm(call: Call) -> None:
-    """The timer runs where somebody wants to hear of an app, and nowhere else."""
+    """The timer runs where somebody wants to hear of an app, and nowhere else.
+
+    Seen to each time: whoever handed the receivers over may have been killed before.
+
+    Raises: HostNotReady: it does not.
+    """
     files = (call.layout.app(name).alerts_file for name in call.layout.app_names())
-    act = ["enable", "--now"] if any(durable.read_json(file) for file in files) else ["disable", "--now"]
-    call.systemd.ask(["systemctl", *act, TIMER])
+    is_wanted = any(durable.read_json(file) for file in files)
+    shown = call.systemd.show([TIMER], ["ActiveState", "UnitFileState"]).get(TIMER, {})
+    states = (shown.get("UnitFileState") == "enabled", shown.get("ActiveState") == "active")
+    if states == (is_wanted, is_wanted):
+        return
+    done = call.systemd.ask(["systemctl", "enable" if is_wanted else "disable", "--now", TIMER])
+    if done.code != 0:
+        raise HostNotReady(
+            "the host cannot look after its apps", why=done.errors.strip() or f"{TIMER}: exit code {done.code}",
+            state="it tells nobody of troubles", next="vpsdeploy provision host --full",
+        )  # fmt: skip
 
 
 def _checked(raw: Any, urls: dict[str, str]) -> dict[str, Any]:

@@ -36,11 +36,14 @@ class FakeSystemd:
         self.outdated = False
         self.elapses = "Next elapse: Wed 2100-01-06 03:00:00 UTC"
         self.properties: dict[str, dict[str, str]] = {}
+        self.refused: dict[str, str] = {}
 
     def __call__(self, arguments: Sequence[str]) -> Finished:
         """Stand in for systemctl, systemd-run and journalctl."""
         words = [word for word in arguments if not word.startswith("-")]
         self.told.append(list(arguments))
+        if words[0] == "systemctl" and words[1] in self.refused:
+            return Finished(1, "", self.refused[words[1]])
         if words[0] == "env":
             return Finished(0, self.elapses, "")
         if words[0] == "systemd-run":
