@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import http.client
 import re
 import urllib.error
 import urllib.request
@@ -56,6 +57,8 @@ def names(
         raise OSError(f"{endpoint} answered {error.code} {code[1] if code else ''}".rstrip()) from None
     except urllib.error.URLError as error:
         raise OSError(f"{endpoint}: {error.reason}") from None
+    except http.client.HTTPException as error:
+        raise OSError(f"{endpoint} speaks no HTTP: {error!r}") from None
     return tuple(unescape(one).removeprefix(prefix) for one in re.findall(r"<Key>([^<]*)</Key>", text))
 
 

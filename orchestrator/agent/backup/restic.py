@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from orchestrator.agent import space
 from orchestrator.agent.backup import settings as kept
 from orchestrator.agent.backup.settings import Settings
 from orchestrator.agent.call import Call
@@ -30,10 +32,11 @@ _INCOMPLETE = 3
 
 MISSING = "there is no repository"
 _LOCKED = "is already locked"
+_NO_SPACE = "no space left on device"
 NO_BUCKET = "the bucket does not exist"
 _CAUSES = (
     ("wrong password or no key found", "the repository has another password"),
-    ("no space left on device", "the target is full"),
+    (_NO_SPACE, "the target is full"),
     (_LOCKED, "somebody else is at the repository"),
     ("disk quota exceeded", "the target is full"),
     ("host key verification failed", "the target's host key is not the one in vpsdeploy.yml"),
@@ -160,6 +163,8 @@ class Repository:
         """Write a snapshot's files below a directory, and compare what was written."""
         words = [word for path in include for word in ("--include", path)]
         done = self._run(["restore", snapshot, "--target", into, *words, *(["--verify"] if verify else [])])
+        if done.code != 0 and into in done.errors and _NO_SPACE in done.errors.lower():
+            raise space.full(Path(into), f"the snapshot cannot be restored ({self.name})")
         self._checked(done, "the snapshot cannot be restored")
 
     def listing(self, snapshot: str, below: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -19,6 +19,9 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _TRIES = 5
 """A database is renamed while nobody is connected; a client that comes in between is sent away again."""
 
+_CLOSED, _NO_LIMIT = "0", "-1"
+"""Connections that a database takes. Source: PostgreSQL, CREATE DATABASE, CONNECTION LIMIT."""
+
 _GRANTS = """
 SELECT format('GRANT %s ON DATABASE %I TO %s', a.privilege_type, {new},
 CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END)
@@ -138,8 +141,9 @@ def _closed(cluster: Cluster, name: str) -> Iterator[str]:
     Yields: how many connections it was allowed before.
     """
     asked = sql("SELECT datconnlimit FROM pg_database WHERE datname = %L", name)
-    limit = cluster.one("postgres", asked)
-    cluster.ask("postgres", sql("ALTER DATABASE %I CONNECTION LIMIT 0", name))
+    found = cluster.one("postgres", asked)
+    limit = _NO_LIMIT if found == _CLOSED else found  # a restore that was killed has left it so
+    cluster.ask("postgres", sql("ALTER DATABASE %I CONNECTION LIMIT %s", name, _CLOSED))
     try:
         _send_away(cluster, name)
         yield limit

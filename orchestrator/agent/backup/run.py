@@ -54,8 +54,8 @@ def run(call: Call) -> dict[str, Any]:
 
 def _failed(call: Call, error: Exception) -> None:
     why = _text(error) if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
+    ping.tell(call, "/fail", why)  # first: a disk that is full keeps nothing
     _kept(call, {"result": "failed", "why": why, "targets": {}, "warnings": [], "databases": {}}, time.time())
-    ping.tell(call, "/fail", why)
 
 
 def _run(call: Call, found: Settings) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from orchestrator.agent import mutex
+from orchestrator.agent import durable, mutex
 from orchestrator.agent.backup import restic
 from orchestrator.agent.programs import Finished
 from orchestrator.agent.systemd import Systemd
@@ -268,3 +268,16 @@ def test_one_that_is_asked_for_while_another_ends_is_refused(
     monkeypatch.setattr(Systemd, "show", lambda _, units, *_given: {units[0]: {"ActiveState": state}})
     refused = world.host.call(verb)
     assert (refused["kind"], refused["what"]) == ("LockHeld", "another backup, drill or restore is running")
+
+
+def test_the_dead_mans_switch_hears_of_a_backup_that_failed_on_a_full_disk(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though not even that can be written down."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device", str(world.host.app.backup_state_file))
+
+    monkeypatch.setattr(durable, "write_json", full)
+    assert world.unit("backup")["what"] == "the disk is full"
+    assert world.pinged[-1][0] == "https://hc.example/x/fail"

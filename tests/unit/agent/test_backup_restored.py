@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from orchestrator.agent.backup import drill, dumps, services
+from orchestrator.agent.backup import drill, dumps, restore_database, services
 from orchestrator.agent.backup.engines import Engine
+from orchestrator.agent.backup.postgres import Cluster
 from orchestrator.agent.backup.services import Dumped
 from tests.unit.agent.with_backups import World, world_of  # noqa: F401 - world_of: a fixture
 
@@ -147,3 +148,33 @@ def test_one_backup_is_shown(world: World) -> None:
     shown = world.host.call("backup-show", below=f"{world.host.app.shared}/uploads")
     assert [Path(one["path"]).name for one in shown["files"]] == ["a.txt", "b.txt"]
     assert (shown["manifest"]["host"], shown["more"]) == ("web-1", 0)
+
+
+def test_a_database_that_a_killed_restore_left_closed_is_opened_by_the_next_one() -> None:
+    """It takes connections again afterwards; a limit of its owner's stays."""
+    for before, after in (("0", "-1"), ("12", "12"), ("-1", "-1")):
+        told = list[str]()
+
+        class Server:
+            def one(self, *_: str, found: str = before) -> str:
+                return found
+
+            def ask(self, _: str, statement: str, kept: list[str] = told) -> None:
+                kept.append(statement)
+
+            def exists(self, _: str) -> bool:
+                return True
+
+        with restore_database._closed(cast(Cluster, Server()), "shop") as limit:
+            assert limit == after
+        limits = [text for text in told if "CONNECTION LIMIT" in text]
+        assert [text.rpartition(" ")[2] for text in limits] == ["0", after]
+
+
+def test_a_host_without_room_is_not_called_a_full_target(world: World) -> None:
+    """Whoever restores has to make room here, not there."""
+    world.unit("backup")
+    into = world.host.app.restored
+    world.restic.broken["restore"] = f"ignoring error: write {into}/x: no space left on device"
+    answer = world.host.call("restore", database="shop", force=True)
+    assert (answer["kind"], answer["what"]) == ("HostNotReady", "the disk is full")

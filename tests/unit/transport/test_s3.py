@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import http.client
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,4 +51,15 @@ def test_what_the_server_refuses_is_told(
 def test_a_server_that_is_not_there_is_told() -> None:
     """By what keeps us from it."""
     with pytest.raises(OSError, match="refused"):
+        s3.names("127.0.0.1:1", "mine", "x/", KEY)
+
+
+def test_a_server_of_another_kind_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever answers there: it is no trouble of ours."""
+
+    def answer(*_: object, **__: object) -> None:
+        raise http.client.BadStatusLine("SSH-2.0-OpenSSH")
+
+    monkeypatch.setattr(urllib.request, "urlopen", answer)
+    with pytest.raises(OSError, match="speaks no HTTP"):
         s3.names("127.0.0.1:1", "mine", "x/", KEY)
