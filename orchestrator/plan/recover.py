@@ -62,7 +62,9 @@ def _is_decided(facts: FleetFacts, target: Colour, settled: set[Colour | None]) 
 
 
 def _is_current(facts: FleetFacts, colour: Colour) -> bool:
-    return all(host.current and host.current == host.release_of(colour) for host in facts.apps)
+    """Whether a pool is what every app host was told last; one that never had anything was told nothing."""
+    told = [host for host in facts.apps if host.current or any(host.pools.values())]
+    return bool(told) and all(host.current and host.current == host.release_of(colour) for host in told)
 
 
 def _is_complete(facts: FleetFacts, colour: Colour) -> bool:

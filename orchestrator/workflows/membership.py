@@ -16,7 +16,7 @@ from orchestrator.model.change import Proof
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.membership import Moved
 from orchestrator.model.step import Step
-from orchestrator.plan import membership, preflight, settings, size
+from orchestrator.plan import membership, preflight, recover, settings, size
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import agent_pyz, http
 from orchestrator.transport.bundle_stream import Missing
@@ -72,7 +72,8 @@ def join(
         move = _Move(context, reporter, host, facts, wish)
         if not host.is_app or membership.is_in(facts, host):
             return move.run(f"join {host.name}", move.nothing, lambda _: facts.state())
-        membership.source(facts, host)
+        if recover.resolve(facts) == facts.colour:
+            membership.source(facts, host)  # else it is known once the load balancers are put in order
         return move.run(f"join {host.name}", move.join, move.undo_join)
 
 

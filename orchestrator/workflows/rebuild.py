@@ -13,13 +13,20 @@ from orchestrator.config.connection import is_address
 from orchestrator.config.inventory import choose_hosts
 from orchestrator.errors import UsageError, VpsdeployError
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.model.rebuild import Chosen, Part, Rebuilt
+from orchestrator.model.rebuild import Chosen, Part, Rebuilt, Way
 from orchestrator.report import provision as provision_report
 from orchestrator.report.provision_progress import Progress
 from orchestrator.report.reporter import Reporter
 from orchestrator.secret import Secret
-from orchestrator.transport import names, ssh_accept
-from orchestrator.workflows import backup, backup_keys, provision, rebuild_checks, rebuild_release
+from orchestrator.transport import ssh_accept
+from orchestrator.workflows import (
+    backup,
+    backup_keys,
+    provision,
+    rebuild_checks,
+    rebuild_notes,
+    rebuild_release,
+)
 from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
 
 Ask = Callable[[str], bool]
@@ -164,6 +171,7 @@ def _check(this: _Run, ask: Ask) -> tuple[dict[str, Secret], str]:
     text = _inventory(this)
     with this.part("look at both hosts and the backups") as said:
         alive = this.wish.address != this.lost.address and rebuild_checks.answers(this.stage, this.lost)
+        rebuild_checks.refuse_without_others(this.stage, this.name)
         _accept(this)
         seen = rebuild_checks.ask(this.config, this.new_stage, this.host)
         rebuild_checks.refuse_used(this.config, this.host, seen, shared=not this.is_moving)
@@ -234,14 +242,15 @@ def _accept(this: _Run) -> None:
 
 
 def _provision(this: _Run, watch: Callable[[tuple[str, ...]], Progress]) -> None:
-    """The new host; and the others, which know it by its address."""
+    """The new host; and the others, which know it by its address, its keys and its certificates."""
     stage = this.new_stage
-    hosts = stage.hosts if this.is_moving else (this.host,)
-    with this.part(f"provision {', '.join(one.name for one in hosts)}"):
-        done = provision.run(this.config, stage, hosts, provision.Wish(), this.reporter, watch, this.opener)
+    with this.part(f"provision {', '.join(one.name for one in stage.hosts)}"):
+        done = provision.run(
+            this.config, stage, stage.hosts, provision.Wish(), this.reporter, watch, this.opener
+        )
         if failure := provision_report.failure(done):
             raise failure
-    this.notes += [text for one in done.hosts for text in one.notices if "certificate" not in text]
+    this.notes += rebuild_notes.provisioned(one.notices for one in done.hosts)
 
 
 def _restore(this: _Run, keys: dict[str, Secret], began: float) -> Rebuilt:
@@ -262,16 +271,16 @@ def _restore(this: _Run, keys: dict[str, Secret], began: float) -> Rebuilt:
         back = rebuild_release.bring_back(config, stage, this.host, this.reporter, this.opener)
         said.append(f"{back.release or 'none'}, from {back.way}")
     url = ""
-    if this.host.is_app or this.host.is_loadbalancer:
+    if back.way is not Way.NONE:
         with this.part("ask as users do") as said:
-            url = rebuild_release.answered(config, stage, back.way, this.opener)
+            url = rebuild_release.answered(config, stage, this.opener)
             said.append(url)
     with opened(config, stage, this.opener) as context:
         context.call(name, "rebuild", {"part": "end"})
     return Rebuilt(
         stage.name, name, this.host.address, this.lost.address, chosen, back.way, back.release, url,
         round(time.monotonic() - began, 1), tuple(this.parts), tuple(told["restored"]), tuple(told["kept"]),
-        tuple(certificate["names"]), (*this.notes, *back.notes, *_dns(config, this.host)),
+        tuple(certificate["names"]), (*this.notes, *back.notes, *rebuild_notes.dns(config, this.host)),
     )  # fmt: skip
 
 
@@ -283,14 +292,3 @@ def _chosen(raw: dict[str, object]) -> Chosen:
         str(live.get("id") or ""), str(live.get("revision") or ""),
     )  # fmt: skip
 
-
-def _dns(config: AppConfig, host: Host) -> list[str]:
-    """Names that lead elsewhere: nobody but their owner can change that."""
-    if not host.is_loadbalancer:
-        return []
-    wanted = set(names.addresses(host.address))
-    astray = {domain: names.addresses(domain) for domain in config.domains}
-    return [
-        f"DNS: {domain} leads to {', '.join(found) or 'nowhere'}; let it lead to {host.address}"
-        for domain, found in astray.items() if not wanted & set(found)
-    ]  # fmt: skip

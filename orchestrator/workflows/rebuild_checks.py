@@ -18,6 +18,7 @@ from orchestrator.plan import backup as plan
 from orchestrator.secret import Secret
 from orchestrator.transport import ansible_private, s3, sftp, ssh, ssh_check, ssh_options
 from orchestrator.workflows import backup_keys
+from orchestrator.workflows.parallel import each
 
 _ENDS = "vpsdeploy-looked "
 """Begins the lines of our answer: a login may greet us."""
@@ -26,6 +27,10 @@ _DATA = (
     "/var/lib/postgresql/*/*/PG_VERSION",
     "/var/lib/mysql/ibdata1",
     "/var/lib/redis/dump.rdb",
+    "/var/lib/redis/appendonlydir",
+    "/var/lib/rabbitmq/mnesia",
+    "/var/lib/nats/jetstream",
+    "/var/lib/mongodb/*",
     "/var/lib/docker/*",
 )
 """Somebody's data, on a host that was never ours (our choice)."""
@@ -60,13 +65,29 @@ class Target:
     problem: str = ""
 
 
-def answers(stage: Stage, host: Host) -> bool:
-    """Whether the lost host is there after all: it proves itself with its host key, whoever may log in."""
+def answers(stage: Stage, host: Host, user: str | None = None) -> bool:
+    """Whether a host is there: it proves itself with its host key, whoever may log in."""
     try:
-        ssh.connect(host, stage, host.user).close()
+        ssh.connect(host, stage, user).close()
     except HostUnreachable as error:
         return error.what in ("the login was refused", "the SSH key needs its passphrase")
     return True
+
+
+def refuse_without_others(stage: Stage, lost: str) -> None:
+    """See that the rest of the fleet answers: it is provisioned too, and may have the release that comes back.
+
+    Raises: HostUnreachable: the first one that does not.
+    """
+    others = {one.name: one for one in stage.hosts if one.name != lost}
+    there = each(others, lambda name: answers(stage, others[name], ssh.DEPLOY_USER)).or_raise()
+    if silent := ", ".join(sorted(name for name in others if not there[name])):
+        raise HostUnreachable(
+            f"{silent} cannot be reached either", why="all hosts of the stage take part in a rebuild",
+            state="nothing was touched",
+            next=f"if it is lost, too: take {silent} out of {stage.path}, rebuild {lost}, then put it in again and "
+            "rebuild that one",
+        )  # fmt: skip
 
 
 def ask(config: AppConfig, stage: Stage, host: Host) -> Seen:
@@ -129,7 +150,8 @@ def refuse_used(config: AppConfig, host: Host, seen: Seen, *, shared: bool) -> N
     """
     if seen.begun and not seen.begun.get("ended"):
         return
-    found = [path for path in seen.used if path not in _left_by_provisioning(config, seen, shared=shared)]
+    left = _left_by_provisioning(config, seen, shared=shared)
+    found = [path for path in seen.used if path not in left and not _holds_backups(config, path)]
     if seen.begun:
         found = [f"it was rebuilt already, {seen.begun['ended']}"]
     if found:
@@ -147,6 +169,12 @@ def _left_by_provisioning(config: AppConfig, seen: Seen, *, shared: bool) -> set
     apps = {PurePosixPath(path).stem for path in known} if shared else set()
     ours = {f"{place}{app}{end}" for app in {config.app, *apps} for place, end in _OF_AN_APP}
     return ours | {path for path in seen.used if path.startswith("/var/lib/")}
+
+
+def _holds_backups(config: AppConfig, path: str) -> bool:
+    """Whether a target is below it: its disk was attached to the new host."""
+    places = (plan.place(one)["base"] for one in config.backup.targets.values() if one.url.startswith("/"))
+    return any(PurePosixPath(place).is_relative_to(path) for place in places)
 
 
 def looked_at(

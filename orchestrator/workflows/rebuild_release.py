@@ -10,10 +10,11 @@ from orchestrator.errors import ReleaseFailed
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.rebuild import Way
+from orchestrator.plan import services
 from orchestrator.project.checkout import checked_out
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import http
-from orchestrator.workflows import build, fleet, membership, release, rollback
+from orchestrator.workflows import build, env_apply, fleet, membership, release, rollback
 from orchestrator.workflows.fleet import Opener, opened
 
 COMMAND = "host rebuild"
@@ -37,16 +38,16 @@ def bring_back(config: AppConfig, stage: Stage, host: Host, reporter: Reporter, 
 
     Raises: VpsdeployError: the data are restored; its state says what is live.
     """
-    if not (host.is_app or host.is_loadbalancer):
-        return Back(Way.NONE, "")
     with opened(config, stage, opener) as context:
         facts = context.facts(also=(host.name,))
         if there := _serves(facts, host):
             return Back(Way.FLEET if len(facts.apps) > 1 else Way.BACKUP, there)
         others = [one for one in facts.apps if one.name != host.name and one.current]
-        told = {} if others else context.call(host.name, "rebuild", {"part": "releases"})
+        told = context.call(host.name, "rebuild", {"part": "releases"}) if host.is_app and not others else {}
     if others:
-        return _from_others(config, stage, host, facts, reporter, opener, others[0].current)
+        return _from_others(config, stage, host, reporter, opener, others[0].current)
+    if not told:
+        return Back(Way.NONE, "", ("no release: no app host has one",) if stage.app_hosts else ())
     notes = tuple(str(text) for text in told["notes"])
     if told["release"]:
         wish = rollback.Wish(str(told["release"]), across_irreversible=True, command=COMMAND)
@@ -59,26 +60,34 @@ def bring_back(config: AppConfig, stage: Stage, host: Host, reporter: Reporter, 
 
 
 def _serves(facts: FleetFacts, host: Host) -> str:
-    """The release that the host serves already: an earlier try got that far."""
+    """The release that the host serves already: an earlier try got that far.
+
+    Of a load balancer alone nobody can tell: a new one routes to blue until it is told.
+    """
     seen = facts.of(host.name)
-    if seen is None or not facts.live or host.name in facts.out:
+    if seen is None or not host.is_app or not facts.live or host.name in facts.out:
         return ""
-    return (
-        facts.live if not host.is_app or seen.release_of(facts.colour) == facts.live == seen.current else ""
-    )
+    return facts.live if seen.release_of(facts.colour) == facts.live == seen.current else ""
 
 
 def _from_others(
-    config: AppConfig, stage: Stage, host: Host, facts: FleetFacts, reporter: Reporter, opener: Opener, current: str
+    config: AppConfig, stage: Stage, host: Host, reporter: Reporter, opener: Opener, current: str
 ) -> Back:  # fmt: skip
-    """What the other app hosts run. Where nobody routes to them any more, it is made live again."""
-    if facts.live:
-        membership.join(config, stage, membership.Wish(host.name), reporter, opener)
-        return Back(Way.FLEET, facts.live)
-    rollback.run(
-        config, stage, rollback.Wish(current, across_irreversible=True, command=COMMAND), reporter, opener
-    )
-    return Back(Way.FLEET, current)
+    """What the other app hosts run. Load balancers that are new are told first where that is."""
+    wish, live = membership.Wish(host.name), current
+    if any(one.is_remote for one in services.on_host(services.placed(config, stage), host.name)):
+        # They know this host by its old address and certificates: a release with those of now, which it is given, too.
+        if host.is_app:
+            membership.drain(config, stage, wish, reporter, opener)
+        elif host.is_loadbalancer:
+            membership.join(config, stage, wish, reporter, opener)
+        live = env_apply.run(config, stage, env_apply.Wish(), reporter, opener).release
+    if host.is_app or host.is_loadbalancer:
+        live = membership.join(config, stage, wish, reporter, opener).release
+    if not live:
+        again = rollback.Wish(current, across_irreversible=True, command=COMMAND)
+        live = rollback.run(config, stage, again, reporter, opener).release
+    return Back(Way.FLEET, live)
 
 
 def _built(
@@ -98,14 +107,12 @@ def _built(
     )
 
 
-def answered(config: AppConfig, stage: Stage, way: Way, opener: Opener) -> str:
+def answered(config: AppConfig, stage: Stage, opener: Opener) -> str:
     """Ask the app as users do, through every load balancer, until it answers.
 
-    Returns: the URL; empty without a release.
+    Returns: the URL.
     Raises: ReleaseFailed: it does not answer.
     """
-    if way is Way.NONE:
-        return ""
     with opened(config, stage, opener) as context:
         facts = context.facts()
         url, targets = fleet.url(context, facts), fleet.targets(context, facts, stage.loadbalancers)

@@ -25,6 +25,9 @@ from orchestrator.agent.request import Request
 PATIENCE_SECONDS = 3600.0
 """How long a part waits for what the one of a controller that was lost still does: it goes on to its end here."""
 
+RECORD = "record"
+"""Verb of the line of history that parts what the lost host did from what this one does."""
+
 _LINES = ("history.jsonl", "migrations.jsonl")
 """What the lost host had on record goes before what this one has."""
 
@@ -45,7 +48,7 @@ def look(call: Call) -> dict[str, Any]:
         if not begun:
             _refuse_used(call)
         if begun.get("done"):
-            _check_same(begun, wanted)
+            _check_same(begun, call.request.text("target", ""), wanted)
             repository, one = _pinned(call, found, begun)
         else:
             repository, one = _first(call, found, wanted)
@@ -92,6 +95,7 @@ def data(call: Call) -> dict[str, Any]:
             note(call, begun, "files")
         if "record" not in begun["done"]:
             _take_record(call, directory / "state")
+            call.record(RECORD, old=None, new=begun["snapshot"], result="restored")
             note(call, begun, "record")
     return told
 
@@ -171,11 +175,13 @@ def _first(call: Call, found: Settings, wanted: str) -> tuple[Repository, Snapsh
     )  # fmt: skip
 
 
-def _check_same(begun: dict[str, Any], wanted: str) -> None:
-    if wanted and not str(begun["snapshot"]).startswith(wanted[:8]):
+def _check_same(begun: dict[str, Any], target: str, wanted: str) -> None:
+    is_other = wanted and not str(begun["snapshot"]).startswith(wanted[:8])
+    if is_other or target not in ("", begun["target"]):
+        chosen = f"{begun['target']}:{begun['snapshot']}"
         raise UsageError(
-            "the rebuild began with another backup", why=f"{', '.join(begun['done'])} are of {begun['snapshot']}",
-            state="nothing was touched", next=f"go on with {begun['snapshot']}, or begin anew on an empty host",
+            "the rebuild began with another backup", why=f"{', '.join(begun['done'])} are of {chosen}",
+            state="nothing was touched", next=f"go on with --from {chosen}, or begin anew on an empty host",
         )  # fmt: skip
 
 

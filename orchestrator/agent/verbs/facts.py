@@ -111,9 +111,12 @@ def _jobs(call: Call) -> dict[str, Any] | None:
 
 
 def _last_change(app: AppLayout) -> dict[str, Any] | None:
-    """The last line of history that is about what users see; drains and starts are not."""
-    found = history.last(app.history_file, 1, ("confirm", "return"))
-    return found[0] if found else None
+    """The last line of history that is about what users see; drains and starts are not.
+
+    What a lost host did before this one took its name is not what this one was told.
+    """
+    found = history.last(app.history_file, 1, ("confirm", "return", "record"))
+    return found[0] if found and found[0]["verb"] != "record" else None
 
 
 def _instances(call: Call, recorded: dict[str, pools.Pool | None]) -> list[dict[str, Any]]:

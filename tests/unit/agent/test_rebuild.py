@@ -82,6 +82,8 @@ def test_data_and_record_come_back_once(new: Callable[[], World]) -> None:
     assert RELEASES[1] in lines
     assert rebuild(world, "data") == {"event": "result", "restored": [], "kept": []}
     assert world.host.app.history_file.read_text() == lines
+    assert '"verb":"confirm"' in lines
+    assert world.host.call("facts")["last"] is None  # this host was told nothing yet
 
 
 def test_the_same_releases_come_back(new: Callable[[], World]) -> None:
@@ -185,7 +187,8 @@ def test_a_host_in_use_and_one_that_was_rebuilt_are_refused(lost: World, new: Ca
     assert rebuild(world, "look", target="moon")["what"] == "there is no target 'moon'"
     rebuild(world, "look")
     rebuild(world, "data")
-    assert rebuild(world, "look", snapshot="ffffffff")["what"] == "the rebuild began with another backup"
+    for asked in ({"snapshot": "ffffffff"}, {"target": "far"}):
+        assert rebuild(world, "look", **asked)["what"] == "the rebuild began with another backup"
     rebuild(world, "end")
     assert rebuild(world, "look")["what"] == "the host was rebuilt already"
     assert world.unit("backup")["last"]["result"] == "done"

@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 
 from orchestrator.config.app import AppConfig
-from orchestrator.errors import BackupFailed, ConfigError, ProvisionFailed, ReleaseFailed, UsageError
-from orchestrator.model.fleet import Stage
+from orchestrator.errors import (
+    BackupFailed,
+    ConfigError,
+    HostUnreachable,
+    ProvisionFailed,
+    ReleaseFailed,
+    UsageError,
+)
+from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.provision import HostCounts, HostResult, ProvisionResult, TaskFailure
 from orchestrator.model.rebuild import Rebuilt, Way
 from orchestrator.report import envelope
@@ -45,6 +52,7 @@ class World:
     def __init__(self, place: Stage) -> None:
         self.stage, self.fleet = place, FakeFleet(place)
         self.alive, self.seen = False, EMPTY
+        self.silent: set[str] = set()
         self.looked = (Target("disk", ("6f06cbf8aa",)),)
         self.provisioned: list[tuple[str, ...]] = []
         self.failure: TaskFailure | None = None
@@ -56,6 +64,10 @@ class World:
         self.provisioned.append(tuple(f"{one.name}@{one.address}" for one in hosts))
         done = tuple(HostResult(one.name, HostCounts(), 0, 1.0, notices=("a notice",)) for one in hosts)
         return ProvisionResult(of.name, done, False, 1.0, (self.failure,) if self.failure else ())
+
+    def answers(self, _: Stage, host: Host, user: str | None = None) -> bool:
+        """The lost host where the test says so, the others as deploy unless they are lost, too."""
+        return host.name not in self.silent if user else self.alive
 
     def run(self, wish: Wish, *, agree: bool = False, config: AppConfig = CONFIG) -> Rebuilt:
         """The command."""
@@ -75,12 +87,13 @@ class World:
         )
 
 
-def at(tmp_path: Path, *names: str) -> Stage:
+def at(tmp_path: Path, *names: str, balancers: tuple[str, ...] = ()) -> Stage:
     """A stage that is written down."""
     folder = tmp_path / "inventories" / "production"
     folder.mkdir(parents=True)
-    (folder / "hosts.yml").write_text(HOSTS)
-    of = stage(*names)
+    of = stage(*names, balancers=balancers)
+    lines = "".join(f"    {name}: {{ansible_host: 10.0.1.{n}}}\n" for n, name in enumerate(balancers, 1))
+    (folder / "hosts.yml").write_text(HOSTS.replace("  children:\n", f"{lines}  children:\n"))
     hosts = tuple(replace(one, private_address=one.address) for one in of.hosts)
     return replace(of, path=folder / "hosts.yml", known_hosts=folder / "known_hosts", hosts=hosts)
 
@@ -93,7 +106,7 @@ def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     backup_keys.ready(CONFIG, world.stage)
     world.fleet.hosts["web-1"].kept_release = OLD
     monkeypatch.setattr(agent_pyz, "version", lambda: VERSION)
-    monkeypatch.setattr(rebuild_checks, "answers", lambda *_: world.alive)
+    monkeypatch.setattr(rebuild_checks, "answers", world.answers)
     monkeypatch.setattr(rebuild_checks, "ask", lambda *_: world.seen)
     monkeypatch.setattr(rebuild_checks, "looked_at", lambda *_: world.looked)
     monkeypatch.setattr(provision, "run", world.provision)
@@ -286,3 +299,65 @@ def test_an_inventory_that_says_it_elsewhere_is_edited_by_hand(world: World) -> 
     world.stage.path.write_text("all:\n  vars: {ansible_host: 10.0.0.1}\n  hosts: {web-1: {}}\n")
     with pytest.raises(ConfigError, match="the inventory cannot be changed for web-1"):
         world.run(Wish("10.9.9.9"))
+
+
+def fleet_of(world: World, place: Path, *names: str, balancers: tuple[str, ...] = (), lost: str) -> None:
+    """A fleet whose release is live on green, and that has lost a host."""
+    world.stage = at(place, *names, balancers=balancers)
+    backup_keys.ready(CONFIG, world.stage)
+    world.fleet = live_fleet(world.stage)
+    world.fleet.hosts[lost] = FakeFleet(world.stage).hosts[lost]
+
+
+@pytest.mark.parametrize(
+    ("names", "balancers", "lost"),
+    [(("web-1", "web-2"), (), "web-1"), (("web-1", "web-2"), ("lb-1",), "lb-1"),
+     (("web-1", "web-2"), ("lb-1", "lb-2"), "lb-2"), (("web-1",), ("lb-1",), "lb-1")],
+)  # fmt: skip
+def test_a_lost_load_balancer_routes_to_what_the_app_hosts_run(
+    world: World, tmp_path: Path, names: tuple[str, ...], balancers: tuple[str, ...], lost: str
+) -> None:
+    """The only one too, and one that runs instances as well: a new one routes to blue until it is told."""
+    fleet_of(world, tmp_path / "fleet", *names, balancers=balancers, lost=lost)
+    done = world.run(Wish("10.9.9.9", lost))
+    assert (done.way, done.release) == (Way.FLEET, OLD)
+    assert world.fleet.summary() == {("green", OLD)}
+    assert {host.current for host in world.fleet.hosts.values() if host.host.is_app} == {OLD}
+    assert ("web-1", "drain") not in world.fleet.calls
+    assert world.run(Wish("10.9.9.9", lost)).release == OLD
+
+
+def test_a_fleet_that_lost_two_hosts_is_rebuilt_one_after_another(world: World, tmp_path: Path) -> None:
+    """Said before anything is touched."""
+    fleet_of(world, tmp_path / "fleet", "web-1", "web-2", lost="web-2")
+    world.silent = {"web-1"}
+    with pytest.raises(HostUnreachable, match="web-1 cannot be reached either") as caught:
+        world.run(Wish("10.9.9.9", "web-2"))
+    assert "take web-1 out of" in caught.value.next
+    assert "10.9.9.9" not in world.stage.path.read_text()
+
+
+def test_a_host_that_was_reinstalled_where_it_was_is_made_known_to_the_others(
+    world: World, tmp_path: Path
+) -> None:
+    """Its keys and certificates are new, though its address is not."""
+    fleet_of(world, tmp_path / "fleet", "web-1", "web-2", lost="web-2")
+    world.run(Wish("", "web-2"))
+    assert world.provisioned == [("web-1@10.0.0.1", "web-2@10.0.0.2")]
+
+
+@pytest.mark.parametrize(("carrier", "lost"), [("web-1", "web-1"), ("lb-1", "lb-1")])
+def test_hosts_that_use_a_service_of_the_lost_one_get_its_new_address(
+    world: World, tmp_path: Path, carrier: str, lost: str
+) -> None:
+    """By a release of the same files with today's environment; the rebuilt host runs the same one."""
+    config = CONFIG.model_copy(
+        update={"services": AppConfig.model_validate({"app": APP, "services": {"mariadb": {"host": carrier}}}).services}
+    )
+    fleet_of(world, tmp_path / "fleet", "web-1", "web-2", balancers=("lb-1",), lost=lost)
+    done = world.run(Wish("10.9.9.9", lost), config=config)
+    assert done.release != OLD
+    assert done.release.endswith(OLD[-8:])
+    assert {host.current for host in world.fleet.hosts.values() if host.host.is_app} == {done.release}
+    assert {release for _, release in world.fleet.summary()} == {done.release}
+    assert world.fleet.hosts["lb-1"].out == {}

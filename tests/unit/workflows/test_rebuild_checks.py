@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from orchestrator.config.app import AppConfig
+from orchestrator.errors import HostUnreachable, UsageError
+from orchestrator.model.fleet import Host, Stage
 from orchestrator.secret import Secret
-from orchestrator.transport import s3, sftp
+from orchestrator.transport import s3, sftp, ssh
 from orchestrator.workflows import rebuild_checks
 from orchestrator.workflows.rebuild_checks import Seen
 from tests.support.fleet import APP, stage
@@ -79,3 +81,33 @@ def test_targets_are_looked_at_as_the_host_would(monkeypatch: pytest.MonkeyPatch
     assert asked == [
         (("host.example", 23, "u1"), f"shop/{below}"), ("s3.example.com", "bucket", f"deep/er/{below}/", "id"),
     ]  # fmt: skip
+
+
+def test_a_disk_with_backups_that_was_attached_makes_no_host_used() -> None:
+    """Wherever its owner mounts it; anything beside it does."""
+    mine, host = config(disk="/srv/backups/mine"), ONE.hosts[0]
+    rebuild_checks.refuse_used(mine, host, Seen(("/srv/backups",), False, {}, {}), shared=False)
+    with pytest.raises(UsageError, match="is not empty"):
+        rebuild_checks.refuse_used(mine, host, Seen(("/srv/backups", "/srv/x"), False, {}, {}), shared=False)
+    for path in ("/var/lib/rabbitmq/mnesia", "/var/lib/nats/jetstream", "/var/lib/redis/appendonlydir"):
+        assert path in rebuild_checks.question(mine, ONE, host)
+
+
+def test_other_hosts_are_asked_as_releases_ask_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not as root, whom a provisioned host turns away."""
+    asked = list[tuple[str, str | None]]()
+
+    class Open:
+        def close(self) -> None:
+            pass
+
+    def connect(host: Host, _: Stage, user: str | None) -> Open:
+        asked.append((host.name, user))
+        if host.name == "web-3":
+            raise HostUnreachable("no SSH connection")
+        return Open()
+
+    monkeypatch.setattr(ssh, "connect", connect)
+    with pytest.raises(HostUnreachable, match="web-3 cannot be reached either"):
+        rebuild_checks.refuse_without_others(stage("web-1", "web-2", "web-3"), "web-1")
+    assert sorted(asked) == [("web-2", "deploy"), ("web-3", "deploy")]

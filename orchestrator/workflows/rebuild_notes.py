@@ -1,0 +1,26 @@
+"""What is true of a rebuilt host and only its owner can do something about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from orchestrator.config import AppConfig
+from orchestrator.model.fleet import Host
+from orchestrator.transport import names
+
+
+def dns(config: AppConfig, host: Host) -> list[str]:
+    """Names that lead elsewhere: nobody but their owner can change that."""
+    if not host.is_loadbalancer:
+        return []
+    wanted = set(names.addresses(host.address))
+    astray = {domain: names.addresses(domain) for domain in config.domains}
+    return [
+        f"DNS: {domain} leads to {', '.join(found) or 'nowhere'}; let it lead to {host.address}"
+        for domain, found in astray.items() if not wanted & set(found)
+    ]  # fmt: skip
+
+
+def provisioned(notices: Iterable[tuple[str, ...]]) -> list[str]:
+    """What provisioning has noticed; of certificates there is more to say once the lost host's is back."""
+    return [text for of_host in notices for text in of_host if "certificate" not in text]
