@@ -60,6 +60,14 @@ class Shop:
         """A shell's script on the host, as root; it has to succeed."""
         return self.project.on(HOST, "sh", "-ec", script).strip()
 
+    def seen(self) -> str:
+        """What a look that told something else has seen and said."""
+        asked = (
+            "systemctl show -p ActiveState,Result nginx vpsdeploy-alerts; cat /var/lib/vpsdeploy/shop/alerts.json; "
+            "journalctl -u vpsdeploy-alerts -n 20 -o short-precise --no-pager"
+        )
+        return sandbox.run(NAME, HOST, ["sh", "-c", asked], timeout_seconds=TIMEOUT_SECONDS).stdout
+
     def configure(self, bucket: str) -> None:
         """Write vpsdeploy.yml."""
         text = CONFIG.format(endpoint=self.cloud.endpoint, bucket=bucket, hook=self.hook.endpoint)
@@ -152,12 +160,12 @@ def test_what_goes_wrong_is_told_once_and_that_it_is_over_once(shop: Shop) -> No
     (message,) = shop.look()
     assert told([message]) == (["backup failed"], [])
     assert "the target cannot be reached" in message["text"]
-    assert shop.look() == []
+    assert shop.look() == [], shop.seen()
     shop.cloud.start()
     shop.run("backup", "now")
     assert "the last backup failed" not in shop.run("status")
-    assert told(shop.look()) == ([], ["backup failed"])
-    assert shop.look() == []
+    assert told(shop.look()) == ([], ["backup failed"]), shop.seen()
+    assert shop.look() == [], shop.seen()
     holders = shop.on("grep -rlF slack-canary /etc /var /srv /root /run /home /tmp 2>/dev/null || true")
     assert holders.splitlines() == ["/etc/vpsdeploy/alerts/shop.json"]
     assert shop.on("stat -c '%a %U' /etc/vpsdeploy/alerts/shop.json") == "600 root"
@@ -166,16 +174,16 @@ def test_what_goes_wrong_is_told_once_and_that_it_is_over_once(shop: Shop) -> No
 def test_a_service_and_a_disk_are_told(shop: Shop) -> None:
     """A service once it was down for two looks, a disk at nine tenths."""
     shop.on("systemctl stop nginx")
-    assert shop.look() == []
-    assert told(shop.look()) == (["down nginx.service"], [])
+    assert shop.look() == [], shop.seen()
+    assert told(shop.look()) == (["down nginx.service"], []), shop.seen()
     shop.on("systemctl start nginx")
-    assert told(shop.look()) == ([], ["down nginx.service"])
+    assert told(shop.look()) == ([], ["down nginx.service"]), shop.seen()
     shop.on("mkdir -p /var/lib/postgresql; mount -t tmpfs -o size=10m tmpfs /var/lib/postgresql")
     shop.on("head -c 9800000 /dev/zero > /var/lib/postgresql/x")
     (message,) = shop.look()
     assert "the disk of /var/lib/postgresql is filling: 9" in message["text"]
     shop.on("rm /var/lib/postgresql/x")
-    assert told(shop.look()) == ([], ["disk /var/lib/postgresql"])
+    assert told(shop.look()) == ([], ["disk /var/lib/postgresql"]), shop.seen()
     shop.on("umount /var/lib/postgresql; rmdir /var/lib/postgresql")
 
 
@@ -191,7 +199,7 @@ def test_each_trouble_of_backups_is_told(shop: Shop) -> None:
     assert (len(begun), ended) == (1, [])
     assert "shrunken" in begun[0]
     shop.run("backup", "now")
-    assert told(shop.look()) == ([], begun)
+    assert told(shop.look()) == ([], begun), shop.seen()
     state = "/var/lib/vpsdeploy/shop/backup/state.json"
     shop.on(f"""cp {state} /root/kept; python3 - <<'PY'
 import json
@@ -200,20 +208,20 @@ about = known["targets"]["cloud"]
 about["good"]["at"], about["first_at"], about["drilled"] = 1.0, 1.0, None
 json.dump(known, open({state!r}, "w"))
 PY""")
-    assert sorted(told(shop.look())[0]) == ["backup drill overdue cloud", "backup missed cloud"]
+    assert sorted(told(shop.look())[0]) == ["backup drill overdue cloud", "backup missed cloud"], shop.seen()
     shop.on(f"cp /root/kept {state}")
-    assert len(told(shop.look())[1]) == 2
+    assert len(told(shop.look())[1]) == 2, shop.seen()
     packs = {path: path.read_bytes() for path in (shop.cloud.place / "buckets").rglob("data/*/*")}
     for path, whole in packs.items():
         path.write_bytes(bytes(byte ^ 255 for byte in whole))
     shop.run("backup", "verify", code=11)
     shop.run("backup", "drill", code=11)
-    assert sorted(told(shop.look())[0]) == ["backup damaged cloud", "backup drill failed"]
+    assert sorted(told(shop.look())[0]) == ["backup damaged cloud", "backup drill failed"], shop.seen()
     for path, whole in packs.items():
         path.write_bytes(whole)
     shop.run("backup", "verify")
     shop.run("backup", "drill")
-    assert len(told(shop.look())[1]) == 2
+    assert len(told(shop.look())[1]) == 2, shop.seen()
 
 
 def test_whoever_is_taken_out_is_told_no_more(shop: Shop) -> None:

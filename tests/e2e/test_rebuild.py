@@ -100,7 +100,9 @@ class Shop:
 
     def on(self, machine: str, script: str) -> str:
         """A shell's script as root, past SSH."""
-        return sandbox.run(machine, "web-1", ["sh", "-ec", script], timeout_seconds=120).stdout.strip()
+        done = sandbox.run(machine, "web-1", ["sh", "-ec", script], timeout_seconds=120)
+        assert done.ok, f"{script}\n{done.stdout}{done.tail()}"
+        return done.stdout.strip()
 
     def sql(self, text: str) -> str:
         """An answer of the new host's database."""

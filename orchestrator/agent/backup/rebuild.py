@@ -113,8 +113,8 @@ def certificate(call: Call) -> dict[str, Any]:
         repository, one = _pinned(call, kept.read(call), begun_here(call))
         name, certbot = call.app.name, call.layout.certbot
         parts = [
-            certbot / part for part in (f"live/{name}", f"archive/{name}", f"renewal/{name}.conf", "accounts")
-        ]
+            certbot / part for part in (f"archive/{name}", f"renewal/{name}.conf", "accounts", f"live/{name}")
+        ]  # the last one leads to the first: whoever is killed in between leaves no certificate that leads nowhere
         repository.restore(one.id, str(into), [str(part) for part in parts])
         for part in parts:
             _put_where_absent(into / str(part).lstrip("/"), part)
