@@ -291,4 +291,3 @@ def _chosen(raw: dict[str, object]) -> Chosen:
         str(raw["target"]), str(raw["snapshot"]), str(raw["backup_time"]), int(str(raw["age_seconds"])),
         str(live.get("id") or ""), str(live.get("revision") or ""),
     )  # fmt: skip
-

@@ -23,7 +23,9 @@ def at_once(acts: Mapping[str, Callable[[], Got]], seconds: float) -> Iterator[t
     """
     done: queue.SimpleQueue[tuple[str, Got | Exception]] = queue.SimpleQueue()
     for name in acts:
-        threading.Thread(target=lambda one: done.put((one, _caught(acts[one]))), args=(name,), daemon=True).start()
+        threading.Thread(
+            target=lambda one: done.put((one, _caught(acts[one]))), args=(name,), daemon=True
+        ).start()
     deadline, left = time.monotonic() + seconds, dict.fromkeys(acts)
     while left:
         try:

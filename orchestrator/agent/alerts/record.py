@@ -5,7 +5,6 @@ A disk that is full, or that its kernel has made read-only, is what has to be to
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -46,9 +45,8 @@ def write(call: Call, known: Json) -> None:
 
 def note(call: Call, receiver: str, begun: list[str], ended: list[str]) -> None:
     """One line of history; where there is no room for it they were told all the same."""
-    figures = {"begun": begun, "ended": ended, "receiver": receiver}
     try:
-        call.record("alert", old=None, new=None, result="told", **figures)
+        call.record("alert", old=None, new=None, result="told", begun=begun, ended=ended, receiver=receiver)
     except OSError as error:
         sys.stderr.write(f"the history has no line of it: {error.strerror}\n")
 

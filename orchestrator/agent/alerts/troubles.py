@@ -66,7 +66,11 @@ def of(call: Call, known: set[str]) -> Found:
             (found.passing if part.passes else found.lasting).update(part.look(call, known))
         except Exception as error:  # noqa: BLE001 - whatever it is: who is told of nothing believes that all is well
             found.blind.add(name)
-            why = f"{error.what}: {error.why}" if isinstance(error, AgentError) else f"{type(error).__name__}: {error}"
+            why = (
+                f"{error.what}: {error.why}"
+                if isinstance(error, AgentError)
+                else f"{type(error).__name__}: {error}"
+            )
             found.passing[f"look {name}"] = f"the host cannot look after {part.what}: {why}"
     return found
 

@@ -15,14 +15,14 @@ from orchestrator.agent.alerts.messages import News, payload
 from orchestrator.agent.call import Call, timestamp
 
 TELL_SECONDS = 30.0
-"""For all receivers together: also a name server may be silent, which no limit of a connection knows of (our choice)."""
+"""For all receivers together: no limit of a connection knows of a name server that is silent (our choice)."""
 
 _KEPT_SECONDS = 86400.0
 """What has ended and could not be told for so long is told no more (our choice)."""
 
 Json = dict[str, Any]
 Open = dict[str, Json]
-"""What has begun, by name: `text`, `since`, `ended` (empty: it has not), `at`, and who was `told` of it and of its end."""
+"""What has begun, by name: `text`, `since`, `ended` (empty: it has not), `at`, who was `told` of it and of its end."""
 
 
 def receivers(call: Call) -> list[Json]:
@@ -43,7 +43,10 @@ def look(call: Call) -> Json:
     open_: Open = known.get("open", {})
     found = troubles.of(call, {name for name, one in open_.items() if not one["ended"]})
     before = set(known.get("seen", ()))
-    here = {**found.lasting, **{name: text for name, text in found.passing.items() if name in before | open_.keys()}}
+    here = {
+        **found.lasting,
+        **{name: text for name, text in found.passing.items() if name in before | open_.keys()},
+    }
     now = timestamp()
     _begin(open_, here, now)
     _end(open_, here, found.blind, now)
@@ -59,7 +62,9 @@ def look(call: Call) -> Json:
         record.write(call, {"open": open_, "seen": seen})
         record.note(call, name, sorted(begun), sorted(ended))
     names = {one["name"] for one in told_to}
-    record.write(call, {"open": {n: one for n, one in open_.items() if not _is_over(one, names)}, "seen": seen})
+    record.write(
+        call, {"open": {n: one for n, one in open_.items() if not _is_over(one, names)}, "seen": seen}
+    )
     return {"open": sorted(name for name, one in open_.items() if not one["ended"]), "told": sorted(reached)}
 
 

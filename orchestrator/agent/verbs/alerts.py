@@ -43,9 +43,10 @@ def receivers(call: Call) -> dict[str, Any]:
 
 
 def by_unit(call: Call) -> dict[str, Any]:
-    """A look at every app that somebody wants to hear of, at once: one that cannot be looked at keeps none from being."""
+    """A look at every app that somebody wants to hear of, at once: one that hangs or breaks keeps none from it."""
     calls = {
-        name: call._replace(request=Request({**call.request.fields, "app": name})) for name in call.layout.app_names()
+        name: call._replace(request=Request({**call.request.fields, "app": name}))
+        for name in call.layout.app_names()
     }
     told = {}
     for name, found in at_once({name: partial(_looked, one) for name, one in calls.items()}, LOOK_SECONDS):

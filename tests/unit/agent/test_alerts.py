@@ -272,7 +272,7 @@ def test_who_was_told_is_known_though_the_look_is_killed(
     with monkeypatch.context() as patch:
         patch.setattr(watch.record, "note", lambda *_: 1 / 0)
         look(world.host)
-    assert [one.url for one in net.sent][0] == HOOK["url"]
+    assert net.sent[0].url == HOOK["url"]
     net.texts()
     assert look(world.host)["shop"]["told"] == [SLACK["name"]]
 

@@ -352,7 +352,11 @@ def test_hosts_that_use_a_service_of_the_lost_one_get_its_new_address(
 ) -> None:
     """By a release of the same files with today's environment; the rebuilt host runs the same one."""
     config = CONFIG.model_copy(
-        update={"services": AppConfig.model_validate({"app": APP, "services": {"mariadb": {"host": carrier}}}).services}
+        update={
+            "services": AppConfig.model_validate(
+                {"app": APP, "services": {"mariadb": {"host": carrier}}}
+            ).services
+        }
     )
     fleet_of(world, tmp_path / "fleet", "web-1", "web-2", balancers=("lb-1",), lost=lost)
     done = world.run(Wish("10.9.9.9", lost), config=config)
