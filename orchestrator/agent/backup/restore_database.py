@@ -19,6 +19,9 @@ _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _TRIES = 5
 """A database is renamed while nobody is connected; a client that comes in between is sent away again."""
 
+_CLIENTS = "SELECT count(*) FROM pg_stat_activity WHERE datname = %L AND backend_type = 'client backend'"
+"""The server's own workers (autovacuum) are nobody's use of it."""
+
 _CLOSED, _NO_LIMIT = "0", "-1"
 """Connections that a database takes. Source: PostgreSQL, CREATE DATABASE, CONNECTION LIMIT."""
 
@@ -70,7 +73,7 @@ def refuse(call: Call, dumped: Dumped) -> None:
     cluster, name = server_of(call, dumped), name_of(call, dumped)
     if not cluster.exists(name) or call.request.flag("force"):
         return
-    clients = cluster.one("postgres", sql("SELECT count(*) FROM pg_stat_activity WHERE datname = %L", name))
+    clients = cluster.one("postgres", sql(_CLIENTS, name))
     tables = len(postgres_dump.counted(cluster, name))
     if int(clients) or tables:
         raise refusals.in_use(name, tables, int(clients))

@@ -259,6 +259,19 @@ def test_what_a_target_answered_is_told_though_restic_asked_again_until_its_time
     assert restic.explained(Finished(137, "", "")).startswith("the target cannot be reached")
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["dial tcp: lookup s3.example on 127.0.0.53:53: server misbehaving", "connect: network is unreachable",
+     "ssh: Could not resolve hostname box.example: Temporary failure in name resolution"],
+)  # fmt: skip
+def test_a_target_whose_name_leads_nowhere_today_is_no_missing_repository(said: str) -> None:
+    """restic asks for one whatever kept it from looking: a new one would be made."""
+    found = Finished(
+        1, "", f"Fatal: unable to open config file: {said}\nIs there a repository at the following location?"
+    )
+    assert restic.cause(found) == "the target cannot be reached"
+
+
 @pytest.mark.parametrize("state", ["activating", "deactivating"])
 @pytest.mark.parametrize("verb", ["backup", "drill"])
 def test_one_that_is_asked_for_while_another_ends_is_refused(

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from orchestrator.agent.answers import Answers
 from orchestrator.agent.backup import drill, dumps, restore_database, services
 from orchestrator.agent.backup.engines import Engine
 from orchestrator.agent.backup.postgres import Cluster
 from orchestrator.agent.backup.services import Dumped
+from orchestrator.agent.body import Body
+from orchestrator.agent.call import Call
+from orchestrator.agent.request import Request
+from orchestrator.agent.systemd import Systemd
 from tests.unit.agent.with_backups import World, world_of  # noqa: F401 - world_of: a fixture
 
 
@@ -178,3 +184,22 @@ def test_a_host_without_room_is_not_called_a_full_target(world: World) -> None:
     world.restic.broken["restore"] = f"ignoring error: write {into}/x: no space left on device"
     answer = world.host.call("restore", database="shop", force=True)
     assert (answer["kind"], answer["what"]) == ("HostNotReady", "the disk is full")
+
+
+def test_a_server_s_own_worker_does_not_make_an_empty_database_one_in_use(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Autovacuum looks into each once a minute."""
+
+    class Server:
+        def exists(self, _: str) -> bool:
+            return True
+
+        def one(self, _: str, statement: str) -> str:
+            return "0" if "backend_type = 'client backend'" in statement else "1"
+
+    monkeypatch.setattr(restore_database, "server_of", lambda *_: Server())
+    monkeypatch.setattr(restore_database.postgres_dump, "counted", lambda *_: {})
+    request, host = Request({"app": "shop"}), world.host
+    call = Call(host.layout, Systemd(host.systemd), request, Answers(1), Body(io.BytesIO()))
+    restore_database.refuse(call, Dumped("postgresql", "shop", "x", 1, "", 0.0, {}, {}))
