@@ -178,13 +178,13 @@ def test_a_service_and_a_disk_are_told(shop: Shop) -> None:
     assert told(shop.look()) == (["down nginx.service"], []), shop.seen()
     shop.on("systemctl start nginx")
     assert told(shop.look()) == ([], ["down nginx.service"]), shop.seen()
-    shop.on("mkdir -p /var/lib/postgresql; mount -t tmpfs -o size=10m tmpfs /var/lib/postgresql")
-    shop.on("head -c 9800000 /dev/zero > /var/lib/postgresql/x")
+    shop.on("mkdir -p /var/lib/mysql; mount -t tmpfs -o size=10m tmpfs /var/lib/mysql")
+    shop.on("head -c 9800000 /dev/zero > /var/lib/mysql/x")
     (message,) = shop.look()
-    assert "the disk of /var/lib/postgresql is filling: 9" in message["text"]
-    shop.on("rm /var/lib/postgresql/x")
-    assert told(shop.look()) == ([], ["disk /var/lib/postgresql"]), shop.seen()
-    shop.on("umount /var/lib/postgresql; rmdir /var/lib/postgresql")
+    assert "the disk of /var/lib/mysql is filling: 9" in message["text"]
+    shop.on("rm /var/lib/mysql/x")
+    assert told(shop.look()) == ([], ["disk /var/lib/mysql"]), shop.seen()
+    shop.on("umount /var/lib/mysql; rmdir /var/lib/mysql")
 
 
 def test_each_trouble_of_backups_is_told(shop: Shop) -> None:

@@ -21,6 +21,9 @@ FULL, CALM = 0.90, 0.87
 _REBUILD_SECONDS = 3600.0
 """A rebuild that has not ended is told of after so long: until then somebody is at it (our choice)."""
 
+_OF_SERVICES = ("postgresql", "mysql", "redis", "rabbitmq", "nats")
+"""Directories of databases and brokers: each may be a disk of its own."""
+
 _UP = ("active", "reloading")
 _UNPROVEN, _NONE = "unproven", "none"
 
@@ -115,8 +118,15 @@ def _certificate(call: Call, _: set[str]) -> dict[str, str]:
 
 
 def _disks(call: Call, known: set[str]) -> dict[str, str]:
-    places = [call.layout.root, call.app.home, call.layout.state, call.layout.root / "var/lib/postgresql",
-              *_targets(call)]  # fmt: skip
+    of_services = (call.layout.root / "var/lib" / name for name in _OF_SERVICES)
+    places = [
+        call.layout.root,
+        call.app.home,
+        call.layout.state,
+        call.layout.root / "var/log",
+        *of_services,
+        *_targets(call),
+    ]
     there = {place.stat().st_dev: place for place in reversed(places) if place.is_dir()}
     found = {}
     for place in there.values():
