@@ -5,7 +5,7 @@ from __future__ import annotations
 import calendar
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from orchestrator.agent.backup import settings as backup_settings
 from orchestrator.agent.backup import state as backup_state
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import AgentError
+from orchestrator.agent.systemd import number
 
 FULL, CALM = 0.90, 0.87
 """Part of a file system, or of its inodes, from which on it is told; below the second that is over (our choice)."""
@@ -25,6 +26,9 @@ _OF_SERVICES = ("postgresql", "mysql", "redis", "rabbitmq", "nats")
 """Directories of databases and brokers: each may be a disk of its own."""
 
 _UP = ("active", "reloading")
+SERVICES = "down"
+"""The part that things that run are looked at as, and how the names of its troubles begin."""
+
 _UNPROVEN, _NONE = "unproven", "none"
 
 
@@ -35,38 +39,47 @@ class Found(NamedTuple):
         lasting: Told as soon as it is seen: texts by name.
         passing: Told only where the next look sees it, too: services that a restart or a release stops for a moment.
         blind: Parts that could not be looked at: of theirs nothing has begun or ended.
+        restarts: How often systemd has started each service again by itself (count).
     """
 
     lasting: dict[str, str]
     passing: dict[str, str]
     blind: set[str]
+    restarts: dict[str, int]
+
+
+class Past(NamedTuple):
+    """What the look before has left.
+
+    Attributes:
+        known: Names of what was told and has not ended: a disk has to be clearly better, not just so.
+        restarts: As it found them.
+    """
+
+    known: Collection[str]
+    restarts: Mapping[str, int]
 
 
 class Part(NamedTuple):
     """One thing that is looked at; its name is the first word of the names of its troubles.
 
     Attributes:
-        look: What is wrong, given the names of what was told and has not ended.
+        look: What is wrong; it may note restarts.
         what: For people.
         passes: Whether it has to be seen twice.
     """
 
-    look: Callable[[Call, set[str]], dict[str, str]]
+    look: Callable[[Call, Past, dict[str, int]], dict[str, str]]
     what: str
     passes: bool = False
 
 
-def of(call: Call, known: set[str]) -> Found:
-    """Look at every part; one that cannot be looked at is a trouble itself, and hides none of the others.
-
-    Args:
-        call: For the app.
-        known: Names of what was told and has not ended: a disk has to be clearly better, not just so.
-    """
-    found = Found({}, {}, set())
+def of(call: Call, past: Past) -> Found:
+    """Look at every part; one that cannot be looked at is a trouble itself, and hides none of the others."""
+    found = Found({}, {}, set(), {})
     for name, part in PARTS.items():
         try:
-            (found.passing if part.passes else found.lasting).update(part.look(call, known))
+            (found.passing if part.passes else found.lasting).update(part.look(call, past, found.restarts))
         except Exception as error:  # noqa: BLE001 - whatever it is: who is told of nothing believes that all is well
             found.blind.add(name)
             why = (
@@ -83,7 +96,7 @@ def part_of(name: str) -> str:
     return name.partition(" ")[0]
 
 
-def _backups(call: Call, _: set[str]) -> dict[str, str]:
+def _backups(call: Call, *_: object) -> dict[str, str]:
     if not call.app.backup_file.exists() or _is_being_rebuilt(call):
         return {}
     found = backup_settings.read(call)
@@ -108,7 +121,7 @@ def _first_is_due(call: Call, found: backup_settings.Settings) -> bool:
     return backup_state.overdue(call, found.events, since, grace, time.time())
 
 
-def _certificate(call: Call, _: set[str]) -> dict[str, str]:
+def _certificate(call: Call, *_: object) -> dict[str, str]:
     if certificates.settings(call.app) is None:
         return {}
     found = certificates.current(call)
@@ -117,7 +130,7 @@ def _certificate(call: Call, _: set[str]) -> dict[str, str]:
     return {"certificate": certificates.troubles(call, time.time())[-1]}
 
 
-def _disks(call: Call, known: set[str]) -> dict[str, str]:
+def _disks(call: Call, past: Past, _: object) -> dict[str, str]:
     of_services = (call.layout.root / "var/lib" / name for name in _OF_SERVICES)
     places = [
         call.layout.root,
@@ -132,7 +145,7 @@ def _disks(call: Call, known: set[str]) -> dict[str, str]:
     for place in there.values():
         name = f"disk {place}"
         used, what = _fullest(place)
-        if used >= (CALM if name in known else FULL):
+        if used >= (CALM if name in past.known else FULL):
             found[name] = f"the disk of {place} is filling: {used:.0%} of its {what} are used"
         if _is_read_only(place):
             found[f"{name} read-only"] = f"the disk of {place} takes nothing: it is read-only"
@@ -160,7 +173,7 @@ def _is_read_only(place: Path) -> bool:
     return bool(os.statvfs(place).f_flag & os.ST_RDONLY)
 
 
-def _entries(call: Call, _: set[str]) -> dict[str, str]:
+def _entries(call: Call, *_: object) -> dict[str, str]:
     found = {}
     for one in job_facts.of(call)["entries"]:
         last = one["last"] or {}
@@ -176,20 +189,27 @@ def _entries(call: Call, _: set[str]) -> dict[str, str]:
     return found
 
 
-def _services(call: Call, _: set[str]) -> dict[str, str]:
+def _services(call: Call, past: Past, restarts: dict[str, int]) -> dict[str, str]:
+    """What does not run, and what ends again and again: most of the time that runs."""
     found = dict[str, str]()
     units = _units(call)
-    shown = call.systemd.show(list(units), ["ActiveState", "SubState", "Result"])
+    shown = call.systemd.show(list(units), ["ActiveState", "SubState", "Result", "NRestarts"])
     for unit, what in units.items():
         state = shown.get(unit, {})
+        restarts[f"down {unit}"] = number(state.get("NRestarts", "")) or 0
         if state.get("ActiveState") not in _UP:
             how = f"{state.get('ActiveState', 'gone')}, {state.get('Result') or state.get('SubState')}"
             found[f"down {unit}"] = f"{what} does not run: {unit} is {how}"
     for one in job_facts.of(call)["processes"]:
+        name = f"{one['worker']} {one['number']}"
+        restarts[f"down worker {name}"] = one["restarts"] or 0
         if one["wanted"] and one["state"] not in _UP:
-            name = f"{one['worker']} {one['number']}"
             found[f"down worker {name}"] = f"worker {name} does not run: {one['state']}, {one['sub_state']}"
-    return found
+    again = {name: count - past.restarts.get(name, count) for name, count in restarts.items()}
+    return {
+        **{name: f"{name.removeprefix('down ')} ends again and again: {count} restarts since the last look"
+           for name, count in again.items() if count > 0}, **found,
+    }  # fmt: skip
 
 
 def _units(call: Call) -> dict[str, str]:
@@ -212,5 +232,5 @@ PARTS: Mapping[str, Part] = {
     "certificate": Part(_certificate, "the certificate"),
     "disk": Part(_disks, "its disks"),
     "cron": Part(_entries, "cron entries"),
-    "down": Part(_services, "services", passes=True),
+    SERVICES: Part(_services, "services", passes=True),
 }

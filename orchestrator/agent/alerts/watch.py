@@ -41,31 +41,40 @@ def look(call: Call) -> Json:
     """
     told_to, known = receivers(call), record.read(call)
     open_: Open = known.get("open", {})
-    found = troubles.of(call, {name for name, one in open_.items() if not one["ended"]})
-    before = set(known.get("seen", ()))
-    here = {
-        **found.lasting,
-        **{name: text for name, text in found.passing.items() if name in before | open_.keys()},
+    is_known = {name for name, one in open_.items() if not one["ended"]}
+    found = troubles.of(call, troubles.Past(is_known, known.get("restarts", {})))
+    twice = {
+        name: text for name, text in found.passing.items() if name in {*is_known, *known.get("seen", ())}
     }
-    now = timestamp()
+    here, now = {**found.lasting, **twice}, timestamp()
     _begin(open_, here, now)
     _end(open_, here, found.blind, now)
-    seen = sorted({*found.passing, *(name for name in before if troubles.part_of(name) in found.blind)})
-    record.write(call, {"open": open_, "seen": seen})
+    looked = _left(known, found)
+    record.write(call, {"open": open_, **looked})
     reached = []
     for name, begun, ended in _told(call, told_to, open_, now):
         reached.append(name)
-        for one in begun:
-            open_[one]["told"].append(name)
-        for one in ended:
-            open_[one]["told_end"].append(name)
-        record.write(call, {"open": open_, "seen": seen})
+        _note(open_, name, begun, ended)
+        record.write(call, {"open": open_, **looked})
         record.note(call, name, sorted(begun), sorted(ended))
     names = {one["name"] for one in told_to}
-    record.write(
-        call, {"open": {n: one for n, one in open_.items() if not _is_over(one, names)}, "seen": seen}
-    )
-    return {"open": sorted(name for name, one in open_.items() if not one["ended"]), "told": sorted(reached)}
+    owed = {name: one for name, one in open_.items() if not _is_over(one, names)}
+    record.write(call, {"open": owed, **looked})
+    return {"open": sorted(name for name, one in owed.items() if not one["ended"]), "told": sorted(reached)}
+
+
+def _left(known: Json, found: troubles.Found) -> Json:
+    """What the next look has to know of this one; of a part out of sight what the one before knew."""
+    unseen = (name for name in known.get("seen", ()) if troubles.part_of(name) in found.blind)
+    restarts = known.get("restarts", {}) if troubles.SERVICES in found.blind else found.restarts
+    return {"seen": sorted({*found.passing, *unseen}), "restarts": restarts}
+
+
+def _note(open_: Open, receiver: str, begun: list[str], ended: list[str]) -> None:
+    for name in begun:
+        open_[name]["told"].append(receiver)
+    for name in ended:
+        open_[name]["told_end"].append(receiver)
 
 
 def _begin(open_: Open, here: dict[str, str], now: str) -> None:

@@ -366,3 +366,26 @@ def test_a_timer_that_was_not_turned_on_is_turned_on_by_the_next_try(world: Worl
     world.refused = {"enable": "Unit vpsdeploy-alerts.timer does not exist"}
     answer = world.host.call("receivers", receivers=[HOOK, SLACK])
     assert (answer["kind"], answer["why"]) == ("HostNotReady", "Unit vpsdeploy-alerts.timer does not exist")
+
+
+def test_a_service_that_ends_again_and_again_is_down(world: World, net: Net) -> None:
+    """Though it runs whenever somebody looks; a single restart, and counting from anew, is none."""
+    nothing, begun, over = (
+        "",
+        "nginx.service ends again and again: 1 restarts since the last look",
+        "over since",
+    )
+    counts = (
+        (3, nothing),
+        (4, nothing),
+        (4, nothing),
+        (5, nothing),
+        (6, begun),
+        (8, nothing),
+        (8, over),
+        (0, nothing),
+    )
+    for count, told in counts:
+        world.properties["nginx.service"] = {"NRestarts": str(count)}
+        look(world.host)
+        assert [told in text for text in net.texts()] == ([True, True] if told else []), count
