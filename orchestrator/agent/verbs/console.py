@@ -28,16 +28,19 @@ def console(call: Call) -> int:
     client = services.KINDS[settings["service"]].client
     if client is None:
         raise UsageError(f"{settings['service']} has no client for people", state="nothing was touched")
-    command, environment = client(settings, call.request.text("password"))
     unit = f"vpsdeploy-console-{os.getpid()}"
-    variables = call.layout.run / f"{unit}.env"
+    variables, trusted = (call.layout.run / f"{unit}.{kind}" for kind in ("env", "crt"))
     call.layout.run.mkdir(mode=0o755, parents=True, exist_ok=True)
     term = call.request.text("term", "xterm")[:40]
     try:
+        if certificate := services.certificate(call, settings):
+            # Where the server has it only the server can read it.
+            durable.write(trusted, certificate.encode(), 0o644, sync=False)
+            settings = {**settings, "certificate": str(trusted)}
+        command, environment = client(settings, call.request.text("password"))
         durable.write(variables, envfile.encode({**environment, "TERM": term}), 0o600, sync=False)
         properties = [*_SANDBOX, f"EnvironmentFile={variables}"]
-        if settings.get("certificate"):
-            properties.append(f"BindReadOnlyPaths={settings['certificate']}")
         return run_joined(unit, properties, command, terminal=call.request.flag("tty"))
     finally:
-        variables.unlink(missing_ok=True)
+        for path in (variables, trusted):
+            path.unlink(missing_ok=True)

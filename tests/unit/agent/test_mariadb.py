@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import json
+import stat
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from orchestrator.agent import mariadb, programs
+from orchestrator.agent.answers import Answers
+from orchestrator.agent.body import Body
+from orchestrator.agent.call import Call
 from orchestrator.agent.programs import Finished
+from orchestrator.agent.request import Request
+from orchestrator.agent.systemd import Systemd
+from orchestrator.agent.verbs import console
 from tests.unit.agent.conftest import Host
 
 PASSWORD = "correct-horse-battery-staple-0123456789abcd"
@@ -183,3 +192,27 @@ def test_an_error_does_not_quote_the_statement(bare: Host, server: Server) -> No
         "HostNotReady",
         "ERROR 1064 (42000) at line 3: You have an error",
     )
+
+
+def test_a_console_can_read_whom_to_trust(bare: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs as nobody, and the server's own certificate is in a directory of the server's."""
+    seen = list[tuple[str, int]]()
+
+    def joined(_: str, __: list[str], command: list[str], **___: object) -> int:
+        file = Path(next(word.partition("=")[2] for word in command if word.startswith("--ssl-ca=")))
+        assert file.parent == bare.layout.run
+        seen.append((file.read_text(), stat.S_IMODE(file.stat().st_mode)))
+        return 0
+
+    place = bare.layout.root / "etc/mysql/tls/10.0.0.5.crt"
+    place.parent.mkdir(parents=True)
+    place.write_text("-----BEGIN CERTIFICATE-----")
+    bare.layout.services.mkdir(parents=True)
+    settings = {**SETTINGS, "certificate": "/etc/mysql/tls/10.0.0.5.crt"}
+    (bare.layout.services / "mariadb.json").write_text(json.dumps(settings))
+    monkeypatch.setattr(console, "run_joined", joined)
+    request = Request({"protocol": 1, "app": "shop", "service": "mariadb", "password": PASSWORD})
+    call = Call(bare.layout, Systemd(bare.systemd), request, Answers(1), Body(io.BytesIO()))
+    assert console.console(call) == 0
+    assert seen == [("-----BEGIN CERTIFICATE-----", 0o644)]
+    assert list(bare.layout.run.iterdir()) == []
