@@ -65,11 +65,28 @@ def seen_to(
     return replace(result, services=ready)
 
 
-def prepare(config: AppConfig, stage: Stage, hosts: Collection[str], reporter: Reporter) -> Logins:
+def moved(config: AppConfig, stage: Stage, new_stage: Stage, host: str, reporter: Reporter) -> None:
+    """Have URLs of a host's services name its new address, before the inventory does: by that they are known as ours.
+
+    Raises: ConfigError: the key of the stage's secrets is not here; nothing was touched.
+    """
+    former = {one.private_address for one in stage.hosts}
+    _keep(config, new_stage, prepare(config, new_stage, (host,), reporter, former).new, reporter)
+
+
+def prepare(
+    config: AppConfig, stage: Stage, hosts: Collection[str], reporter: Reporter, former: Collection[str] = ()
+) -> Logins:  # fmt: skip
     """A password for each service that these hosts carry: the kept one, or a new one. Nothing is written yet.
 
     A URL that somebody set by hand is never changed; its service gets no user then.
 
+    Args:
+        config: The app.
+        stage: Its hosts.
+        hosts: Names of those that are meant.
+        reporter: Told of what stays as it is.
+        former: Addresses that hosts of the stage had before.
     Raises: ConfigError: the key of the stage's secrets is not here; nothing was touched.
     """
     services = plan.placed(config, stage)
@@ -77,7 +94,7 @@ def prepare(config: AppConfig, stage: Stage, hosts: Collection[str], reporter: R
     if not ours:
         return Logins(services, {})
     kept = stage_secrets.opened(stage).values()
-    addresses = {host.private_address for host in stage.hosts}
+    addresses = {*former, *(host.private_address for host in stage.hosts)}
     passwords, made = dict[str, Secret](), dict[str, Secret]()
     for one in ours:
         password = _password(config, one, services, kept, addresses)

@@ -23,6 +23,7 @@ from orchestrator.workflows import (
     backup,
     backup_keys,
     provision,
+    provision_services,
     rebuild_checks,
     rebuild_notes,
     rebuild_release,
@@ -132,6 +133,7 @@ def run(
     keys, text = _check(this, ask)
     try:
         if text:
+            provision_services.moved(config, stage, this.new_stage, this.name, reporter)
             inventory_edit.write(stage.path, text)
             reporter.note(_moved(this))
         _provision(this, watch)

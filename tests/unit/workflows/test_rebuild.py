@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from orchestrator.config import secrets
 from orchestrator.config.app import AppConfig
 from orchestrator.errors import (
     BackupFailed,
@@ -20,10 +21,20 @@ from orchestrator.errors import (
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.provision import HostCounts, HostResult, ProvisionResult, TaskFailure
 from orchestrator.model.rebuild import Rebuilt, Way
+from orchestrator.plan import service_url, services
 from orchestrator.report import envelope
 from orchestrator.report import rebuild as report
+from orchestrator.secret import Secret
 from orchestrator.transport import agent_pyz, http
-from orchestrator.workflows import backup_keys, provision, rebuild, rebuild_checks, rebuild_release, release
+from orchestrator.workflows import (
+    backup_keys,
+    env,
+    provision,
+    rebuild,
+    rebuild_checks,
+    rebuild_release,
+    release,
+)
 from orchestrator.workflows.rebuild import Wish
 from orchestrator.workflows.rebuild_checks import Seen, Target
 from tests.support import shapes
@@ -359,7 +370,13 @@ def test_hosts_that_use_a_service_of_the_lost_one_get_its_new_address(
         }
     )
     fleet_of(world, tmp_path / "fleet", "web-1", "web-2", balancers=("lb-1",), lost=lost)
+    (before,) = services.placed(config, world.stage)
+    env.put(config, world.stage, {"DATABASE_URL": service_url.make(before, APP, Secret("p" * 43))})
     done = world.run(Wish("10.9.9.9", lost), config=config)
+    url = secrets.opened(world.stage).values()["DATABASE_URL"].reveal()
+    assert url.startswith(f"mysql://shop:{'p' * 43}@10.9.9.9:3306/shop")
+    assert {host.settings[done.release]["env"]["DATABASE_URL"].reveal() for host in world.fleet.hosts.values()
+            if host.host.is_app} == {url}  # fmt: skip
     assert done.release != OLD
     assert done.release.endswith(OLD[-8:])
     assert {host.current for host in world.fleet.hosts.values() if host.host.is_app} == {done.release}
