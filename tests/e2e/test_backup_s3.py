@@ -66,7 +66,7 @@ class Shop:
             "systemctl show -p ActiveState,Result nginx vpsdeploy-alerts; cat /var/lib/vpsdeploy/shop/alerts.json; "
             "journalctl -u vpsdeploy-alerts -n 20 -o short-precise --no-pager"
         )
-        return sandbox.run(NAME, HOST, ["sh", "-c", asked], timeout_seconds=TIMEOUT_SECONDS).stdout
+        return sandbox.run(NAME, HOST, ["sh", "-c", asked]).stdout
 
     def configure(self, bucket: str) -> None:
         """Write vpsdeploy.yml."""
