@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import stat
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
@@ -17,66 +14,8 @@ from orchestrator.agent import call as calls
 from orchestrator.agent import durable
 from orchestrator.agent.alerts import post, troubles, watch
 from orchestrator.agent.verbs import alerts
-from tests.unit.agent.conftest import Host
+from tests.unit.agent.with_alerts import HOOK, SLACK, Net, look, net_of  # noqa: F401 - net_of: a fixture
 from tests.unit.agent.with_backups import World, world_of  # noqa: F401 - world_of: a fixture
-
-HOOK = {"name": "https://ci.example/x", "type": "webhook", "url": "https://ci.example/x", "chat_id": ""}
-SLACK = {"name": "SLACK_URL", "type": "slack", "url": "https://slack.example/secret", "chat_id": ""}
-
-
-class Sent(NamedTuple):
-    """One message, and where it went."""
-
-    url: str
-    message: dict[str, Any]
-
-
-class Net:
-    """Receivers: what each was told; `down` does not take anything."""
-
-    def __init__(self) -> None:
-        self.sent: list[Sent] = []
-        self.down: set[str] = set()
-        self.silent: set[str] = set()
-        self.first, self.end = threading.Event(), threading.Event()
-
-    def __call__(self, url: str, message: dict[str, Any]) -> str:
-        """Stands for `post`; all receivers are told at once, here the webhook first."""
-        if url in self.silent:
-            self.end.wait(20)
-        if url == SLACK["url"]:
-            self.first.wait(0.3)
-        if url in self.down:
-            return "answered 503"
-        self.sent.append(Sent(url, message))
-        self.first.set()
-        return ""
-
-    def texts(self) -> list[str]:
-        """What was said since the last question."""
-        found, self.sent = [str(one.message["text"]) for one in self.sent], []
-        self.first.clear()
-        return found
-
-
-@pytest.fixture(name="net")
-def _net(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Net]:
-    """A host that is well, with two receivers; its disks have room."""
-    net = Net()
-    monkeypatch.setattr(post, "post", net)
-    monkeypatch.setattr(troubles, "_fullest", lambda _: (0.5, "bytes"))
-    world.running.add("nginx.service")
-    world.host.call("receivers", receivers=[HOOK, SLACK])
-    (world.host.layout.host_file).write_text(json.dumps({"stage": "production"}))
-    world.unit("backup")
-    yield net
-    net.end.set()
-
-
-def look(host: Host) -> dict[str, Any]:
-    """The timer's look."""
-    told: dict[str, Any] = host.words(["alerts", "--request", '{"protocol": 1, "by": "timer"}'])["apps"]
-    return told
 
 
 def test_a_host_that_is_well_says_nothing(world: World, net: Net) -> None:
@@ -136,57 +75,6 @@ def test_a_receiver_that_cannot_be_reached_is_told_later(world: World, net: Net)
     assert net.sent == []
 
 
-def test_a_service_has_to_be_down_for_two_looks(world: World, net: Net) -> None:
-    """A restart is no trouble."""
-    world.running.discard("nginx.service")
-    look(world.host)
-    assert net.sent == []
-    look(world.host)
-    assert "the load balancer does not run: nginx.service is inactive" in net.texts()[0]
-    world.running.add("nginx.service")
-    look(world.host)
-    assert "over since" in net.texts()[0]
-
-
-def test_a_filling_disk_is_told_until_it_is_clearly_better(
-    world: World, net: Net, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """From 90 percent on, of bytes or of inodes, until it is below 87."""
-    for used, told in ((0.91, 2), (0.89, 0), (0.91, 0), (0.80, 2)):
-        monkeypatch.setattr(troubles, "_fullest", lambda _, used=used: (used, "inodes"))
-        look(world.host)
-        assert len(net.texts()) == told
-    monkeypatch.undo()
-    assert 0.0 < troubles._fullest(Path("/"))[0] <= 1.0
-
-
-@pytest.mark.parametrize(
-    ("how", "said"),
-    [("missed", "one was due since"), ("damaged", "the repository is damaged"), ("shrunken", "shrunken"),
-     ("drill", "the last restore drill failed"), ("no drill", "a drill was due since the first one")],
-)  # fmt: skip
-def test_each_trouble_of_backups_is_told(world: World, net: Net, how: str, said: str) -> None:
-    """Missed, damaged, shrunken, a drill that failed, none that ran."""
-    state = world.state
-    if how in ("missed", "no drill"):
-        world.elapses = "Next elapse: Wed 2026-01-07 03:00:00 UTC"
-        key = "at" if how == "missed" else "first_at"
-        for one in state["targets"].values():
-            one["good"]["at"] = 1.0 if how == "missed" else one["good"]["at"]
-            one[key if how == "no drill" else "first_at"] = 1.0
-        world.host.app.backup_state_file.write_text(json.dumps(state))
-    elif how == "shrunken":
-        (world.host.app.shared / "uploads" / "b.txt").write_text("b")
-        world.unit("backup")
-    else:
-        world.restic.broken["check"] = "Fatal: repository contains errors"
-        world.host.call("backup-verify") if how == "damaged" else world.unit("drill")
-    look(world.host)
-    assert said in net.texts()[0]
-    look(world.host)
-    assert net.sent == []
-
-
 def test_the_timer_runs_where_somebody_is_told(world: World, net: Net) -> None:
     """URLs are in a file of root's; one that is not given again stays; without receivers the timer stops."""
     file = world.host.app.alerts_file
@@ -214,17 +102,6 @@ def test_nothing_that_is_said_of_a_failure_holds_the_url() -> None:
     """It may be a secret."""
     said = post.post("http://127.0.0.1:1/secret", {})
     assert said == "cannot be sent (URLError)"
-
-
-def test_a_host_that_has_no_backup_yet_is_told_of_once_one_was_due(world: World, net: Net) -> None:
-    """Not on the day on which it is provisioned."""
-    world.host.app.backup_state_file.unlink()
-    look(world.host)
-    assert net.sent == []
-    world.elapses = "Next elapse: Wed 2026-01-07 03:00:00 UTC"
-    os.utime(world.host.app.backup_keys / "password", (1.0, 1.0))
-    look(world.host)
-    assert "disk has no backup yet" in net.texts()[0]
 
 
 def test_a_receiver_that_hangs_keeps_no_other_from_being_told(
@@ -302,62 +179,6 @@ def test_a_disk_that_takes_nothing_is_told_of_once(
     assert len(look(world.host)["shop"]["told"]) == 2
 
 
-def test_a_part_that_cannot_be_looked_at_hides_no_other_and_ends_nothing(
-    world: World, net: Net, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It is a trouble itself once it was seen twice; nobody is told that what is out of sight is over."""
-    world.restic.broken["backup"] = "Fatal: no space left on device"
-    world.unit("backup")
-    look(world.host)
-    net.texts()
-    with monkeypatch.context() as patch:
-        patch.setattr(troubles.backup_state, "named_troubles", lambda *_: {}["x"])
-        patch.setattr(troubles, "_fullest", lambda _: (0.95, "bytes"))
-        found = look(world.host)["shop"]
-        assert ("backup failed" in found["open"], len(found["open"])) == (True, 2)
-        assert "filling" in net.texts()[0]
-        look(world.host)
-        assert "the host cannot look after backups: KeyError: 'x'" in net.texts()[0]
-    look(world.host)
-    assert "over since" in net.texts()[0]
-    assert look(world.host)["shop"]["open"] == ["backup failed"]
-
-
-def test_a_service_that_cannot_be_seen_for_one_look_is_still_down(
-    world: World, net: Net, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Down, out of sight, down: that is twice."""
-    world.running.discard("nginx.service")
-    look(world.host)
-    with monkeypatch.context() as patch:
-        patch.setattr(troubles.pools, "read", lambda _: 1 / 0)
-        look(world.host)
-    assert net.sent == []
-    look(world.host)
-    assert "nginx.service is inactive" in net.texts()[0]
-
-
-def test_a_file_system_that_became_read_only_is_told(
-    world: World, net: Net, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As a kernel makes one that has errors."""
-    assert troubles._is_read_only(Path("/proc/sys")) in (True, False)
-    monkeypatch.setattr(troubles, "_is_read_only", lambda _: True)
-    look(world.host)
-    assert "takes nothing: it is read-only" in net.texts()[0]
-
-
-def test_a_rebuild_is_told_of_once_nobody_is_at_it_any_more(world: World, net: Net) -> None:
-    """Not while it goes on: whoever types it sees it."""
-    began = watch.timestamp()
-    durable.write_json(world.host.app.rebuild_file, {"began": began, "done": []})
-    look(world.host)
-    assert net.sent == []
-    durable.write_json(world.host.app.rebuild_file, {"began": "2026-01-01T00:00:00Z", "done": []})
-    look(world.host)
-    assert "was not rebuilt to its end" in net.texts()[0]
-
-
 def test_a_timer_that_was_not_turned_on_is_turned_on_by_the_next_try(world: World, net: Net) -> None:
     """Whoever handed the receivers over was killed before it was; and a host that cannot, says so."""
     world.told.clear()
@@ -366,26 +187,3 @@ def test_a_timer_that_was_not_turned_on_is_turned_on_by_the_next_try(world: Worl
     world.refused = {"enable": "Unit vpsdeploy-alerts.timer does not exist"}
     answer = world.host.call("receivers", receivers=[HOOK, SLACK])
     assert (answer["kind"], answer["why"]) == ("HostNotReady", "Unit vpsdeploy-alerts.timer does not exist")
-
-
-def test_a_service_that_ends_again_and_again_is_down(world: World, net: Net) -> None:
-    """Though it runs whenever somebody looks; a single restart, and counting from anew, is none."""
-    nothing, begun, over = (
-        "",
-        "nginx.service ends again and again: 1 restarts since the last look",
-        "over since",
-    )
-    counts = (
-        (3, nothing),
-        (4, nothing),
-        (4, nothing),
-        (5, nothing),
-        (6, begun),
-        (8, nothing),
-        (8, over),
-        (0, nothing),
-    )
-    for count, told in counts:
-        world.properties["nginx.service"] = {"NRestarts": str(count)}
-        look(world.host)
-        assert [told in text for text in net.texts()] == ([True, True] if told else []), count

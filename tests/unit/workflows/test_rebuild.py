@@ -4,125 +4,30 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from orchestrator.config import secrets
-from orchestrator.config.app import AppConfig
 from orchestrator.errors import (
     BackupFailed,
     ConfigError,
-    HostUnreachable,
     ProvisionFailed,
     ReleaseFailed,
     UsageError,
 )
-from orchestrator.model.fleet import Host, Stage
-from orchestrator.model.provision import HostCounts, HostResult, ProvisionResult, TaskFailure
-from orchestrator.model.rebuild import Rebuilt, Way
-from orchestrator.plan import service_url, services
+from orchestrator.model.provision import TaskFailure
+from orchestrator.model.rebuild import Way
 from orchestrator.report import envelope
 from orchestrator.report import rebuild as report
-from orchestrator.secret import Secret
-from orchestrator.transport import agent_pyz, http
+from orchestrator.transport import http
 from orchestrator.workflows import (
-    backup_keys,
-    env,
-    provision,
-    rebuild,
-    rebuild_checks,
     rebuild_release,
     release,
 )
 from orchestrator.workflows.rebuild import Wish
 from orchestrator.workflows.rebuild_checks import Seen, Target
 from tests.support import shapes
-from tests.support.changes import OLD, Silent, live_fleet
-from tests.support.fleet import APP, VERSION, FakeFleet, stage
-
-CONFIG = AppConfig.model_validate(
-    {"app": APP, "backup": {"targets": {"disk": "/mnt/backups", "far": "/mnt/far"}}}
-)
-EMPTY = Seen((), False, {}, {})
-HOSTS = """\
-all:  # ours
-  hosts:
-    web-1: {ansible_host: 10.0.0.1}  # the first
-    web-2:
-      ansible_host: "10.0.0.2"
-  children:
-    app: {hosts: {web-1: {}, web-2: {}}}
-    loadbalancer: {hosts: {web-1: {}}}
-"""
-
-
-class World:
-    """What is outside: the hosts before they have an agent, Ansible, the way that users take."""
-
-    def __init__(self, place: Stage) -> None:
-        self.stage, self.fleet = place, FakeFleet(place)
-        self.alive, self.seen = False, EMPTY
-        self.silent: set[str] = set()
-        self.looked = (Target("disk", ("6f06cbf8aa",)),)
-        self.provisioned: list[tuple[str, ...]] = []
-        self.failure: TaskFailure | None = None
-        self.told = Silent()
-        self.asked: list[str] = []
-
-    def provision(self, _c: object, of: Stage, hosts: tuple[Any, ...], *_: object) -> ProvisionResult:
-        """Ansible."""
-        self.provisioned.append(tuple(f"{one.name}@{one.address}" for one in hosts))
-        done = tuple(HostResult(one.name, HostCounts(), 0, 1.0, notices=("a notice",)) for one in hosts)
-        return ProvisionResult(of.name, done, False, 1.0, (self.failure,) if self.failure else ())
-
-    def answers(self, _: Stage, host: Host, user: str | None = None) -> bool:
-        """The lost host where the test says so, the others as deploy unless they are lost, too."""
-        return host.name not in self.silent if user else self.alive
-
-    def run(self, wish: Wish, *, agree: bool = False, config: AppConfig = CONFIG) -> Rebuilt:
-        """The command."""
-
-        def ask(question: str) -> bool:
-            self.asked.append(question)
-            return agree
-
-        return rebuild.run(
-            config,
-            self.stage,
-            wish,
-            self.told,
-            lambda _: pytest.fail("no Ansible here"),
-            ask,
-            lambda *_: self.fleet,
-        )
-
-
-def at(tmp_path: Path, *names: str, balancers: tuple[str, ...] = ()) -> Stage:
-    """A stage that is written down."""
-    folder = tmp_path / "inventories" / "production"
-    folder.mkdir(parents=True)
-    of = stage(*names, balancers=balancers)
-    lines = "".join(f"    {name}: {{ansible_host: 10.0.1.{n}}}\n" for n, name in enumerate(balancers, 1))
-    (folder / "hosts.yml").write_text(HOSTS.replace("  children:\n", f"{lines}  children:\n"))
-    hosts = tuple(replace(one, private_address=one.address) for one in of.hosts)
-    return replace(of, path=folder / "hosts.yml", known_hosts=folder / "known_hosts", hosts=hosts)
-
-
-@pytest.fixture(name="world")
-def _world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The only host is lost; its keys are in the repository."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    world = World(at(tmp_path, "web-1"))
-    backup_keys.ready(CONFIG, world.stage)
-    world.fleet.hosts["web-1"].kept_release = OLD
-    monkeypatch.setattr(agent_pyz, "version", lambda: VERSION)
-    monkeypatch.setattr(rebuild_checks, "answers", world.answers)
-    monkeypatch.setattr(rebuild_checks, "ask", lambda *_: world.seen)
-    monkeypatch.setattr(rebuild_checks, "looked_at", lambda *_: world.looked)
-    monkeypatch.setattr(provision, "run", world.provision)
-    monkeypatch.setattr(http, "reachable", lambda _: True)
-    return world
+from tests.support.changes import OLD
+from tests.unit.workflows.with_rebuild import CONFIG, EMPTY, HOSTS, World, at, fleet_of, world_of  # noqa: F401 - world_of: a fixture
 
 
 def test_the_only_host_comes_back(world: World) -> None:
@@ -271,24 +176,6 @@ def test_an_app_that_does_not_answer_is_an_error(world: World, monkeypatch: pyte
     assert "end" not in world.fleet.hosts["web-1"].rebuilt
 
 
-def test_in_a_fleet_it_serves_what_the_others_do(world: World, tmp_path: Path) -> None:
-    """Their release, over their own hosts; they are provisioned too, as they know it by its address."""
-    world.stage = at(tmp_path / "two", "web-1", "web-2")
-    backup_keys.ready(CONFIG, world.stage)
-    world.fleet = live_fleet(world.stage)
-    lost = FakeFleet(world.stage).hosts["web-2"]
-    world.fleet.hosts["web-2"] = lost
-    with pytest.raises(UsageError, match="which host was lost"):
-        world.run(Wish("10.9.9.9"))
-    with pytest.raises(UsageError, match=r"10\.0\.0\.1 is web-1"):
-        world.run(Wish("10.0.0.1", "web-2"))
-    done = world.run(Wish("10.9.9.9", "web-2"))
-    assert (done.way, done.release, lost.current) == (Way.FLEET, OLD, OLD)
-    assert world.provisioned == [("web-1@10.0.0.1", "web-2@10.9.9.9")]
-    assert 'ansible_host: "10.9.9.9"' in world.stage.path.read_text()
-    assert "releases" not in lost.rebuilt
-
-
 def test_a_private_address_has_to_be_named(world: World) -> None:
     """The inventory has one, and nobody can guess the new host's."""
     text = HOSTS.replace(
@@ -310,75 +197,3 @@ def test_an_inventory_that_says_it_elsewhere_is_edited_by_hand(world: World) -> 
     world.stage.path.write_text("all:\n  vars: {ansible_host: 10.0.0.1}\n  hosts: {web-1: {}}\n")
     with pytest.raises(ConfigError, match="the inventory cannot be changed for web-1"):
         world.run(Wish("10.9.9.9"))
-
-
-def fleet_of(world: World, place: Path, *names: str, balancers: tuple[str, ...] = (), lost: str) -> None:
-    """A fleet whose release is live on green, and that has lost a host."""
-    world.stage = at(place, *names, balancers=balancers)
-    backup_keys.ready(CONFIG, world.stage)
-    world.fleet = live_fleet(world.stage)
-    world.fleet.hosts[lost] = FakeFleet(world.stage).hosts[lost]
-
-
-@pytest.mark.parametrize(
-    ("names", "balancers", "lost"),
-    [(("web-1", "web-2"), (), "web-1"), (("web-1", "web-2"), ("lb-1",), "lb-1"),
-     (("web-1", "web-2"), ("lb-1", "lb-2"), "lb-2"), (("web-1",), ("lb-1",), "lb-1")],
-)  # fmt: skip
-def test_a_lost_load_balancer_routes_to_what_the_app_hosts_run(
-    world: World, tmp_path: Path, names: tuple[str, ...], balancers: tuple[str, ...], lost: str
-) -> None:
-    """The only one too, and one that runs instances as well: a new one routes to blue until it is told."""
-    fleet_of(world, tmp_path / "fleet", *names, balancers=balancers, lost=lost)
-    done = world.run(Wish("10.9.9.9", lost))
-    assert (done.way, done.release) == (Way.FLEET, OLD)
-    assert world.fleet.summary() == {("green", OLD)}
-    assert {host.current for host in world.fleet.hosts.values() if host.host.is_app} == {OLD}
-    assert ("web-1", "drain") not in world.fleet.calls
-    assert world.run(Wish("10.9.9.9", lost)).release == OLD
-
-
-def test_a_fleet_that_lost_two_hosts_is_rebuilt_one_after_another(world: World, tmp_path: Path) -> None:
-    """Said before anything is touched."""
-    fleet_of(world, tmp_path / "fleet", "web-1", "web-2", lost="web-2")
-    world.silent = {"web-1"}
-    with pytest.raises(HostUnreachable, match="web-1 cannot be reached either") as caught:
-        world.run(Wish("10.9.9.9", "web-2"))
-    assert "take web-1 out of" in caught.value.next
-    assert "10.9.9.9" not in world.stage.path.read_text()
-
-
-def test_a_host_that_was_reinstalled_where_it_was_is_made_known_to_the_others(
-    world: World, tmp_path: Path
-) -> None:
-    """Its keys and certificates are new, though its address is not."""
-    fleet_of(world, tmp_path / "fleet", "web-1", "web-2", lost="web-2")
-    world.run(Wish("", "web-2"))
-    assert world.provisioned == [("web-1@10.0.0.1", "web-2@10.0.0.2")]
-
-
-@pytest.mark.parametrize(("carrier", "lost"), [("web-1", "web-1"), ("lb-1", "lb-1")])
-def test_hosts_that_use_a_service_of_the_lost_one_get_its_new_address(
-    world: World, tmp_path: Path, carrier: str, lost: str
-) -> None:
-    """By a release of the same files with today's environment; the rebuilt host runs the same one."""
-    config = CONFIG.model_copy(
-        update={
-            "services": AppConfig.model_validate(
-                {"app": APP, "services": {"mariadb": {"host": carrier}}}
-            ).services
-        }
-    )
-    fleet_of(world, tmp_path / "fleet", "web-1", "web-2", balancers=("lb-1",), lost=lost)
-    (before,) = services.placed(config, world.stage)
-    env.put(config, world.stage, {"DATABASE_URL": service_url.make(before, APP, Secret("p" * 43))})
-    done = world.run(Wish("10.9.9.9", lost), config=config)
-    url = secrets.opened(world.stage).values()["DATABASE_URL"].reveal()
-    assert url.startswith(f"mysql://shop:{'p' * 43}@10.9.9.9:3306/shop")
-    assert {host.settings[done.release]["env"]["DATABASE_URL"].reveal() for host in world.fleet.hosts.values()
-            if host.host.is_app} == {url}  # fmt: skip
-    assert done.release != OLD
-    assert done.release.endswith(OLD[-8:])
-    assert {host.current for host in world.fleet.hosts.values() if host.host.is_app} == {done.release}
-    assert {release for _, release in world.fleet.summary()} == {done.release}
-    assert world.fleet.hosts["lb-1"].out == {}
