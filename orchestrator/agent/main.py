@@ -127,6 +127,7 @@ UNITS_VERBS = {
     "certificate": Verb("certificate.by_unit"),
     "backup": Verb("backup.by_unit"),
     "drill": Verb("backup.drill_by_unit"),
+    "wal": Verb("backup.wal_by_unit"),
     "integrity": Verb("integrity.integrity", app=False),
     "alerts": Verb("alerts.by_unit", app=False),
     "boot": VERBS["boot"],

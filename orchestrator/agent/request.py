@@ -19,6 +19,8 @@ NODE = re.compile(r"\d+\.\d+\.\d+")
 JOB = re.compile(r"[a-z][a-z0-9-]{0,30}")
 STORED = re.compile(r"[0-9a-f]{64}x?")
 """How the store names a file: its digest, with "x" appended for the executable variant."""
+_LAST_MOMENT = 1e11
+"""Some thousand years from now: milliseconds are no seconds."""
 COLOURS = ("blue", "green")
 
 
@@ -103,6 +105,15 @@ class Request:
         value = self._field(name, (int, float), None)
         if isinstance(value, bool) or not 0 <= value <= most:
             raise UsageError("the request is wrong", why=f"{name} is {value!r}, not 0 to {most:g} seconds")
+        return float(value)
+
+    def moment(self, name: str) -> float | None:
+        """A moment in seconds since the epoch; None where none is asked for."""
+        value = self._field(name, (int, float, type(None)), None)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not 0 < value < _LAST_MOMENT:
+            raise UsageError("the request is wrong", why=f"{name} is {value!r}, no moment")
         return float(value)
 
     def url_path(self, name: str) -> str:

@@ -221,6 +221,14 @@ def restore(
             "--into", metavar="NAME", help="Another database, which is made; the real one is left alone."
         ),
     ] = "",
+    to_time: Annotated[
+        str,
+        typer.Option(
+            "--to-time",
+            metavar="TIME",
+            help="PostgreSQL's database or table as it was then: 2026-11-26T08:00:00Z.",
+        ),
+    ] = "",
     to: Annotated[str, typer.Option("--to", metavar="DIRECTORY", help="Where on the host --path goes.")] = "",
     force: Annotated[
         bool, typer.Option("--force", help="Replace what is in use, after a copy of it was kept.")
@@ -235,13 +243,15 @@ def restore(
     """Bring data back: everything, one database, one table, one file or directory.
 
     What is in use is refused without --force. A database is loaded and counted beside the real one first, and then
-    takes its place by a rename.
+    takes its place by a rename. With --to-time it is brought to that moment by a server of its own first, out of a base
+    backup and PostgreSQL's log (backup.point_in_time).
 
     \b
     Examples:
       vpsdeploy backup restore --path uploads/logo.png
       vpsdeploy backup restore 1f3a9c2e --table users
       vpsdeploy backup restore --database shop --into shop_yesterday
+      vpsdeploy backup restore --database shop --to-time 2026-11-26T08:00:00Z --into shop_before
       vpsdeploy backup restore --force
     """
     from orchestrator.config import load
@@ -253,7 +263,7 @@ def restore(
     told = reporter.JsonLines() if as_json else reporter.Console(verbose=verbose)
     config, hosts = load(project), load_stage(project, stage)
     request = {"snapshot": snapshot, "database": database, "table": table, "path": path, "into": into, "to": to,
-               "force": force, "target": target}  # fmt: skip
+               "to_time": to_time, "force": force, "target": target}  # fmt: skip
     name, answer = backup.restore(config, hosts, host, request, told)
     if as_json:
         typer.echo(envelope.result_line("restored", report.restored_fields(hosts.name, name, answer)))

@@ -164,6 +164,13 @@ class AppConfig(_Section):
             raise ValueError(f"mode {tls.mode} needs `domains`: a certificate is for names")
         return tls
 
+    @field_validator("backup")
+    @classmethod
+    def _needs_postgresql(cls, backup: BackupConfig, info: ValidationInfo) -> BackupConfig:
+        if backup.point_in_time.enabled and "postgresql" not in info.data.get("services", {"postgresql": {}}):
+            raise ValueError("point_in_time needs services.postgresql: it is its log that is sent")
+        return backup
+
     @field_validator("instances_max")
     @classmethod
     def _room_for_instances(cls, value: int | None, info: ValidationInfo) -> int | None:

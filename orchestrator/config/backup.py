@@ -6,9 +6,9 @@ import re
 from typing import Annotated, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from orchestrator.config.fields import Allowed, Text, refuse_bool
+from orchestrator.config.fields import Allowed, Switch, Text, refuse_bool
 from orchestrator.config.jobs import Schedule, Timezone
 from orchestrator.config.notify import is_secret
 from orchestrator.config.problems import nearest, shown
@@ -25,6 +25,8 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PATH = re.compile(r"/?[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*")
 _HOST_KEY = re.compile(r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|ssh-rsa) [A-Za-z0-9+/]{40,}={0,3}")
 _LONGEST_KEEP = 10_000
+_LONGEST_LOG_DAYS = 35
+"""Each part of the log is a snapshot: with one a minute there are 50,000 of them in 35 days."""
 
 
 def _target_name(name: str) -> str:
@@ -193,6 +195,26 @@ class DrillConfig(Section):
     )
 
 
+class PointInTimeConfig(Section):
+    """PostgreSQL's log, sent to every target, so that any moment can be restored."""
+
+    enabled: Switch = Field(default=False, description="Whether the log is sent")
+    every_minutes: Annotated[int, BeforeValidator(refuse_bool)] = Field(
+        default=5, ge=1, le=60, description="How often: what the loss of the host costs at most (minutes)"
+    )
+    keep_days: Annotated[int, BeforeValidator(refuse_bool)] = Field(
+        default=7,
+        ge=1,
+        le=_LONGEST_LOG_DAYS,
+        description="How far back a moment can be restored (count of days)",
+    )
+
+
+def _as_point_in_time(value: Any) -> Any:
+    """A switch alone is one, too."""
+    return {"enabled": value} if isinstance(value, bool) else value
+
+
 class BackupConfig(Section):
     """Backups of the app's data; off without targets."""
 
@@ -219,10 +241,26 @@ class BackupConfig(Section):
         ],
         ...,
     ] = Field(default=(), description="What of the shared directories is left out")
+    point_in_time: Annotated[
+        PointInTimeConfig,
+        BeforeValidator(_as_point_in_time),
+        Allowed("true, false, or a mapping with enabled"),
+    ] = PointInTimeConfig()
     drill: DrillConfig = DrillConfig()
     ping_url: Annotated[str, AfterValidator(_ping), Allowed("a URL without a secret in it")] | None = Field(
         default=None, description="Dead man's switch: told of each backup"
     )
+
+    @field_validator("point_in_time")
+    @classmethod
+    def _has_somewhere_to_go(cls, wanted: PointInTimeConfig, info: ValidationInfo) -> PointInTimeConfig:
+        if not wanted.enabled:
+            return wanted
+        if info.data.get("targets") == {}:
+            raise ValueError("needs backup.targets: PostgreSQL's log is sent to each of them")
+        if "databases" not in info.data.get("what", ("databases",)):
+            raise ValueError("needs databases in backup.what: a base backup is one of them")
+        return wanted
 
     @property
     def is_on(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from orchestrator.model.backup import Drilled, Good, HostBackups, Listed, Snapshot, TargetState
+from orchestrator.model.backup import Drilled, Good, HostBackups, Listed, Reached, Snapshot, TargetState
 
 Json = dict[str, Any]
 
@@ -30,7 +30,11 @@ def listed(host: str, raw: Json) -> tuple[Listed, ...]:
 def _target(name: str, known: Json) -> TargetState:
     good, drilled, checked = (known.get(key) for key in ("good", "drilled", "checked"))
     intact = None if checked is None else bool(checked["good"])
-    return TargetState(name, _good(good) if good else None, _drilled(drilled) if drilled else None, intact)
+    spans = known.get("point_in_time")
+    moments = None if spans is None else tuple((str(one["from"]), str(one["until"])) for one in spans)
+    return TargetState(
+        name, _good(good) if good else None, _drilled(drilled) if drilled else None, intact, moments
+    )
 
 
 def _good(raw: Json) -> Good:
@@ -41,4 +45,10 @@ def _good(raw: Json) -> Good:
 def _drilled(raw: Json) -> Drilled:
     rows = sum(int(one["rows"]) for one in raw["databases"])
     seconds, age = float(raw["seconds"]), float(raw["age_seconds"])
-    return Drilled(str(raw["time"]), str(raw["snapshot"]), seconds, age, rows, int(raw["checks"]))
+    log = raw.get("point_in_time")
+    reached = (
+        Reached(str(log["moment"]), float(log["seconds"]), int(log["rows"]), int(log["checks"]))
+        if log
+        else None
+    )
+    return Drilled(str(raw["time"]), str(raw["snapshot"]), seconds, age, rows, int(raw["checks"]), reached)

@@ -26,6 +26,23 @@ class Good:
 
 
 @dataclass(frozen=True, slots=True)
+class Reached:
+    """The log of PostgreSQL in a drill: a base backup brought to the last moment that there was.
+
+    Attributes:
+        moment: ISO 8601, UTC.
+        seconds: How long that took, with counting.
+        rows: That were counted.
+        checks: Assertions that were met (count).
+    """
+
+    moment: str
+    seconds: float
+    rows: int
+    checks: int
+
+
+@dataclass(frozen=True, slots=True)
 class Drilled:
     """The last good restore drill of a target.
 
@@ -36,6 +53,7 @@ class Drilled:
         age_seconds: Of the data at that moment: what a loss of the host would have cost.
         rows: That were counted in all databases, equal to those of the dump.
         checks: Assertions that were met (count).
+        reached: By PostgreSQL's log; None: it was not sent, or there was no base backup yet.
     """
 
     time: str
@@ -44,6 +62,7 @@ class Drilled:
     age_seconds: float
     rows: int
     checks: int
+    reached: Reached | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +70,8 @@ class TargetState:
     """What a host knows of one of its targets; None: that never happened.
 
     Attributes:
+        moments: What can be restored of PostgreSQL, each from one moment to another (ISO 8601, UTC); None: its log is
+            not sent.
         intact: What the last check of the repository found; None: it was never checked.
     """
 
@@ -58,6 +79,7 @@ class TargetState:
     good: Good | None
     drilled: Drilled | None
     intact: bool | None
+    moments: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

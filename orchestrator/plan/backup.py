@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from orchestrator.config import AppConfig
-from orchestrator.config.backup import BackupTarget
+from orchestrator.config.backup import BackupTarget, PointInTimeConfig
 from orchestrator.config.schedule import on_calendar
 
 _SSH_PORT = 22
@@ -18,7 +18,7 @@ def settings(config: AppConfig) -> dict[str, Any]:
     if not backup.is_on:
         return {
             "enabled": False, "targets": {}, "keep": {}, "what": [], "exclude": [], "events": [], "jitter_seconds": 0,
-            "drill_events": [], "checks": [],
+            "drill_events": [], "checks": [], "point_in_time": {},
         }  # fmt: skip
     return {
         "enabled": True,
@@ -30,7 +30,15 @@ def settings(config: AppConfig) -> dict[str, Any]:
         "jitter_seconds": backup.jitter_minutes * 60,
         "drill_events": list(on_calendar(backup.drill.schedule, backup.timezone)),
         "checks": [one.model_dump(exclude_none=True) for one in backup.drill.assertions],
+        "point_in_time": _log(backup.point_in_time),
     }
+
+
+def _log(wanted: PointInTimeConfig) -> dict[str, int]:
+    """How PostgreSQL's log is sent; empty where it is not."""
+    if not wanted.enabled:
+        return {}
+    return {"every_seconds": wanted.every_minutes * 60, "keep_days": wanted.keep_days}
 
 
 def place(target: BackupTarget) -> dict[str, Any]:

@@ -20,7 +20,21 @@ def text(ran: Ran) -> str:
     lines = [f"warning: {line}" for line in troubles(ran.hosts)]
     lines += [f"no answer from {name}: {why}" for name, why in ran.silent.items()]
     rows = [_row(name, one) for name, host in ran.hosts.items() for one in host.targets]
-    return "\n".join([*lines, table.render(_HEAD, rows)])
+    return "\n".join([*lines, table.render(_HEAD, rows), *_moments(ran)])
+
+
+def _moments(ran: Ran) -> Iterator[str]:
+    """What can be restored of PostgreSQL beside the backups' own moments, and how that was proven."""
+    for name, host in ran.hosts.items():
+        for one in host.targets:
+            if one.moments is None:
+                continue
+            spans = ", ".join(f"{begin} to {end}" for begin, end in one.moments) or "none yet"
+            reached = one.drilled.reached if one.drilled else None
+            proof = (
+                f"; brought to {reached.moment} by a drill, {reached.rows} rows" if reached else "; unproven"
+            )
+            yield f"PostgreSQL of {name} at any moment from {one.name}: {spans}{proof}"
 
 
 def troubles(hosts: dict[str, HostBackups]) -> list[str]:
@@ -89,6 +103,7 @@ def _target(one: TargetState) -> dict[str, Any]:
     good, drilled = one.good, one.drilled
     return {
         "name": one.name, "intact": one.intact,
+        "point_in_time": None if one.moments is None else [{"from": begin, "until": end} for begin, end in one.moments],
         "good": good and {
             "time": good.time, "snapshot": good.snapshot, "bytes": good.size_bytes, "files": good.files,
             "databases": good.databases,
@@ -96,6 +111,10 @@ def _target(one: TargetState) -> dict[str, Any]:
         "drilled": drilled and {
             "time": drilled.time, "snapshot": drilled.snapshot, "seconds": drilled.seconds,
             "age_seconds": drilled.age_seconds, "rows": drilled.rows, "checks": drilled.checks,
+            "point_in_time": drilled.reached and {
+                "moment": drilled.reached.moment, "seconds": drilled.reached.seconds, "rows": drilled.reached.rows,
+                "checks": drilled.reached.checks,
+            },
         },
     }  # fmt: skip
 

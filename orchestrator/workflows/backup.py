@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from orchestrator.config import AppConfig
@@ -10,6 +11,7 @@ from orchestrator.errors import UsageError, VpsdeployError
 from orchestrator.facts import backup as facts
 from orchestrator.model.backup import Listed, Ran
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.plan import moment, services
 from orchestrator.report.reporter import Reporter
 from orchestrator.secret import Secret
 from orchestrator.workflows import backup_keys
@@ -115,6 +117,10 @@ def restore(
 
     Raises: UsageError: in use, or not in the backup; nothing was touched. BackupFailed: its state says what is true.
     """
+    request = dict(request)
+    if to_time := request.pop("to_time", ""):
+        request["moment"] = _moment(config, request, to_time)
+        host = host or next(one.host for one in services.placed(config, stage) if one.kind == "postgresql")
     one = the_one(config, stage, host)
     check_target(config, request.get("target", ""))
     keys = backup_keys.ready(config, stage)
@@ -122,6 +128,32 @@ def restore(
         reporter.started(f"restore on {one.name}")
         context.call(one.name, "backup-keys", {"keys": keys})
         return one.name, context.call(one.name, "restore", request)
+
+
+def _moment(config: AppConfig, request: Json, to_time: str) -> float:
+    """The moment that is meant, where one can be.
+
+    Raises: UsageError: nothing was touched.
+    """
+    found = moment.parse(to_time, datetime.now(UTC))
+    if not config.backup.point_in_time.enabled:
+        raise UsageError(
+            f"{config.app} has no point-in-time recovery", why="vpsdeploy.yml does not say backup.point_in_time: true",
+            state="nothing was touched", next="a backup's own moment can be restored: vpsdeploy backup list",
+        )  # fmt: skip
+    other = next((name for name in ("snapshot", "path", "to") if request.get(name)), "")
+    if other:
+        words = {"snapshot": "a backup's id", "path": "--path", "to": "--to"}
+        raise UsageError(
+            f"--to-time and {words[other]} do not go together",
+            why="the moment says which data of PostgreSQL are meant", state="nothing was touched",
+        )  # fmt: skip
+    if not (request.get("database") or request.get("table")):
+        raise UsageError(
+            "what is to be restored to that moment?", why="neither --database nor --table is given",
+            state="nothing was touched", next="--to-time is for PostgreSQL's data: name its database, or one table",
+        )  # fmt: skip
+    return found
 
 
 def equip(

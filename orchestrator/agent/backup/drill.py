@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.backup import dumps, fetch, ping, state
+from orchestrator.agent.backup import dumps, fetch, ping, state, wal_restore
 from orchestrator.agent.backup import settings as kept
 from orchestrator.agent.backup.engines import ENGINES
 from orchestrator.agent.backup.restic import Repository
@@ -65,9 +65,11 @@ def _of(call: Call, found: Settings, name: str) -> dict[str, Any]:
             _database(call, found, fetch.staged(call, into), one) for one in dumps.dumped_of(manifest)
         ]
     seconds, age = time.monotonic() - begin, time.time() - float(manifest["at"])
+    reached = wal_restore.prove(call, found, name) if found.point_in_time else None
     return {
         "snapshot": one.id, "backup_time": manifest["time"], "seconds": round(seconds, 1), "age_seconds": round(age),
         "files": files, "databases": databases, "checks": sum(one["checks"] for one in databases), "part": part,
+        "point_in_time": reached,
     }  # fmt: skip
 
 

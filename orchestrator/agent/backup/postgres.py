@@ -44,10 +44,11 @@ sql = written(quoted, literal)
 
 
 class Cluster:
-    """The server on one port of this host."""
+    """The server on one port of this host; `socket`: in another directory than the usual one."""
 
-    def __init__(self, call: Call, port: int) -> None:
+    def __init__(self, call: Call, port: int, socket: Path | None = None) -> None:
         self._call, self.port = call, str(port)
+        self._to = ["-p", self.port, *(["-h", str(socket)] if socket else [])]
 
     def ask(self, database: str, statement: str, *settings: str) -> list[list[str]]:
         """The rows of an answer.
@@ -89,7 +90,7 @@ class Cluster:
     def _piped(self, program: Sequence[str], direction: str, file: Path) -> None:
         # No pipe: the exit code is the program's own. The file is opened by root, and inherited.
         words = ["sh", "-c", f'exec "$@" {direction} "$0"', str(file), *AS_POSTGRES]
-        done = self._call.systemd.program([*words, program[0], "-p", self.port, *program[1:]])
+        done = self._call.systemd.program([*words, program[0], *self._to, *program[1:]])
         self.checked(done, f"{program[0]} failed")
 
     def checked(self, done: Finished, what: str) -> Finished:
@@ -104,7 +105,7 @@ class Cluster:
 
     def _psql(self, database: str) -> list[str]:
         quiet = ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", "-F", _SEPARATOR]
-        return [*quiet, "-p", self.port, "-d", database]
+        return [*quiet, *self._to, "-d", database]
 
     @contextlib.contextmanager
     def moment(self, database: str) -> Iterator[Moment]:

@@ -31,13 +31,14 @@ def prove(call: Call, asked: tuple[dict[str, Any], ...], dumped: Dumped, path: P
             raise BackupFailed("rows are missing in the restored database", why="; ".join(wrong[:10]))
         mine = checks.of(call, asked, dumped)
         for one in mine:
-            checks.check(lambda query, moment: _asked(cluster, scratch, query, moment), one, dumped.taken_at)
+            checks.check(lambda query, moment: answer(cluster, scratch, query, moment), one, dumped.taken_at)
     finally:
         _sweep(cluster)
     return {"tables": len(dumped.rows), "rows": sum(dumped.rows.values()), "checks": len(mine)}
 
 
-def _asked(cluster: Cluster, scratch: str, query: str, moment: bool) -> list[list[str]]:
+def answer(cluster: Cluster, scratch: str, query: str, moment: bool) -> list[list[str]]:
+    """What a restored database answers, which may only be read; a moment as seconds since the epoch."""
     wanted = sql("SELECT extract(epoch FROM (%s)::timestamptz)", query) if moment else query
     return cluster.ask(scratch, wanted, *_SETTINGS)
 

@@ -33,7 +33,14 @@ def dump(call: Call, service: Service, directory: Path) -> Dumped:
 
     Raises: BackupFailed: nothing that could be restored was written. HostNotReady: there is no room for it.
     """
-    cluster, name = Cluster(call, service.port), service.database
+    return dump_from(call, Cluster(call, service.port), service.database, directory)
+
+
+def dump_from(call: Call, cluster: Cluster, name: str, directory: Path) -> Dumped:
+    """The same out of any server of this host.
+
+    Raises: BackupFailed, HostNotReady
+    """
     file = f"{POSTGRESQL}/{name}.dump"
     path = directory / file
     path.parent.mkdir(mode=0o700, exist_ok=True)

@@ -30,6 +30,9 @@ _TIME_IS_UP = (124, 137)
 _INCOMPLETE = 3
 """Exit code of a backup that could not read everything. Source: restic, docs 075_scripting."""
 
+WAL = ".wal"
+"""Beside a host's repository of backups: the one of PostgreSQL's base backups and its log. No host ends so."""
+
 MISSING = "there is no repository"
 _LOCKED = "is already locked"
 _NO_SPACE = "no space left on device"
@@ -89,11 +92,13 @@ class Repository:
         call: For the app.
         settings: Its backups.
         name: Of the target.
+        beside: What the place of another repository ends with, beside the backups' own: WAL, or nothing.
     """
 
-    def __init__(self, call: Call, settings: Settings, name: str) -> None:
+    def __init__(self, call: Call, settings: Settings, name: str, *, beside: str = "") -> None:
         self._call, self.name, self._host = call, name, settings.name
         self._target = settings.targets[name]
+        self._place = f"{self._target['repository']}{beside}"
 
     def probe(self) -> None:
         """See that a target answers which restic itself would ask for a quarter of an hour.
@@ -120,9 +125,14 @@ class Repository:
         """Make it, encrypted with the password that the host was given."""
         self._checked(self._run(["init", "--repository-version", "2"]), "the repository cannot be made")
 
-    def backup(self, paths: Sequence[str], exclude: Sequence[str], tags: Sequence[str]) -> dict[str, Any]:
-        """Make a snapshot. Returns: restic's summary, with `unread`: files that it could not read."""
-        words = ["backup", "--json", "--host", self._host]
+    def backup(
+        self, paths: Sequence[str], exclude: Sequence[str], tags: Sequence[str], *, anew: bool = False
+    ) -> dict[str, Any]:  # fmt: skip
+        """Make a snapshot; `anew`: without looking for what the last one has read already, where all files are new.
+
+        Returns: restic's summary, with `unread`: files that it could not read.
+        """
+        words = ["backup", "--json", "--host", self._host, *(["--force"] if anew else [])]
         words += [word for tag in tags for word in ("--tag", tag)]
         words += [word for pattern in exclude for word in ("--exclude", pattern)]
         done = self._run([*words, "--", *paths])
@@ -151,6 +161,10 @@ class Repository:
         ]
         done = self._run(["forget", "--host", self._host, "--group-by", "host", "--prune", *kept_words])
         self._checked(done, "old snapshots cannot be removed")
+
+    def drop(self, snapshots: Sequence[str]) -> None:
+        """Let go of these snapshots, and give back their room."""
+        self._checked(self._run(["forget", "--prune", *snapshots]), "old snapshots cannot be removed")
 
     def check(self, part: str) -> None:
         """Verify the repository's structure, and read some of its data.
@@ -198,7 +212,7 @@ class Repository:
         """Places of keys, never keys: an environment is no place for them either."""
         app = self._call.app
         pairs = {
-            "RESTIC_REPOSITORY": str(self._target["repository"]),
+            "RESTIC_REPOSITORY": self._place,
             "RESTIC_PASSWORD_FILE": str(kept.key_file(self._call, kept.PASSWORD)),
             "RESTIC_CACHE_DIR": str(app.backup_cache), "RESTIC_PROGRESS_FPS": "0.1",
         }  # fmt: skip

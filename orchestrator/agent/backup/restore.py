@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.backup import dumps, fetch, restore_files, state
+from orchestrator.agent.backup import dumps, fetch, restore_files, services, state, wal_restore, wal_state
 from orchestrator.agent.backup import settings as kept
 from orchestrator.agent.backup.engines import ENGINES
 from orchestrator.agent.backup.restic import Repository
 from orchestrator.agent.backup.services import Dumped
+from orchestrator.agent.backup.settings import Settings
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import UsageError
 
@@ -22,12 +23,19 @@ from orchestrator.agent.failures import UsageError
 def restore(call: Call) -> dict[str, Any]:
     """Carry out the request: of `database`, `table`, `path` and none of them (everything); `into`, `to`, `force`.
 
+    With `moment` (seconds since the epoch) it is PostgreSQL's database or table as it was then.
+
     Returns: `snapshot`, `backup_time`, and what was `restored` and `kept`.
     Raises: UsageError: it is not in the backup, or in use. BackupFailed: it could not be restored; state says what is.
     """
     found = kept.read(call)
     target = kept.chosen(call, found)[0]
+    moment = call.request.moment("moment")
+    if moment is not None:
+        wal_restore.check(call, found)
     with state.alone(call, "a restore"):
+        if moment is not None:
+            return _of_moment(call, found, target, moment)
         repository = Repository(call, found, target)
         repository.probe()
         one = fetch.snapshot(repository, call.request.text("snapshot", ""))
@@ -39,6 +47,25 @@ def restore(call: Call) -> dict[str, Any]:
         seconds = round(time.monotonic() - began, 1)
     call.record("restore", old=None, new=one.id, result="done", restored=done["restored"], seconds=seconds)
     return {"target": target, "snapshot": one.id, "backup_time": manifest["time"], "seconds": seconds, **done}
+
+
+def _of_moment(call: Call, found: Settings, target: str, moment: float) -> dict[str, Any]:
+    """A database or a table as it was at a moment: brought there beside the real server, then as out of any backup."""
+    began, table = time.monotonic(), call.request.text("table", "")
+    engine = ENGINES[services.POSTGRESQL]
+    if not table:
+        engine.refuse(call, wal_restore.expected(call))
+    with fetch.place(call.app.restored, 0) as into:
+        made = wal_restore.dump(call, found, target, moment, into)
+        done: dict[str, Any] = {"restored": [], "kept": []}
+        if table:
+            done = _table(call, [made.dumped], {made.dumped.file: made.path}, table)
+        else:
+            engine.restore(call, made.dumped, made.path, done)
+    seconds, when = round(time.monotonic() - began, 1), wal_state.utc(moment)
+    figures = {"restored": done["restored"], "seconds": seconds, "moment": when}
+    call.record("restore", old=None, new=made.snapshot, result="done", **figures)
+    return {"target": target, "snapshot": made.snapshot, "backup_time": when, "seconds": seconds, **done}
 
 
 def _data(call: Call, repository: Repository, one: Any) -> tuple[dict[str, Any], dict[str, Any]]:

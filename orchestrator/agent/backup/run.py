@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.agent import durable
-from orchestrator.agent.backup import dumps, ping, state
+from orchestrator.agent.backup import dumps, ping, state, wal_base
 from orchestrator.agent.backup import settings as kept
 from orchestrator.agent.backup.restic import Repository
-from orchestrator.agent.backup.settings import Settings
+from orchestrator.agent.backup.settings import DATABASES, Settings
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.failures import AgentError, BackupFailed
 
@@ -74,6 +74,9 @@ def _run(call: Call, found: Settings) -> dict[str, Any]:
             continue
         warnings += done[name].pop("warnings")
     state.write(call, known)
+    if found.point_in_time and DATABASES in found.what:
+        dumps.clear(call)  # the base needs as much room again
+        failed += wal_base.to_all(call, found, may_prune=not (failed or warnings))
     result = {
         "result": "failed" if failed else "done", "why": "\n".join(failed), "targets": done, "warnings": warnings,
         "databases": {one["database"]: one["bytes"] for one in manifest["dumps"]},

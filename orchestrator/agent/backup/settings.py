@@ -30,6 +30,7 @@ class Settings(NamedTuple):
         jitter_seconds: How much later it may come.
         drill_events: When a drill is due.
         checks: What a drill asks the restored database.
+        point_in_time: `every_seconds` (how often PostgreSQL's log is sent away) and `keep_days`; empty: it is not.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Settings(NamedTuple):
     jitter_seconds: int
     drill_events: tuple[str, ...]
     checks: tuple[dict[str, Any], ...]
+    point_in_time: dict[str, int]
 
 
 def read(call: Call) -> Settings:
@@ -55,6 +57,7 @@ def read(call: Call) -> Settings:
             f"no backups of {call.app.name} are set up here", why=f"{call.app.backup_file} does not exist",
             state="nothing was touched", next="set backup in vpsdeploy.yml, then vpsdeploy provision host",
         )  # fmt: skip
+    found = {"point_in_time": {}, **found}  # a host whose role is older than its agent
     return Settings._make(
         tuple(found[key]) if isinstance(found[key], list) else found[key] for key in Settings._fields
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.agent import durable, mutex
-from orchestrator.agent.backup import settings
+from orchestrator.agent.backup import settings, wal_state
 from orchestrator.agent.backup.settings import Settings
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import LockHeld
@@ -102,7 +102,7 @@ def named_troubles(
     if drill.get("result") == "failed":
         why = f"the last restore drill failed at {drill['time']}: {drill['why'].splitlines()[0]}"
         named.append(("drill failed", why))
-    return named
+    return named + wal_state.troubles(call, found, now)
 
 
 def _of_target(

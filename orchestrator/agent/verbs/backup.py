@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from typing import Any
 
 from orchestrator.agent import durable
 from orchestrator.agent.backup import drill as drills
-from orchestrator.agent.backup import fetch, restore, run, state
+from orchestrator.agent.backup import fetch, restore, run, state, wal_base, wal_recover, wal_send, wal_state
 from orchestrator.agent.backup import settings as kept
-from orchestrator.agent.backup.restic import Repository
+from orchestrator.agent.backup.restic import WAL, Repository
+from orchestrator.agent.backup.settings import Settings
 from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.failures import AgentError, BackupFailed, LockHeld, UsageError
 
@@ -104,6 +106,12 @@ def drill_by_unit(call: Call) -> dict[str, Any]:
     return {"drill": drills.drill(run.asked(call))}
 
 
+def wal_by_unit(call: Call) -> dict[str, Any]:
+    """What the unit that sends PostgreSQL's log calls; what a killed recovery has left goes, too."""
+    wal_recover.sweep_left(call)
+    return wal_send.by_unit(call)
+
+
 def snapshots(call: Call) -> dict[str, Any]:
     """Every target's backups; a target that does not answer says why, and keeps nobody from seeing the others."""
     found = kept.read(call)
@@ -111,6 +119,8 @@ def snapshots(call: Call) -> dict[str, Any]:
     for name in kept.chosen(call, found):
         try:
             made = Repository(call, found, name).snapshots()
+            if WAL in _repositories(call, found, name):
+                wal_send.refresh(call, found, name)
             targets[name] = {"snapshots": [one._asdict() for one in made], "problem": ""}
         except AgentError as error:
             targets[name] = {"snapshots": [], "problem": f"{error.what}: {error.why}"}
@@ -150,11 +160,12 @@ def verify(call: Call) -> dict[str, Any]:
     done, failed = list[str](), list[str]()
     with state.alone(call, "a check"):
         for name in kept.chosen(call, found):
-            repository = Repository(call, found, name)
             why = ""
             try:
-                repository.probe()
-                repository.check(part)
+                for beside in _repositories(call, found, name):
+                    repository = Repository(call, found, name, beside=beside)
+                    repository.probe()
+                    repository.check(part)
                 done.append(name)
             except AgentError as error:
                 why = f"{error.what}: {error.why}"
@@ -184,11 +195,19 @@ def prune(call: Call) -> dict[str, Any]:
             before = len(repository.snapshots())
             repository.forget(found.keep)
             left[name] = {"before": before, "after": len(repository.snapshots())}
+            if WAL in _repositories(call, found, name):
+                left[name]["log_before"], left[name]["log_after"] = wal_base.prune(call, found, name)
             known = state.read(call)
             state.target(known, name)["pruned_at"] = time.time()
             state.write(call, known)
     call.record("backup prune", old=None, new=None, result="done", **left)
     return {"pruned": left, **_seen(call)}
+
+
+def _repositories(call: Call, found: Settings, name: str) -> list[str]:
+    """What a target has of this host: the backups' own repository, and beside it the log's where there is one."""
+    has_log = found.point_in_time and wal_state.target(wal_state.read(call), name).get("made")
+    return ["", WAL] if has_log else [""]
 
 
 def restore_(call: Call) -> dict[str, Any]:
@@ -207,8 +226,27 @@ def seen(call: Call) -> dict[str, Any] | None:
         return None
     found, known = kept.read(call), state.read(call)
     shown = ("good", "drilled", "checked")
+    reached = _reached(call, found)
     return {
-        "targets": {name: {key: state.target(known, name).get(key) for key in shown} for name in found.targets},
+        "targets": {
+            name: {**{key: state.target(known, name).get(key) for key in shown}, "point_in_time": reached.get(name)}
+            for name in found.targets
+        },
         "last": known.get("last"), "drill": known.get("drill"),
         "troubles": state.troubles(call, found, known, time.time()),
     }  # fmt: skip
+
+
+def _reached(call: Call, found: Settings) -> dict[str, list[dict[str, str]]]:
+    """The moments that can be reached, by target; empty where no log is sent."""
+    if not found.point_in_time:
+        return {}
+    known = wal_state.read(call)
+    return {
+        name: [
+            # Rounded inwards: what is shown can be asked for.
+            {"from": wal_state.utc(math.ceil(one.begin)), "until": wal_state.utc(one.end)}
+            for one in wal_state.windows(known, name)
+        ]
+        for name in found.targets
+    }
