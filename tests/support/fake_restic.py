@@ -64,10 +64,11 @@ class Repositories:
         self.clock += 1
         name = f"{self.clock:08x}"
         for path in paths:
-            shutil.copytree(path, self.copies / name / path.lstrip("/"))
+            self._copy(Path(path), self.copies / name / path.lstrip("/"))
         files = [path for path in (self.copies / name).rglob("*") if path.is_file()]
+        tags = [words[n + 1] for n, word in enumerate(words) if word == "--tag"]
         self.made[place].append(
-            {"short_id": name, "time": f"2026-11-26T03:00:{self.clock:02}Z", "paths": paths}
+            {"short_id": name, "time": f"2026-11-26T03:00:{self.clock:02}Z", "paths": paths, "tags": tags}
         )
         told = {
             "message_type": "summary", "snapshot_id": name * 8, "total_files_processed": len(files),
@@ -75,6 +76,18 @@ class Repositories:
         }  # fmt: skip
         errors = [json.dumps({"message_type": "error", "item": path}) for path in self.unread]
         return Finished(3 if errors else 0, json.dumps(told), "\n".join(errors))
+
+    def _forget(self, place: str, words: list[str]) -> Finished:
+        self.made[place] = [one for one in self.made[place] if one["short_id"] not in words]
+        return Finished(0, "", "")
+
+    @staticmethod
+    def _copy(path: Path, to: Path) -> None:
+        if path.is_dir():
+            shutil.copytree(path, to)
+        else:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(path, to)
 
     def _snapshots(self, place: str, _: list[str]) -> Finished:
         return Finished(0, json.dumps(self.made[place]), "")

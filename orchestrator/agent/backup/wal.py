@@ -19,7 +19,7 @@ SEGMENT_BYTES = 16 << 20
 
 _PER_LOG = (1 << 32) // SEGMENT_BYTES
 _SEGMENT = re.compile(r"([0-9A-F]{8})([0-9A-F]{8})([0-9A-F]{8})")
-_OTHERS = re.compile(r"[0-9A-F]{8}\.history|[0-9A-F]{24}\.[0-9A-F]{8}\.backup|[0-9A-F]{24}\.partial")
+_LABELS = re.compile(r"[0-9A-F]{8}\.history|[0-9A-F]{24}\.[0-9A-F]{8}\.backup|[0-9A-F]{24}\.partial")
 _LONG_HEADER = struct.Struct("<HHIQI4xQII")
 """Magic, flags, timeline, address of the page, rest of a record; whose, bytes of a segment, bytes of a page."""
 
@@ -56,9 +56,9 @@ def segment(name: str) -> Segment | None:
     return Segment(timeline, log * _PER_LOG + part) if part < _PER_LOG else None
 
 
-def is_archived(name: str) -> bool:
-    """Whether the server gives files of this name to its archive."""
-    return segment(name) is not None or _OTHERS.fullmatch(name) is not None
+def is_label(name: str) -> bool:
+    """Whether it is another file that the server gives to its archive."""
+    return _LABELS.fullmatch(name) is not None
 
 
 def at(timeline: int, address: str) -> Segment:

@@ -7,7 +7,6 @@ it, and the next turn of the log's timer removes its files.
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import subprocess
 import time
@@ -35,6 +34,7 @@ SELECT current_setting('shared_preload_libraries'), current_setting('max_prepare
 current_setting('max_locks_per_transaction')"""
 """Without which some databases cannot be opened: as the real server has them."""
 
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
 _CONF = """\
 listen_addresses = ''
 unix_socket_directories = '{place}'
@@ -130,7 +130,8 @@ def _programs(call: Call, version: int) -> Path:
     place = call.layout.root / "usr/lib/postgresql" / str(version) / "bin"
     if not place.is_dir():
         raise HostNotReady(
-            f"this host has no PostgreSQL {version}", why=f"the base backup is of that version, and {place} does not exist",
+            f"this host has no PostgreSQL {version}",
+            why=f"the base backup is of that version, and {place} does not exist",
             state="nothing was touched", next="restore on a host of that Debian, or apt-get install it from there",
         )  # fmt: skip
     return place
@@ -154,21 +155,22 @@ def _fetch_log(repository: Repository, found: Chain, pieces: list[wal_chain.Piec
     for one in pieces:
         into = place / "fetched"
         repository.restore(one.snapshot, str(into), [])
-        for path in [path for path in into.rglob("*") if path.is_file() and wal.is_archived(path.name)]:
+        for path in [path for path in into.rglob("*") if path.is_file() and wal.segment(path.name)]:
             path.rename(log / path.name)
         shutil.rmtree(into)
-    there = [one for one in map(wal.segment, os.listdir(log)) if one is not None]
+    there = [one for path in log.iterdir() if (one := wal.segment(path.name))]
     base = found.base
     runs = [run for run in wal.runs(there) if run[0].timeline == base.first.timeline and run[1] >= base.first]
     last = max((last for one in pieces for _, last in one.runs), default=base.last)
     if not runs or not (runs[0][0] <= base.first and runs[0][1] >= min(last, found.last or last)):
+        are = ", ".join(f"{one.name} to {other.name}" for one, other in runs) or "nothing"
         raise BackupFailed(
             "a part of PostgreSQL's log is missing",
-            why=f"from {base.first.name} to {last.name} there is {', '.join(f'{a.name} to {b.name}' for a, b in runs) or 'nothing'}",
+            why=f"from {base.first.name} to {last.name} there is {are}",
         )
-    for one in there:
-        if wal.owner(log / one.name, one) != base.system:
-            raise BackupFailed("a segment of the log is another server's", why=one.name)
+    for segment in there:
+        if wal.owner(log / segment.name, segment) != base.system:
+            raise BackupFailed("a segment of the log is another server's", why=segment.name)
 
 
 def _settings(call: Call, place: Path, moment: float) -> None:
@@ -207,7 +209,7 @@ def _running(call: Call, programs: Path, place: Path) -> Iterator[Cluster]:
     words = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--pdeathsig=QUIT", "--",
              str(programs / "postgres"), "-D", str(place / "data")]  # fmt: skip
     with said.open("wb") as log, subprocess.Popen(
-        words, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
+        words, cwd="/", stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_ENVIRONMENT
     ) as process:  # fmt: skip
         try:
             cluster = Cluster(call, _PORT, place)

@@ -43,7 +43,8 @@ def check(call: Call, found: Settings) -> None:
     """
     if not found.point_in_time:
         raise UsageError(
-            "there is no point-in-time recovery here", why="backup.point_in_time is off, or this host runs no PostgreSQL",
+            "there is no point-in-time recovery here",
+            why="backup.point_in_time is off, or this host runs no PostgreSQL",
             state="nothing was touched", next="a backup's own moment can be restored: vpsdeploy backup list",
         )  # fmt: skip
     service, database = wal_send.service_of(call), call.request.text("database", "")

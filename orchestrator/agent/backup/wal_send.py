@@ -10,7 +10,7 @@ import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from orchestrator.agent import durable
 from orchestrator.agent.backup import services, wal, wal_chain, wal_state
@@ -67,7 +67,7 @@ def send(call: Call, found: Settings, *, mark: bool = False, patience_seconds: f
         mark: Whether a marker is written although nothing was since the last one.
         patience_seconds: How long to wait for a turn that is under way.
     Returns: `sent`: segments by target; `until`: the moment up to which everything is there.
-    Raises: LockHeld: another turn is under way. BackupFailed: to one target at least something did not go; it stays here.
+    Raises: LockHeld: another turn is under way. BackupFailed: something did not go to a target; it stays here.
     """
     with wal_state.alone(call, patience_seconds):
         known = wal_state.read(call)
@@ -81,7 +81,8 @@ def send(call: Call, found: Settings, *, mark: bool = False, patience_seconds: f
     if why or failed:
         raise BackupFailed(
             "PostgreSQL's log was not sent as a whole", why="\n".join(filter(None, (why, *failed))),
-            state="what is missing at a target stays on the host until it is there", next="docs/runbooks/failing-backup.md",
+            state="what is missing at a target stays on the host until it is there",
+            next="docs/runbooks/failing-backup.md",
         )  # fmt: skip
     return {"sent": sent, "until": (known.get("marked") or {}).get("at")}
 
@@ -156,8 +157,8 @@ def _to_all(call: Call, found: Settings, known: dict[str, Any]) -> tuple[dict[st
 
 
 def _spooled(spool: Path) -> list[Path]:
-    """What the server has archived, in the order of its log."""
-    return sorted(path for path in spool.glob("*") if wal.is_archived(path.name)) if spool.is_dir() else []
+    """The segments that the server has archived, in the order of its log."""
+    return sorted(path for path in spool.glob("*") if wal.segment(path.name)) if spool.is_dir() else []
 
 
 def _to(call: Call, found: Settings, name: str, known: dict[str, Any], lacking: list[Path]) -> int:
@@ -200,32 +201,27 @@ def _batches(paths: Sequence[Path]) -> list[list[Path]]:
 
     Raises: BackupFailed: a file is not what its name says.
     """
-    owners = [_owner(path) for path in paths]
+    owners = [wal.owner(path, _segment(path)) for path in paths]
     groups = itertools.groupby(zip(paths, owners, strict=True), key=lambda one: one[1])
     whole = [[path for path, _ in group] for _, group in groups]
     return [group[n : n + _MOST_AT_ONCE] for group in whole for n in range(0, len(group), _MOST_AT_ONCE)]
 
 
-def _owner(path: Path) -> str:
-    """Whose log a file is from; those that are no segments go along with the others."""
-    expected = wal.segment(path.name)
-    return wal.owner(path, expected) if expected else ""
+def _segment(path: Path) -> Segment:
+    """Of a file that is one."""
+    return cast(Segment, wal.segment(path.name))
 
 
 def _piece(known: dict[str, Any], batch: list[Path]) -> Piece:
-    segments = [(wal.segment(path.name), path) for path in batch]
-    mine = [(one, path) for one, path in segments if one]
-    system = wal.owner(mine[0][1], mine[0][0]) if mine else ""
+    system = wal.owner(batch[0], _segment(batch[0]))
     marked = known.get("marked") or {}
     names = {path.name for path in batch}
     until = float(marked["at"]) if marked.get("system") == system and marked["segment"] in names else None
-    return Piece("", system, tuple(wal.runs(one for one, _ in mine)), until, "")
+    return Piece("", system, tuple(wal.runs(map(_segment, batch))), until, "")
 
 
 def _noted(about: dict[str, Any], piece: Piece) -> None:
     """How far a target leads now, and whether something is missing before what it was given."""
-    if not piece.runs:
-        return
     before = wal.segment(about.get("last", ""))
     expected = before.next if before and about.get("system") == piece.system else None
     for first, last in piece.runs:
@@ -248,12 +244,15 @@ def _hole(expected: Segment, found: Segment) -> str:
 
 
 def _tidy(call: Call, found: Settings, known: dict[str, Any]) -> None:
-    """Remove what every target has; what is known of targets that are no more goes, too."""
+    """Remove what every target has, and what no recovery of ours reads: labels of backups, ends of timelines."""
     known["targets"] = {name: about for name, about in known["targets"].items() if name in found.targets}
     abouts = [wal_state.target(known, name) for name in found.targets]
     everywhere = set.intersection(*(set(about.get("sent", ())) for about in abouts))
     for name in sorted(everywhere):
         (call.layout.wal_spool / name).unlink(missing_ok=True)
+    for path in call.layout.wal_spool.glob("*.*"):
+        if wal.is_label(path.name):
+            path.unlink(missing_ok=True)
     if everywhere:
         durable.sync_directory(call.layout.wal_spool)
     for about in abouts:
