@@ -12,6 +12,7 @@ case $role in
     has "the ports are closed again" 4000-4199 nft list table inet vpsdeploy
     same "the database server runs" active systemctl is-active postgresql@*-main.service
     same "so does Redis" active systemctl is-active redis-server.service
+    same "the database server's log is sent away" active systemctl is-active vpsdeploy-wal-my-shop.timer
     expect "Node runs" sh -c '/opt/node/*/bin/node --version'
     refuse "no web server is here" dpkg-query -W nginx
     ;;

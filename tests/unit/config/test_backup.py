@@ -57,6 +57,13 @@ def test_targets_that_are_some(tmp_path: Path, target: str) -> None:
         ("targets: {d: /x}, what: []", "nothing would be backed up"),
         ("targets: {d: /x}, exclude: [/etc]", "a pattern below the shared directory"),
         ("targets: {d: /x}, retain: 3", "unknown key"),
+        ("point_in_time: true", "point_in_time: needs backup.targets"),
+        ("targets: {d: /x}, what: [files], point_in_time: true", "needs databases in backup.what"),
+        ("targets: {d: /x}, point_in_time: 5", "it must be a mapping with enabled, every_minutes, keep_days"),
+        ("targets: {d: /x}, point_in_time: {enabled: true, every_minutes: 0}", "a whole number from 1 to 60"),
+        ("targets: {d: /x}, point_in_time: {enabled: true, keep_days: 36}", "a whole number from 1 to 35"),
+        ("targets: {d: /x}, point_in_time: {enabled: true, keep_days: true}", "a whole number from 1 to 35"),
+        ("targets: {d: /x}, point_in_time: {days: 3}", "unknown key"),
         ("targets: {d: /x}, ping_url: 'https://hc.example/0123456789abcdef-0123'", "vpsdeploy backup set PING_URL"),
     ],
 )  # fmt: skip
@@ -109,3 +116,17 @@ def test_an_assertion_has_one_expectation(tmp_path: Path, expected: str, said: s
     with pytest.raises(ConfigError) as refused:
         config(tmp_path, f"targets: {{d: /x}}, drill: {{assertions: [{{query: select 1{expected}}}]}}")
     assert said in refused.value.why
+
+
+@pytest.mark.parametrize(
+    "said", ["true", "{enabled: true}", "{enabled: true, every_minutes: 1, keep_days: 35}"]
+)
+def test_a_switch_is_enough_for_moments(tmp_path: Path, said: str) -> None:
+    """Where there is PostgreSQL; with it the log is sent every five minutes, and kept for a week."""
+    text = (
+        f"app: shop\nservices: {{postgresql: {{}}}}\nbackup: {{targets: {{d: /x}}, point_in_time: {said}}}\n"
+    )
+    (tmp_path / "vpsdeploy.yml").write_text(text)
+    found = load(tmp_path).backup.point_in_time
+    assert found.enabled
+    assert (found.every_minutes, found.keep_days) in ((5, 7), (1, 35))

@@ -196,6 +196,67 @@ def test_a_restore_is_of_one_host(place: Stage, hosts: FakeFleet) -> None:
     assert "table users" in report.restored_text(name, answer)
 
 
+def with_log() -> AppConfig:
+    """PostgreSQL on the first host, and its log is sent."""
+    backups = {"targets": DISK, "point_in_time": True}
+    return AppConfig.model_validate({"app": APP, "services": {"postgresql": {}}, "backup": backups})
+
+
+def test_a_moment_is_of_the_host_with_the_database(place: Stage, hosts: FakeFleet) -> None:
+    """It need not be named; the host is asked for seconds since the epoch."""
+    asked: list[dict[str, Any]] = []
+    web = hosts.hosts["web-1"]
+    usual = web.restore
+
+    def restore(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request)
+        return usual(request)
+
+    web.restore = restore  # type: ignore[method-assign] # what was asked is looked at
+    addressed = replace(place, hosts=tuple(replace(one, private_address=one.address) for one in place.hosts))
+    request = {"table": "users", "to_time": "2026-11-26T08:00:00Z"}
+    name, _ = backup.restore(with_log(), addressed, "", request, TOLD, lambda *_: hosts)
+    assert (name, asked[0]["moment"]) == ("web-1", 1795680000.0)
+    assert "to_time" not in asked[0]
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [({"database": "shop", "snapshot": "1f3a9c2e"}, "--to-time and a backup's id do not go together"),
+     ({"path": "a.txt"}, "--to-time and --path do not go together"), ({}, "what is to be restored to that moment?"),
+     ({"database": "shop", "to_time": "08:00"}, "'08:00' is no moment")],
+)  # fmt: skip
+def test_a_moment_that_cannot_be_is_refused(
+    place: Stage, hosts: FakeFleet, request_: dict[str, Any], said: str
+) -> None:
+    """Before any host is asked; also where there is no log at all."""
+    request = {"to_time": "2026-11-26T08:00:00Z", **request_}
+    with pytest.raises(UsageError) as refused:
+        backup.restore(with_log(), place, "", request, TOLD, lambda *_: hosts)
+    assert (refused.value.what, hosts.calls) == (said, [])
+    request = {"to_time": "2026-11-26T08:00:00Z", "database": "shop"}
+    with pytest.raises(UsageError, match="has no point-in-time recovery"):
+        backup.restore(config(**DISK), place, "", request, TOLD, lambda *_: hosts)
+
+
+def test_what_can_be_reached_is_shown(place: Stage, hosts: FakeFleet) -> None:
+    """With what a drill has proven of it."""
+    web = hosts.hosts["web-1"]
+    web.backup_files = {"password": Secret("x")}
+    web.do_backup({})
+    web.drill({})
+    assert web.backup
+    known = web.backup["targets"]["disk"]
+    known["point_in_time"] = [{"from": "2026-11-25T03:12:30Z", "until": "2026-11-26T08:05:11Z"}]
+    ran, _ = backup.look(with_log(), place, "web-1", lambda *_: hosts)
+    assert "from disk: 2026-11-25T03:12:30Z to 2026-11-26T08:05:11Z; unproven" in report.text(ran)
+    reached = {"moment": "2026-11-26T05:00:04Z", "seconds": 6.2, "rows": 114, "checks": 1, "tables": 2}
+    known["drilled"]["point_in_time"] = reached
+    ran, _ = backup.look(with_log(), place, "web-1", lambda *_: hosts)
+    assert "brought to 2026-11-26T05:00:04Z by a drill, 114 rows" in report.text(ran)
+    assert shaped("backup", report.fields(ran)) == []
+
+
 @pytest.mark.parametrize(
     ("made", "host", "said"),
     [(config(), "", "shop has no backups"), (config(**DISK), "web-9", "there is no host web-9")],
