@@ -6,6 +6,7 @@ A segment leaves the spool only when every target has it. Where nothing was writ
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import time
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from orchestrator.agent.failures import AgentError, BackupFailed, HostNotReady, 
 _ARCHIVED_SECONDS = 60.0
 """How long the server may take to archive a segment that was just ended (it begins at once)."""
 
+_PATIENCE_SECONDS = 5.0
 _POLL_SECONDS = 0.1
 _MOST_AT_ONCE = 256
 """Segments in one snapshot: 4 GiB. A target that was away catches up in pieces that count."""
@@ -75,8 +77,6 @@ def send(call: Call, found: Settings, *, mark: bool = False, patience_seconds: f
         why = _marked(call, known, mark)
         sent, failed = _to_all(call, found, known)
         _tidy(call, found, known)
-        if not why and not failed:
-            known["turned_at"] = time.time()
         wal_state.write(call, known)
     if why or failed:
         raise BackupFailed(
@@ -272,12 +272,12 @@ def by_unit(call: Call) -> dict[str, Any]:
 
 
 def refresh(call: Call, found: Settings, name: str) -> wal_chain.Log:
-    """What a target has, as its repository says it; kept for those who ask this host alone.
+    """What a target has, as its repository says it; kept for those who ask this host alone, if nobody is sending.
 
     Raises: BackupFailed: it does not answer.
     """
     log = wal_chain.read(Repository(call, found, name, beside=WAL).snapshots())
-    with wal_state.alone(call, _ARCHIVED_SECONDS):
+    with contextlib.suppress(LockHeld), wal_state.alone(call, _PATIENCE_SECONDS):
         known = wal_state.read(call)
         about = wal_state.target(known, name)
         about["windows"] = [list(one) for one in wal_chain.windows(log)]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from orchestrator.agent import durable, mutex
+from orchestrator.agent.backup import settings
 from orchestrator.agent.backup.settings import Settings
 from orchestrator.agent.backup.wal_chain import Window
 from orchestrator.agent.call import Call
@@ -93,14 +94,16 @@ def troubles(call: Call, found: Settings, now: float) -> list[Named]:
     if why := known.get("archiving"):
         named.append(("archiving", f"PostgreSQL cannot archive its log: {why}"))
     for name in found.targets:
-        named += _of_target(known, name, found, now)
+        named += _of_target(call, known, name, found, now)
     return named
 
 
-def _of_target(known: dict[str, Any], name: str, found: Settings, now: float) -> Iterator[Named]:
+def _of_target(
+    call: Call, known: dict[str, Any], name: str, found: Settings, now: float
+) -> Iterator[Named]:  # fmt: skip
     about = known.get("targets", {}).get(name, {})
     late = max(_LATE_SECONDS, _LATE_TURNS * found.point_in_time["every_seconds"])
-    since = float(about.get("whole_at") or known.get("began_at") or now)
+    since = float(about.get("whole_at") or _set_up_at(call))
     if now - since > late:
         why = f" ({about['why'].splitlines()[0]})" if about.get("why") else ""
         minutes, waiting = round((now - since) / 60), known.get("waiting_bytes", 0) >> 20
@@ -110,9 +113,15 @@ def _of_target(known: dict[str, Any], name: str, found: Settings, now: float) ->
         yield f"log hole {name}", f"{name}: {gap}: vpsdeploy backup now begins anew"
     elif known.get("began_at") and not about.get("based_at"):
         yield (
-            f"no base {name}",
+            f"none of the log {name}",
             f"{name}: no moment can be restored yet, there is no base backup: vpsdeploy backup now makes one",
         )
+
+
+def _set_up_at(call: Call) -> float:
+    """When the first turn could come: there were settings and keys."""
+    places = (call.app.backup_file, call.app.backup_keys / settings.PASSWORD)
+    return max(place.stat().st_mtime for place in places)
 
 
 def utc(moment: float) -> str:

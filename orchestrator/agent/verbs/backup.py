@@ -17,6 +17,9 @@ from orchestrator.agent.call import Call, timestamp
 from orchestrator.agent.failures import AgentError, BackupFailed, LockHeld, UsageError
 
 _KEY = re.compile(r"password|ssh_key|known_hosts|ping_url|[a-z][a-z0-9-]{0,30}\.s3")
+_PATIENCE_SECONDS = 120.0
+"""For a turn of PostgreSQL's log that is under way."""
+
 _BUSY = ("activating", "deactivating")
 
 
@@ -162,10 +165,10 @@ def verify(call: Call) -> dict[str, Any]:
         for name in kept.chosen(call, found):
             why = ""
             try:
-                for beside in _repositories(call, found, name):
-                    repository = Repository(call, found, name, beside=beside)
-                    repository.probe()
-                    repository.check(part)
+                _check(Repository(call, found, name), part)
+                if WAL in _repositories(call, found, name):
+                    with wal_state.alone(call, _PATIENCE_SECONDS):
+                        _check(Repository(call, found, name, beside=WAL), part)
                 done.append(name)
             except AgentError as error:
                 why = f"{error.what}: {error.why}"
@@ -182,6 +185,11 @@ def verify(call: Call) -> dict[str, Any]:
             state=f"good: {', '.join(done) or 'none'}", next="docs/runbooks/failing-backup.md",
         )  # fmt: skip
     return {"verified": done, "part": part, **_seen(call)}
+
+
+def _check(repository: Repository, part: str) -> None:
+    repository.probe()
+    repository.check(part)
 
 
 def prune(call: Call) -> dict[str, Any]:
