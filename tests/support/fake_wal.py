@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,7 +44,8 @@ class Server:
         self.number += 1
         if self.archives:
             self.spool.mkdir(parents=True, exist_ok=True)
-            (self.spool / one.name).write_bytes(page(one, self.system).ljust(wal.SEGMENT_BYTES, b"\0"))
+            (self.spool / one.name).write_bytes(page(one, self.system))
+            os.truncate(self.spool / one.name, wal.SEGMENT_BYTES)
         return one.name
 
     def run(self, arguments: Sequence[str]) -> Finished:

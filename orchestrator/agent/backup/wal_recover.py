@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,8 @@ from orchestrator.agent import space
 from orchestrator.agent.backup import state, wal, wal_base, wal_chain, wal_send
 from orchestrator.agent.backup.postgres import AS_POSTGRES, Cluster
 from orchestrator.agent.backup.restic import Repository
-from orchestrator.agent.backup.wal_chain import Chain, Log
+from orchestrator.agent.backup.wal import Segment
+from orchestrator.agent.backup.wal_chain import Chain, Log, Piece
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed, HostNotReady, LockHeld
 
@@ -28,6 +30,8 @@ _PORT = 5433
 
 _POLL_SECONDS = 0.2
 _STOP_SECONDS = 60
+_AT_ONCE = 4
+"""Pieces of the log that are fetched at the same time: each costs restic half a second before the first byte."""
 
 _SETTINGS = """
 SELECT current_setting('shared_preload_libraries'), current_setting('max_prepared_transactions'),
@@ -145,32 +149,43 @@ def _fetch_base(call: Call, repository: Repository, found: Chain, place: Path) -
     shutil.rmtree(into)
 
 
-def _fetch_log(repository: Repository, found: Chain, pieces: list[wal_chain.Piece], place: Path) -> None:
+def _fetch_log(repository: Repository, found: Chain, pieces: list[Piece], place: Path) -> None:
     """The log's segments under their own names, each looked at, none missing between the first and the last.
 
     Raises: BackupFailed: one is not what its name says, or is not there.
     """
     log = place / "wal"
     log.mkdir(mode=0o700)
-    for one in pieces:
-        into = place / "fetched"
+
+    def fetch(one: Piece) -> None:
+        into = place / f"fetched-{one.snapshot}"
         repository.restore(one.snapshot, str(into), [])
         for path in [path for path in into.rglob("*") if path.is_file() and wal.segment(path.name)]:
-            path.rename(log / path.name)
+            path.replace(log / path.name)
         shutil.rmtree(into)
-    there = [one for path in log.iterdir() if (one := wal.segment(path.name))]
-    base = found.base
-    runs = [run for run in wal.runs(there) if run[0].timeline == base.first.timeline and run[1] >= base.first]
-    last = max((last for one in pieces for _, last in one.runs), default=base.last)
-    if not runs or not (runs[0][0] <= base.first and runs[0][1] >= min(last, found.last or last)):
-        are = ", ".join(f"{one.name} to {other.name}" for one, other in runs) or "nothing"
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(fetch, pieces))
+    check_log(log, found, max((last for one in pieces for _, last in one.runs), default=found.base.last))
+
+
+def check_log(log: Path, found: Chain, last: Segment) -> None:
+    """See that segments are what their names say, and that none is missing from a base to the last one.
+
+    Raises: BackupFailed: a recovery would be another one than it says.
+    """
+    base, there = found.base, [one for path in log.iterdir() if (one := wal.segment(path.name))]
+    for one in there:
+        if wal.owner(log / one.name, one) != base.system:
+            raise BackupFailed("a segment of the log is another server's", why=one.name)
+    end = min(last, found.last or last)
+    runs = [run for run in wal.runs(there) if run[0].timeline == base.first.timeline]
+    if not any(first <= base.first and end <= final for first, final in runs):
+        are = ", ".join(f"{first.name} to {final.name}" for first, final in runs) or "nothing"
         raise BackupFailed(
             "a part of PostgreSQL's log is missing",
-            why=f"from {base.first.name} to {last.name} there is {are}",
+            why=f"from {base.first.name} to {end.name} there is {are}",
         )
-    for segment in there:
-        if wal.owner(log / segment.name, segment) != base.system:
-            raise BackupFailed("a segment of the log is another server's", why=segment.name)
 
 
 def _settings(call: Call, place: Path, moment: float) -> None:
