@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -108,11 +109,13 @@ class Request:
         return float(value)
 
     def moment(self, name: str) -> float | None:
-        """A moment in seconds since the epoch; None where none is asked for."""
-        value = self._field(name, (int, float, type(None)), None)
+        """A moment in seconds since the epoch; None where none is asked for, infinity for the latest."""
+        value = self._field(name, (int, float, str, type(None)), None)
         if value is None:
             return None
-        if isinstance(value, bool) or not 0 < value < _LAST_MOMENT:
+        if value == "latest":
+            return math.inf
+        if isinstance(value, str) or isinstance(value, bool) or not 0 < value < _LAST_MOMENT:
             raise UsageError("the request is wrong", why=f"{name} is {value!r}, no moment")
         return float(value)
 

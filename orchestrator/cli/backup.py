@@ -226,7 +226,7 @@ def restore(
         typer.Option(
             "--to-time",
             metavar="TIME",
-            help="PostgreSQL's database or table as it was then: 2026-11-26T08:00:00Z.",
+            help="PostgreSQL's database or table as it was then: 2026-11-26T08:00:00Z, or latest.",
         ),
     ] = "",
     to: Annotated[str, typer.Option("--to", metavar="DIRECTORY", help="Where on the host --path goes.")] = "",

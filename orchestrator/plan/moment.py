@@ -6,17 +6,20 @@ from datetime import datetime
 
 from orchestrator.errors import UsageError
 
-_SUCH_AS = "2026-11-26T08:00:00Z, or 2026-11-26 09:00:00+01:00"
+LATEST = "latest"
+_SUCH_AS = "2026-11-26T08:00:00Z, 2026-11-26 09:00:00+01:00, or latest"
 
 
-def parse(text: str, now: datetime) -> float:
-    """Seconds since the epoch.
+def parse(text: str, now: datetime) -> float | str:
+    """Seconds since the epoch; "latest" stays what it is: the host knows what has arrived.
 
     Args:
         text: A date and a time with their zone, as ISO 8601 or PostgreSQL write them.
         now: With its zone: what is later is refused.
     Raises: UsageError: it is none; nothing was touched.
     """
+    if text.strip().lower() == LATEST:
+        return LATEST
     try:
         found = datetime.fromisoformat(text.strip().replace(" UTC", "Z"))
     except ValueError as error:

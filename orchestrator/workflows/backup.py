@@ -130,7 +130,7 @@ def restore(
         return one.name, context.call(one.name, "restore", request)
 
 
-def _moment(config: AppConfig, request: Json, to_time: str) -> float:
+def _moment(config: AppConfig, request: Json, to_time: str) -> float | str:
     """The moment that is meant, where one can be.
 
     Raises: UsageError: nothing was touched.

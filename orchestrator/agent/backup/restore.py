@@ -62,7 +62,7 @@ def _of_moment(call: Call, found: Settings, target: str, moment: float) -> dict[
             done = _table(call, [made.dumped], {made.dumped.file: made.path}, table)
         else:
             engine.restore(call, made.dumped, made.path, done)
-    seconds, when = round(time.monotonic() - began, 1), wal_state.utc(moment)
+    seconds, when = round(time.monotonic() - began, 1), wal_state.utc(made.dumped.taken_at)
     figures = {"restored": done["restored"], "seconds": seconds, "moment": when}
     call.record("restore", old=None, new=made.snapshot, result="done", **figures)
     return {"target": target, "snapshot": made.snapshot, "backup_time": when, "seconds": seconds, **done}

@@ -73,10 +73,7 @@ def dump(call: Call, found: Settings, name: str, moment: float, directory: Path)
     """
     repository = Repository(call, found, name, beside=WAL)
     log = wal_send.refresh(call, found, name)
-    moment = wal_state.as_marked(wal_state.read(call), name, moment)
-    chain = wal_chain.leading_to(log, moment)
-    if chain is None:
-        raise _out_of_reach(call, name, moment)
+    chain, moment = _chain(call, log, name, moment)
     service = wal_send.service_of(call)
     with wal_recover.server(call, repository, log, chain, moment) as recovered:
         if not recovered.cluster.exists(service.database):
@@ -86,6 +83,21 @@ def dump(call: Call, found: Settings, name: str, moment: float, directory: Path)
             )  # fmt: skip
         made = postgres_dump.dump_from(call, recovered.cluster, service.database, directory)
     return Dump(made._replace(taken_at=moment), directory / made.file, chain.base.snapshot)
+
+
+def _chain(call: Call, log: Log, name: str, moment: float) -> tuple[Chain, float]:
+    """A base that leads to a moment, and the moment that is meant: infinity is the last one that there is.
+
+    Raises: UsageError: it cannot be reached; says what can.
+    """
+    if math.isinf(moment) and log.bases:
+        newest = _newest(log)
+        return newest, float(newest.end or 0.0)
+    moment = wal_state.as_marked(wal_state.read(call), name, moment)
+    chain = wal_chain.leading_to(log, moment)
+    if chain is None:
+        raise _out_of_reach(call, name, moment)
+    return chain, moment
 
 
 def prove(call: Call, found: Settings, name: str) -> dict[str, Any] | None:
@@ -141,8 +153,9 @@ def _out_of_reach(call: Call, name: str, moment: float) -> UsageError:
     told = ", and ".join(
         f"from {wal_state.utc(math.ceil(one.begin))} to {wal_state.utc(one.end)}" for one in spans
     )
+    asked = "the latest moment" if math.isinf(moment) else wal_state.utc(moment)
     return UsageError(
-        f"{wal_state.utc(moment)} cannot be reached ({name})",
+        f"{asked} cannot be reached ({name})",
         why=f"moments {told} can be" if told else "no moment can be yet: there is no base backup with its log",
         state="nothing was touched", next="vpsdeploy backup list shows what can be reached",
     )  # fmt: skip

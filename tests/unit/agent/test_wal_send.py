@@ -223,6 +223,7 @@ def test_prune_keeps_what_the_oldest_moment_needs(shop: Shop) -> None:
     [({"database": "redis"}, "'redis' cannot be restored to a moment"), ({}, "what is to be restored"),
      ({"database": "shop", "moment": True}, "no moment"),
      ({"database": "shop", "moment": 1.0}, "cannot be reached (disk)"),
+     ({"table": "users", "moment": "soon"}, "no moment"),
      ({"table": "users", "moment": 9e9}, "cannot be reached (disk)")],
 )  # fmt: skip
 def test_what_cannot_be_reached_is_refused(shop: Shop, request_: dict[str, Any], said: str) -> None:

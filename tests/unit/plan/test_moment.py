@@ -23,6 +23,11 @@ def test_a_moment_with_its_zone_is_one(text: str) -> None:
     assert moment.parse(text, NOW) == EIGHT
 
 
+def test_the_latest_is_for_the_host_to_say() -> None:
+    """It knows what has arrived."""
+    assert moment.parse("Latest", NOW) == "latest"
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("2026-11-26 08:00:00", "has no zone"), ("2026-11-26", "has no zone"), ("yesterday", "is no moment"),
