@@ -115,7 +115,7 @@ class Request:
             return None
         if value == "latest":
             return math.inf
-        if isinstance(value, str) or isinstance(value, bool) or not 0 < value < _LAST_MOMENT:
+        if isinstance(value, (str, bool)) or not 0 < value < _LAST_MOMENT:
             raise UsageError("the request is wrong", why=f"{name} is {value!r}, no moment")
         return float(value)
 
