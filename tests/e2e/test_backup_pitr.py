@@ -145,7 +145,7 @@ def test_the_restored_moment_holds_what_was_committed_and_nothing_else(shop: Sho
     assert shop.counted() == {"before": 100, "first": 10}
     left = set(shop.on("ls /var/lib/postgresql").split()) - {"vpsdeploy-tls", "vpsdeploy-wal"}
     assert left == {shop.on("ls /usr/lib/postgresql")}
-    assert shop.on("pgrep -c -f vpsdeploy-recovery || true") == "0"
+    assert shop.on("pgrep -c -f '[v]psdeploy-recovery' || true") == "0"
 
 
 def test_moments_out_of_reach_are_refused_with_those_that_can_be(shop: Shop) -> None:
@@ -193,13 +193,14 @@ def test_what_kills_a_restore_leaves_nothing_behind(shop: Shop) -> None:
     moment = shop.target()["point_in_time"][0]["until"]
     epoch = shop.on(f"date -d {moment} +%s")
     ask = f'{{"protocol":1,"app":"shop","by":"x","database":"shop","into":"shop_killed","moment":{epoch}}}'
+    beside = "[p]ostgres -D .*vpsdeploy-recovery"
     shop.on(
-        f"printf '%s\\n' '{ask}' > /root/ask"
-        "; systemd-run --quiet --unit=restore sh -c 'vpsdeploy-agent restore < /root/ask'"
-        "; until pgrep -f 'postgres -D .*vpsdeploy-recovery' >/dev/null; do sleep 0.02; done"
-        "; pkill -KILL -f 'agent.* restore'; sleep 1"
+        f"printf '%s\\n' '{ask}' > /root/ask; systemd-run --quiet --unit=restore --property=KillMode=process "
+        "--property=StandardInput=file:/root/ask vpsdeploy-agent restore"
+        f"; until pgrep -f '{beside}' >/dev/null; do sleep 0.02; done"
+        "; systemctl kill --signal=KILL --kill-whom=main restore; sleep 1"
     )
-    assert shop.on("pgrep -c -f 'postgres -D .*vpsdeploy-recovery' || true") == "0"
+    assert shop.on(f"pgrep -c -f '{beside}' || true") == "0"
     assert shop.on("ls -d /var/lib/postgresql/vpsdeploy-recovery")
     shop.on(f"systemctl reset-failed; {SEND}")
     assert shop.on("ls -d /var/lib/postgresql/vpsdeploy-recovery || true") == ""
