@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from orchestrator.agent.backup import wal
@@ -58,7 +58,7 @@ class Server:
 
     def _answer(self, statement: str) -> str:
         self.now += 1
-        known = {
+        known: dict[str, Callable[[], str]] = {
             "pg_stat_archiver": lambda: "\x1f".join([str(self.system), self.mode, "16MB", *self.failed]),
             "pg_current_snapshot": lambda: f"{self.xid + 1}:{self.xid + 1}:",
             "clock_timestamp": lambda: str(self.now), "pg_current_xact_id": self._mark,

@@ -194,7 +194,7 @@ def test_a_backup_makes_a_base_that_leads_somewhere(shop: Shop) -> None:
 
 def test_a_base_that_cannot_be_made_fails_the_backup(shop: Shop) -> None:
     """The dumps are stored all the same, and it says so."""
-    shop.server.run = lambda _: Finished(1, "", "no space")  # type: ignore[method-assign] # a server that is full
+    shop.server.broken = "no space"
     failed = shop.world.unit("backup")
     assert (failed["kind"], failed["state"]) == ("BackupFailed", "stored at disk, far")
     assert "base backup: PostgreSQL refused: no space" in failed["why"]
