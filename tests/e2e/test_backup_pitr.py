@@ -168,7 +168,7 @@ def test_a_target_that_is_away_catches_up(shop: Shop) -> None:
     for turn in range(3):
         moments.append(shop.rows(f"away{turn}", 3))
         shop.on(f"! {SEND}; systemctl reset-failed")
-    assert shop.on(f"ls {SPOOL} | wc -l") == "3"
+    assert int(shop.on(f"ls {SPOOL} | wc -l")) >= 3
     assert len(shop.on("ls /mnt/backups/shop/e2e-pitr/web-1.wal/snapshots").split()) > 3
     shop.on("mv /mnt/elsewhere /mnt/second")
     shop.on(SEND)
