@@ -54,6 +54,31 @@ expect "it comes back when it is killed" timeout 30 sh -c \
   "kill -9 \$(systemctl show -P MainPID $unit); sleep 1; until systemctl is-active $unit; do sleep 0.5; done"
 same "with what was stored" in as the-right-one host=127.0.0.1
 
+# The log for point-in-time recovery: whole in the spool or not at all, and never at the price of the database.
+spool=/var/lib/postgresql/vpsdeploy-wal archive=/usr/local/lib/vpsdeploy/archive-wal
+same "the spool is the server's own" "postgres 700" stat -c '%U %a' $spool
+as_server() { runuser -u postgres -- "$@"; }
+admin "SELECT pg_switch_wal()" >/dev/null
+admin "CREATE TABLE IF NOT EXISTS wal_try (n int); INSERT INTO wal_try VALUES (1)" >/dev/null
+segment=$(admin "SELECT pg_walfile_name(pg_current_wal_lsn())")
+admin "SELECT pg_switch_wal()" >/dev/null
+expect "a finished segment comes into it" timeout 30 sh -c "until [ -e $spool/$segment ]; do sleep 0.1; done"
+same "as the server has it" 16777216 stat -c %s "$spool/$segment"
+same "nothing has failed" 0 admin "SELECT failed_count FROM pg_stat_archiver"
+cp "$spool/$segment" /tmp/segment && chown postgres /tmp/segment
+expect "the same one again is taken for kept" as_server $archive /tmp/segment "$segment"
+printf X | dd of=/tmp/segment bs=1 seek=5000 conv=notrunc status=none
+refuse "another one of its name overwrites nothing" as_server $archive /tmp/segment "$segment"
+refuse "the spool still has the first one" cmp -s /tmp/segment "$spool/$segment"
+expect "a base backup is let in over the socket" as_server pg_basebackup -D /tmp/base --checkpoint=fast --no-sync
+rm -rf /tmp/base
+mount -t tmpfs -o size=48m,uid=$(id -u postgres),mode=700 tmpfs $spool
+expect "one that fits is kept" as_server $archive /tmp/segment 000000010000000000000AA1
+has "one for which there is no room is let go of, so that the server goes on" "NOT kept" \
+  sh -c "head -c 30000000 /dev/zero > $spool/waste; runuser -u postgres -- $archive /tmp/segment 000000010000000000000AA2 2>&1"
+same "nothing is left of it" "000000010000000000000AA1 waste" sh -c "echo \$(ls -A $spool)"
+umount $spool
+
 # Once the app's data are here, what would break its connections waits for the next start.
 mkdir -p /var/lib/vpsdeploy/services && touch /var/lib/vpsdeploy/services/postgresql
 same "it is started at boot" enabled systemctl is-enabled postgresql.service
