@@ -56,7 +56,7 @@ class Repository:
         """What reads it; the fingerprint is the key's own unless one is given."""
         pinned = self.key.fingerprint() if fingerprint is None else fingerprint
         return NodesourceSource(
-            Host(False), scratch, self.address, f"{self.address}key.asc", pinned, line=24, timeout_seconds=5
+            Host(False), scratch, self.address, f"{self.address}key.asc", pinned, line=24, timeout_seconds=60
         )
 
     def _package(self, version: str) -> str:
