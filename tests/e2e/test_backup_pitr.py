@@ -7,14 +7,13 @@ started when a test wants a turn.
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.support import shapes
-from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
 
@@ -42,12 +41,7 @@ class Shop:
 
     def run(self, *arguments: str, code: int = 0) -> str:
         """Run a command, which has to end so."""
-        done = subprocess.run(
-            [VPSDEPLOY, *arguments], cwd=self.project.path, capture_output=True, text=True, check=False,
-            timeout=TIMEOUT_SECONDS,
-        )  # fmt: skip
-        assert done.returncode == code, f"{arguments}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
+        return self.project.run(*arguments, code=code)
 
     def json(self, *arguments: str) -> dict[str, Any]:
         """Run with --json: the result, which has the documented shape."""

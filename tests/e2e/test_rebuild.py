@@ -5,24 +5,20 @@ Backups go to a second host by SFTP, as to a storage box. The lost host's machin
 
 from __future__ import annotations
 
-import http.client
 import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from orchestrator.sandbox.spec import SandboxSpec
 from orchestrator.workflows import sandbox
-from tests.support import shapes
+from tests.support.machines import Machines, keygen
 from tests.support.node_apps import bundle
-from tests.support.vps import DEBIAN, TIMEOUT_SECONDS, VPSDEPLOY
+from tests.support.vps import DEBIAN
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.sandbox
@@ -73,66 +69,19 @@ while True:
 """
 
 
-class Shop:
-    """A project whose only host is lost in the middle, and the machines that it is made of."""
-
-    def __init__(self, path: Path, addresses: dict[str, str]) -> None:
-        self.path, self.addresses = path, addresses
-
-    def command(self, *arguments: str) -> list[str]:
-        """The command line."""
-        return [str(VPSDEPLOY), *arguments]
-
-    def run(self, *arguments: str, code: int = 0) -> str:
-        """Run a command, which has to end so."""
-        done = subprocess.run(
-            self.command(*arguments), cwd=self.path, capture_output=True, text=True, check=False,
-            stdin=subprocess.DEVNULL, timeout=TIMEOUT_SECONDS,
-        )  # fmt: skip
-        assert done.returncode == code, f"{arguments}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
-
-    def json(self, *arguments: str) -> dict[str, Any]:
-        """Run with --json: the result, which has the documented shape."""
-        result: dict[str, Any] = json.loads(self.run(*arguments, "--json").splitlines()[-1])
-        assert shapes.differences(shapes.examples()[result["kind"]], result) == []
-        return result
-
-    def on(self, machine: str, script: str) -> str:
-        """A shell's script as root, past SSH."""
-        return sandbox.run(machine, "web-1", ["sh", "-ec", script], timeout_seconds=120).stdout.strip()
+class Shop(Machines):
+    """A project whose only host is lost in the middle."""
 
     def sql(self, text: str) -> str:
         """An answer of the new host's database."""
         return self.on(NEW, f'cd / && runuser -u postgres -- psql -qAtX -d shop -c "{text}"')
-
-    def boot(self, name: str) -> str:
-        """A bare machine. Returns: its address; its keys are in a stage of its own."""
-        status = sandbox.up(
-            SandboxSpec(name=name, hosts=1, debian=DEBIAN, inventory_dir=self.path / "machines" / name),
-            self.path,
-        )
-        self.addresses[name] = status.hosts[0].address
-        return self.addresses[name]
-
-    def host_keys(self, name: str) -> str:
-        """A machine's lines of known_hosts."""
-        return (self.path / "machines" / name / "known_hosts").read_text()
-
-    def answer(self, machine: str) -> dict[str, Any]:
-        """What users get there on /."""
-        with closing(http.client.HTTPConnection(self.addresses[machine], timeout=10)) as connection:
-            connection.request("GET", "/")
-            found: dict[str, Any] = json.loads(connection.getresponse().read())
-        return found
 
 
 @pytest.fixture(scope="module", name="shop")
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Provisioned, released, written to and backed up; its owner has the repository and the target, and no more."""
     place = tmp_path_factory.mktemp("rebuild")
-    shop = Shop(place / "shop", {})
-    shop.path.mkdir()
+    shop = Shop(place / "shop")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
         try:
@@ -144,20 +93,18 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 def _made(shop: Shop, place: Path) -> None:
-    keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", ""]
-    for name in ("box_key", "login"):
-        subprocess.run([*keygen, "-f", place / name], check=True)
-    key, login = ((place / f"{name}.pub").read_text().strip() for name in ("box_key", "login"))
+    keygen(place / "box_key")
+    key = (place / "box_key.pub").read_text().strip()
     (shop.path / "vpsdeploy.yml").write_text(CONFIG.format(address=shop.boot(BOX), key=key))
     stage = shop.path / "inventories" / "production"
     stage.mkdir(parents=True)
     (stage / "hosts.yml").write_text(
         "# Our hosts.\nall:\n  children:\n    app: {hosts: {shop-1: {}}}\n    loadbalancer: {hosts: {shop-1: {}}}\n"
         f"  hosts:\n    shop-1: {{ansible_host: {shop.boot(LOST)}, ansible_user: root,  # in the cellar\n"
-        f"             ansible_ssh_private_key_file: {place / 'login'}}}\n"
+        f"             ansible_ssh_private_key_file: {shop.login}}}\n"
     )
     (stage / "known_hosts").write_text(shop.host_keys(LOST))
-    shop.on(LOST, f"echo '{login}' >> /root/.ssh/authorized_keys")
+    shop.admit(LOST)
     secret = (place / "box_key").read_text()
     shop.on(BOX, f"umask 077; cat > /root/box_key <<'KEY'\n{secret}KEY\n{SERVER}")
     shop.run("provision", "host")
@@ -184,9 +131,7 @@ def test_nothing_is_touched_where_something_is_amiss(shop: Shop) -> None:
     new = shop.addresses[BOX]
     stage = shop.path / "inventories" / "production"
     stage.joinpath("known_hosts").write_text(shop.host_keys(LOST) + shop.host_keys(BOX))
-    shop.on(
-        BOX, f"cat >> /root/.ssh/authorized_keys <<'KEY'\n{(shop.path.parent / 'login.pub').read_text()}KEY\n"
-    )
+    shop.admit(BOX)
     shop.on(BOX, PATIENT)
     before = (stage / "hosts.yml").read_text()
     assert "there is no backup of shop-1" in shop.run("host", "rebuild", new, code=11)
@@ -214,9 +159,7 @@ def test_an_empty_host_becomes_the_lost_one(shop: Shop) -> None:
     burned = time.monotonic()
     sandbox.down(LOST)
     new = shop.boot(NEW)
-    shop.on(
-        NEW, f"cat >> /root/.ssh/authorized_keys <<'KEY'\n{(shop.path.parent / 'login.pub').read_text()}KEY\n"
-    )
+    shop.admit(NEW)
     booted = time.monotonic()
     _killed_in_the_middle(shop, new)
     done = shop.json("host", "rebuild", new, "--from", "box")
