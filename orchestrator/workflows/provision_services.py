@@ -170,7 +170,17 @@ def _password(
         service_url.password_in(url, one, addresses) for one in services if one.kind != service.kind
     ):
         return None
-    return Secret(secrets.token_urlsafe(service_url.PASSWORD_BYTES))
+    return _new_password()
+
+
+def _new_password() -> Secret:
+    """256 random bits, a letter first: NATS' driver for Node takes digits behind the first colon of a URL for the port.
+
+    Source: @nats-io/nats-core 3, hostPort(): nats://shop:70…@127.0.0.1:4222 connects to port 70.
+    """
+    while not (made := secrets.token_urlsafe(service_url.PASSWORD_BYTES))[0].isalpha():
+        pass
+    return Secret(made)
 
 
 def _differing(

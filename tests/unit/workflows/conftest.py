@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestrator.secret import KEY_VARIABLE
 from orchestrator.transport import http
 from orchestrator.workflows import watch
 from tests.support.changes import SilentProbe
@@ -57,3 +58,13 @@ def _in_a_directory_of_its_own(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture(name="world")
 def _world(monkeypatch: pytest.MonkeyPatch) -> World:
     return world_of(monkeypatch)
+
+
+@pytest.fixture(name="place")
+def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A stage's directory, and a home without keys."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv(KEY_VARIABLE, raising=False)
+    folder = tmp_path / "inventories" / "production"
+    folder.mkdir(parents=True)
+    return folder
