@@ -40,7 +40,7 @@ refuse "nor is who logged in with a key" sh -c \
    curl -s -o /dev/null -w "%{http_code} " -H "X-Forwarded-For: 203.0.113.13" "http://127.0.0.1/[1-90]" | grep 429'
 
 # line CLIENT PATH STATUS UPSTREAM: a line of the log as nginx writes it; there is no app here to answer 404.
-log=/var/log/nginx/my-shop.access.log
+log=/var/log/nginx/refused.log
 line() {
   printf '{"time":"%s","id":"0123456789abcdef","address":"%s","client":"%s","host":"shop","method":"GET","path":"%s",' \
     "$(date +%Y-%m-%dT%H:%M:%S+00:00)" "$1" "$1" "$2"
@@ -68,7 +68,9 @@ refuse "who logged in with a key is not, whatever they do" sh -c 'nft list table
 nonsense() { printf 'nonsense\r\n\r\n' | timeout 5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/80; cat >&3; cat <&3'; }
 for _ in 1 2 3; do nonsense >/dev/null; done
 sleep 1
-cat /var/log/nginx/*access.log > /tmp/lines
+cp /var/log/nginx/refused.log /tmp/lines
 same "what is no HTTP is nginx's own refusal" 3 found vpsdeploy-bad-request
+refuse "fail2ban has nothing to read of requests that were answered" grep -q '"status":2' /var/log/nginx/refused.log
+same "its log is not for others to read" 640 stat -c %a /var/log/nginx/refused.log
 expect "systemd knows what to forget" systemd-tmpfiles --create /etc/tmpfiles.d/vpsdeploy-trusted.conf
 same "nothing failed" "" systemctl list-units --failed --no-legend --plain

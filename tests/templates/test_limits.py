@@ -45,6 +45,16 @@ def test_who_asks_for_more_gets_429_and_others_do_not_notice(nginx: Nginx) -> No
     assert statuses(nginx, BURST, "203.0.113.8") == [200] * BURST
 
 
+def test_fail2ban_reads_what_was_refused_and_nothing_else(nginx: Nginx) -> None:
+    """Each line of its log costs it more than the request costs nginx; the access log has them all."""
+    statuses(nginx, BURST + 2, "203.0.113.7", path="/orders")
+    assert [line["status"] for line in nginx.log()] == [200] * BURST + [429] * 2
+    lines = (nginx.app.host.nginx_logs / "refused.log").read_text().splitlines()
+    assert [
+        (line["status"], line["client"], line["path"], line["limited"]) for line in map(json.loads, lines)
+    ] == [(429, "203.0.113.7", "/orders", "requests")] * 2
+
+
 def test_429_says_when_to_come_back_in_the_form_of_nest_s_errors(nginx: Nginx) -> None:
     """Retry-After is the time in which one more request is allowed."""
     statuses(nginx, BURST, "203.0.113.7")
