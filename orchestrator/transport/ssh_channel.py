@@ -78,20 +78,25 @@ class Session:
         return self._stderr.decode(errors="replace").strip()
 
     def close(self) -> None:
-        """Give the channel up; what the host runs goes on."""
-        self.channel.close()
+        """Give the channel up; what the host runs goes on. Of a connection that is gone, nothing is left to close."""
+        with suppress(*_GONE, ssh_errors.ssh_exception()):
+            self.channel.close()
 
     def _receive(self) -> bytes:
         try:
             block = self.channel.recv(BLOCK_BYTES)
-        except _GONE as error:
+        except (
+            *_GONE,
+            ssh_errors.ssh_exception(),
+        ) as error:  # what was read makes room, and the host is told so
             raise ssh_errors.lost(self.host, error) from error
         self._drain_stderr()
         return block
 
     def _drain_stderr(self) -> None:
-        while self.channel.recv_stderr_ready():
-            self._stderr = (self._stderr + self.channel.recv_stderr(BLOCK_BYTES))[-STDERR_TAIL_BYTES:]
+        with suppress(*_GONE, ssh_errors.ssh_exception()):  # a lost connection shows when the answer is read
+            while self.channel.recv_stderr_ready():
+                self._stderr = (self._stderr + self.channel.recv_stderr(BLOCK_BYTES))[-STDERR_TAIL_BYTES:]
 
     def _answered(self) -> bool:
         return (
