@@ -24,7 +24,7 @@ cat > pebble.json <<'JSON'
  "certificate": "/etc/acme-test/server.crt", "privateKey": "/etc/acme-test/server.key", "ocspResponderURL": ""}}
 JSON
 printf '127.0.0.1 acme.test\n127.0.0.1 shop.test\n' >> /etc/hosts
-systemd-run --quiet --unit=acme-test --setenv=PEBBLE_VA_NOSLEEP=1 pebble -config /etc/acme-test/pebble.json
+systemd-run --quiet --unit=acme-test --setenv=PEBBLE_VA_NOSLEEP=1 --setenv=PEBBLE_WFE_NONCEREJECT=0 pebble -config /etc/acme-test/pebble.json
 expect "the authority starts" timeout 20 sh -c 'until curl -s -o /dev/null https://acme.test:14000/dir; do sleep 0.2; done'
 expect "the timer's unit gets the certificate by itself" systemctl start vpsdeploy-certificate-my-shop.service
 has "from the authority" Pebble openssl x509 -noout -issuer -in $current/fullchain.pem
