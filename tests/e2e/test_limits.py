@@ -205,7 +205,7 @@ def test_who_was_banned_by_mistake_is_served_again_at_once(net: Net) -> None:
 
 def test_bans_end_by_themselves_on_both(net: Net) -> None:
     """fail2ban's own after its time, and with it what the others were told."""
-    net.project.on("web-1", "fail2ban-client", "set", "nginx-botsearch", "bantime", "6")
+    net.project.on("web-1", "fail2ban-client", "set", "nginx-botsearch", "bantime", "20")
     net.project.on("web-1", "fail2ban-client", "set", "nginx-botsearch", "banip", net.source(OTHER))
     net.until(OTHER, "TimeoutError")
     net.until(OTHER, 200)
@@ -280,7 +280,8 @@ def test_slow_and_oversized_requests_are_ended_and_their_sender_banned(net: Net)
         for _ in range(8):
             time.sleep(1)
             for one in slow:
-                one.sendall(b"x")
+                with contextlib.suppress(OSError):  # on a busy machine its time may be up by now
+                    one.sendall(b"x")
         assert all(ended(one) for one in slow)
         assert [net.ask(net.hosts[0], ATTACKER, X_Big="x" * 40_000) for _ in range(12)][:3] == [400] * 3
         net.until(ATTACKER, "TimeoutError")
@@ -295,6 +296,5 @@ def test_nothing_of_it_made_the_hosts_differ_from_what_they_were_provisioned_to_
     for name in HOSTS:
         jails = net.project.on(name, "fail2ban-client", "status").partition("Jail list:")[2].split(",")
         for jail in jails:
-            assert "vpsdeploy" in net.project.on(name, "fail2ban-client", "get", jail.strip(), "actions"), (
-                jail
-            )
+            told = net.project.on(name, "fail2ban-client", "get", jail.strip(), "actions")
+            assert "vpsdeploy" in told, jail
