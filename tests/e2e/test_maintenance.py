@@ -124,7 +124,7 @@ def test_an_address_that_is_let_through_reaches_the_app(shop: Project) -> None:
 def test_a_request_that_is_being_answered_is_answered(shop: Project) -> None:
     """What is open stays: the app's answer comes through though maintenance began meanwhile."""
     balancer = addresses(shop)["lb-1"]
-    with closing(http.client.HTTPConnection(balancer, timeout=30)) as slow:
+    with closing(http.client.HTTPConnection(balancer, timeout=60)) as slow:
         slow.request("GET", "/slow")
         time.sleep(0.5)
         shop.json("maintenance", "on")
