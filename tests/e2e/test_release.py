@@ -23,7 +23,7 @@ pytestmark = pytest.mark.sandbox
 
 CONFIG = (
     "app: shop", "health: {path: /health, timeout_seconds: 4}", "limits: {memory: 128M}",
-    "release: {drain_seconds: 8, watch_seconds: 0}",
+    "release: {drain_seconds: 12, watch_seconds: 0}",
 )  # fmt: skip
 STEPS = (
     "take the lock", "compare files", "send missing files", "assemble", "start", "wait until", "flip", "confirm",
