@@ -134,7 +134,7 @@ def test_an_instance_gets_its_environment_exactly(agent: RemoteAgent) -> None:
 
 def test_a_flip_that_nobody_confirms_goes_back_by_itself(agent: RemoteAgent) -> None:
     """The host's own timer does it."""
-    assert agent.call("flip", colour="green", confirm_seconds=5)["to"] == "green"
+    assert agent.call("flip", colour="green", confirm_seconds=10)["to"] == "green"
     assert agent.call("facts")["live"] == "green"
     _eventually(lambda: agent.call("facts")["pending"] is None)
     assert agent.call("facts")["live"] == "blue"
