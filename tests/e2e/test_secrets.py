@@ -17,6 +17,7 @@ import pytest
 from tests.support.canaries import Canaries
 from tests.support.node_apps import bundle
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.sandbox
 
@@ -125,7 +126,8 @@ def test_another_value_is_another_release_and_a_rollback_brings_the_old_one_back
         assert (differing["files"]["changed"], differing["settings"][0]["name"]) == (0, "migrate.command")
         life.run("rollback", "--verbose")
         assert life.digests_in(life.run("exec", "--", "node", "dist/digests.js"))[0]["S_PLAIN"] == old
-        assert life.digests_in(life.run("logs", "--worker", "mailer", "--lines", "5"))[-1]["S_PLAIN"] == old
+        logged = ("logs", "--worker", "mailer", "--lines", "5")
+        until(lambda: life.digests_in(life.run(*logged))[-1]["S_PLAIN"] == old)
     assert seen == []
 
 
