@@ -129,6 +129,7 @@ def test_a_release_waits_for_the_job_in_hand_and_loses_no_tick(shop: Project) ->
     first = buckets(shop)[-1]
     changed = release(shop, "second")
     until(lambda: log(shop, "tick")[-1][1] == "second")
+    until(lambda: ["second", "start"] in [line[2:] for line in log(shop, "single")])
     assert_one_at_a_time(shop)
     assert [line[2:] for line in log(shop, "single") if line[3] in ("start", "stop")] == [
         ["first", "start"], ["first", "stop"], ["second", "start"],
@@ -156,13 +157,14 @@ def test_run_now_passes_output_and_exit_code(shop: Project) -> None:
 
 def test_an_entry_does_not_run_twice_at_a_time(shop: Project) -> None:
     """A second run-now is refused while the first goes on."""
-    configure(shop, "exit 3", "sleep 6")
+    configure(shop, "exit 3", 'timeout 300 sh -c "until [ -e work/enough ]; do sleep 0.1; done"')
     release(shop, "slow-entry")
     with subprocess.Popen(
         [VPSDEPLOY, "cron", "run", "fails"], cwd=shop.path, stderr=subprocess.PIPE
     ) as first:
         until(lambda: entry(shop, "fails")["running"])
         second = shop.vpsdeploy("cron", "run", "fails")
+        shop.on("web-1", "touch", "/srv/shop/shared/work/enough")
         assert second.returncode == 8, second.stderr
         assert "cron entry fails is running" in second.stderr
         assert first.wait(TIMEOUT_SECONDS) == 0
