@@ -66,10 +66,16 @@ def _follow(call: Call, unit: str, began: float, is_over: Callable[[], bool]) ->
         "--follow",
     ]
     command += ["--lines=all", f"--since=@{int(began)}"]
-    quiet_since = time.monotonic()
+    quiet_since, is_whole = time.monotonic(), False
 
     def is_read() -> bool:
-        return is_over() and time.monotonic() - quiet_since > _QUIET_SECONDS
+        nonlocal is_whole
+        if is_over() and not is_whole:
+            # What the run wrote last may be on its way to the journal yet; then its reader gets another look's time.
+            call.systemd.ask(["journalctl", "--sync"])
+            is_whole = True
+            return False
+        return is_whole and time.monotonic() - quiet_since > _QUIET_SECONDS
 
     with subprocess.Popen(command, stdout=subprocess.PIPE) as journal:
         try:
