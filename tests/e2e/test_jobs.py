@@ -33,7 +33,7 @@ limits: {memory: 128M}
 release: {drain_seconds: 5, watch_seconds: 0}
 env: {GREETING: hello}
 workers:
-  single: {entry: dist/worker.js, concurrency: 1, stop_timeout_seconds: 20, env: {JOB_MS: 2500}}
+  single: {entry: dist/worker.js, concurrency: 1, stop_timeout_seconds: 20, env: {JOB_MS: 1000}}
   many: {command: [node, dist/worker.js, many], instances: 2}
 cron:
   tick: {schedule: "*/5 * * * * *", command: [sh, dist/tick.sh]}
