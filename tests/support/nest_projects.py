@@ -182,11 +182,21 @@ def _write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
 
 
-def example(path: Path, packages: Sequence[str], sources: Mapping[str, str]) -> None:
-    """The repository's own example, with further packages and other sources."""
+def example(
+    path: Path, packages: Sequence[str], sources: Mapping[str, str], *, is_installed: bool = True
+) -> None:
+    """The repository's own example, with further packages and other sources.
+
+    Args:
+        path: Where to.
+        packages: For `npm install`.
+        sources: By their paths.
+        is_installed: Whether node_modules is there, too; a build installs from the lockfile all the same.
+    """
     left_out = shutil.ignore_patterns("node_modules", "dist", ".vpsdeploy", "inventories")
     shutil.copytree(_EXAMPLE, path, ignore=left_out)
     npm = ["npm", "install", "--save", *packages, "--ignore-scripts", "--no-audit", "--no-fund"]
+    npm += [] if is_installed else ["--package-lock-only"]
     subprocess.run(npm, cwd=path, check=True, capture_output=True, timeout=_INSTALL_SECONDS)
     for name, text in sources.items():
         (path / name).write_text(text)
