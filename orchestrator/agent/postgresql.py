@@ -31,11 +31,13 @@ SELECT json_build_object(
   'owner', (SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '{database}'),
   'others', (SELECT count(*) FROM pg_database WHERE datname NOT IN ('postgres', 'template0', 'template1')),
   'checksums', current_setting('data_checksums'),
+  'major', current_setting('server_version_num')::int / 10000,
   'refused', (SELECT json_agg(error) FROM pg_hba_file_rules WHERE error NOT LIKE 'hostssl record%'));
 """
 _HEALTH = """
 SELECT json_build_object(
   'version', current_setting('server_version'),
+  'major', current_setting('server_version_num')::int / 10000,
   'connections', (SELECT count(*) FROM pg_stat_activity WHERE usename = '{user}'),
   'data_bytes', (SELECT pg_database_size(oid) FROM pg_database WHERE datname = '{database}'),
   'waits', (SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM pg_settings WHERE pending_restart));
@@ -56,10 +58,12 @@ def ensure(call: Call, settings: dict[str, Any], password: str) -> list[str]:
     """The app's user with this password, and its database. One question where nothing differs.
 
     Returns: What was changed.
-    Raises: HostNotReady: the server does not answer, refuses its own rules, or the database is somebody else's.
+    Raises: HostNotReady: the server does not answer, is of another version, or refuses its own rules; the database is
+        somebody else's.
     """
     names = {"user": settings["user"], "database": settings["database"], "limit": settings["connections"]}
     state = json.loads(_asked(_STATE.format(**names)))
+    _check_version(state.pop("major"), settings)
     if state["refused"]:
         raise HostNotReady(
             "postgresql refuses its pg_hba.conf", why="; ".join(state["refused"]),
@@ -82,9 +86,10 @@ def ensure(call: Call, settings: dict[str, Any], password: str) -> list[str]:
 def health(_: Call, settings: dict[str, Any]) -> dict[str, Any]:
     """Version, connections and size, as the server says.
 
-    Raises: HostNotReady: it does not answer.
+    Raises: HostNotReady: it does not answer, or another one does.
     """
     found: dict[str, Any] = json.loads(_asked(_HEALTH.format(**settings)))
+    _check_version(found.pop("major"), settings)
     # "17.7 (Debian 17.7-0+deb13u1)"
     return {**found, "version": found["version"].partition(" ")[0]}
 
@@ -135,6 +140,19 @@ def _differences(state: dict[str, Any], names: dict[str, Any], password: str) ->
         changed.append(f"database {names['database']}")
         statements += _DATABASE.format(**names)
     return changed, statements
+
+
+def _check_version(major: int, settings: dict[str, Any]) -> None:
+    """An upgrade of Debian itself leaves two servers: the one that has the app's data, and an empty one.
+
+    Raises: HostNotReady: it is not the one that provisioning has set up.
+    """
+    if str(major) == settings["version"]:
+        return
+    raise HostNotReady(
+        "another version of PostgreSQL answers", why=f"it is {major}, and the app's data are in {settings['version']}",
+        state="nothing was changed in it", next="docs/runbooks/database-upgrade.md, Debian itself was upgraded",
+    )  # fmt: skip
 
 
 def _enable_checksums(call: Call, settings: dict[str, Any]) -> None:

@@ -40,7 +40,10 @@ def findings(params: dict[str, Any], root: Path = Path("/")) -> list[str]:
         found += _names_taken(params.get("own", ""), set(params.get("domains", ())), root)
     # A record of before there were services has none.
     services = params.get("services")
-    return found + (preflight_services.findings(services, params["services_app"], root) if services else [])
+    if not services:
+        return found
+    debian = _os_release(root).get("VERSION_ID", "")
+    return found + preflight_services.findings(services, params["services_app"], root, debian)
 
 
 def beside(own: str, root: Path = Path("/")) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 MOST_PART = 0.8
 """Of the host's memory, for all services together: the system, nginx and the app need some as well (our choice)."""
@@ -25,19 +26,23 @@ Source: PostgreSQL 15 to 17, initdb (template1, template0, postgres); MariaDB 10
 Debian's redis-server and rabbitmq-server leave nothing there before they run.
 """
 
+_POSTGRESQL = {"12": "15", "13": "17"}
+"""Its major version in each Debian (equal to the role's; a test compares them)."""
+
 _LEAST_MIB = {"rabbitmq": 256}
 """Below which a service serves nobody: Erlang alone takes some 120 MiB (equal to the model's; a test compares them)."""
 
 
-def findings(services: Mapping[str, str], app: str, root: Path) -> list[str]:
+def findings(services: Mapping[str, str], app: str, root: Path, debian: str) -> list[str]:
     """Everything that speaks against carrying these services here.
 
     Args:
         services: Memory by service: a size, or a share of the host's.
         app: Whose they are.
         root: Where the host's files are.
+        debian: The host's release, such as 13.
     """
-    taken = (text for name in services for text in _taken(name, app, root))
+    taken = (text for name in services for text in _taken(name, app, root, debian))
     return [*_memory(services, root), *_least(services, root), *taken]
 
 
@@ -76,13 +81,14 @@ def _least(services: Mapping[str, str], root: Path) -> list[str]:
     ]
 
 
-def _taken(name: str, app: str, root: Path) -> list[str]:
+def _taken(name: str, app: str, root: Path, debian: str) -> list[str]:
     """Another app's, or somebody's own: neither is ours to change."""
     ours = root / "etc/vpsdeploy/services" / f"{name}.json"
     if ours.exists():
-        owner = json.loads(ours.read_text())["app"]
+        kept = json.loads(ours.read_text())
+        owner = kept["app"]
         if owner == app:
-            return []
+            return _of_another_debian(kept, root, debian) if name == "postgresql" else []
         return [
             f"{name} on this host is the app {owner!r}'s, and a host carries each service for one app: "
             f"name another host in services.{name}.host of vpsdeploy.yml"
@@ -94,6 +100,18 @@ def _taken(name: str, app: str, root: Path) -> list[str]:
     return [
         f"{name} has data on this host that are not ours ({found[0]}): name another host in services.{name}.host of "
         "vpsdeploy.yml, or go on with your own: leave the service out and set its URL with `vpsdeploy env set`"
+    ]
+
+
+def _of_another_debian(kept: dict[str, Any], root: Path, debian: str) -> list[str]:
+    """Debian itself was upgraded: its new PostgreSQL has a cluster of its own, and that one is empty."""
+    before, now = str(kept.get("version", "")), _POSTGRESQL.get(debian)
+    place = root / "var/lib/postgresql" / before / "main"
+    if now in (None, before) or not (place / "PG_VERSION").exists():
+        return []
+    return [
+        f"postgresql: the app's data are in version {before} (/{place.relative_to(root)}), and Debian {debian} has "
+        f"{now}, which would begin with nothing: docs/runbooks/database-upgrade.md, Debian itself was upgraded"
     ]
 
 

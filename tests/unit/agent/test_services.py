@@ -20,7 +20,15 @@ SETTINGS = {
     "service": "postgresql", "app": "shop", "version": "17", "port": 5432, "database": "shop", "user": "shop",
     "connections": 120, "unit": UNIT, "certificate": "/var/lib/postgresql/vpsdeploy-tls/10.0.0.5.crt",
 }  # fmt: skip
-BARE = {"password": None, "user": None, "owner": None, "others": 0, "checksums": "on", "refused": None}
+BARE = {
+    "password": None,
+    "user": None,
+    "owner": None,
+    "others": 0,
+    "checksums": "on",
+    "major": 17,
+    "refused": None,
+}
 
 
 class Server:
@@ -37,7 +45,7 @@ class Server:
         if self.broken:
             return Finished(2, "", self.broken)
         health = {"version": "17.7 (Debian)", "connections": 3, "data_bytes": 8_000_000, "waits": []}
-        answer = health if "server_version" in text else self.state
+        answer = health | {"major": self.state["major"]} if "data_bytes" in text else self.state
         return Finished(0, json.dumps(answer) if "json_build_object" in text else "", "")
 
     @property
@@ -138,6 +146,18 @@ def test_a_database_of_somebody_else_is_left_alone(bare: Host, server: Server) -
     failed = make(bare)
     assert (failed["kind"], failed["why"]) == ("HostNotReady", "it belongs to bob")
     assert server.statements == ""
+
+
+def test_a_server_of_another_version_is_not_the_app_s(bare: Host, server: Server) -> None:
+    """After an upgrade of Debian itself an empty one may answer: no database is made in it, and it is no health."""
+    server.state["major"] = 18
+    failed = make(bare)
+    assert failed["why"] == "it is 18, and the app's data are in 17"
+    assert "docs/runbooks/database-upgrade.md" in failed["next"]
+    assert server.statements == ""
+    (found,) = bare.call("services")["services"]
+    assert (found["running"], found["version"]) == (False, "")
+    assert found["why"].endswith("it is 18, and the app's data are in 17")
 
 
 def test_rules_that_the_server_refuses_are_told(bare: Host, server: Server) -> None:

@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible.module_utils.vpsdeploy import preflight_services
 
 from orchestrator.model.service import KINDS
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(name="root")
@@ -24,7 +27,7 @@ def _root(tmp_path: Path) -> Path:
 
 def findings(root: Path, memory: str = "25%") -> list[str]:
     """For the app shop."""
-    return preflight_services.findings({"postgresql": memory}, "shop", root)
+    return preflight_services.findings({"postgresql": memory}, "shop", root, "13")
 
 
 @pytest.mark.parametrize("memory", ["25%", "80%", "1G", "64M"])
@@ -55,8 +58,8 @@ def test_a_share_that_serves_nobody_is_refused(root: Path) -> None:
     """As small as the model allows, and no smaller; only the host knows how much a share is."""
     least = {name: f"{size}M" for name, size in preflight_services._LEAST_MIB.items()}
     assert least == {name: kind.least_memory for name, kind in KINDS.items() if kind.least_memory != "64M"}
-    assert preflight_services.findings({"rabbitmq": "13%"}, "shop", root) == []
-    (found,) = preflight_services.findings({"rabbitmq": "12%"}, "shop", root)
+    assert preflight_services.findings({"rabbitmq": "13%"}, "shop", root, "13") == []
+    (found,) = preflight_services.findings({"rabbitmq": "12%"}, "shop", root, "13")
     assert found.startswith(
         "memory: rabbitmq gets 245 MiB here (12%) and needs 256: write services.rabbitmq.memory"
     )
@@ -82,13 +85,47 @@ def test_a_service_is_one_app_s(root: Path, owner: str, count: int) -> None:
     assert len(findings(root)) == count
 
 
+@pytest.mark.parametrize(
+    ("debian", "version", "there", "refused"),
+    [
+        ("13", "15", True, True), ("13", "17", True, False), ("12", "15", True, False), ("13", "15", False, False),
+        ("12", "17", True, True), ("13", None, True, False),
+    ],
+)  # fmt: skip
+def test_the_app_s_data_in_another_version_than_debian_s_are_told(
+    root: Path, debian: str, version: str | None, *, there: bool, refused: bool
+) -> None:
+    """Debian was upgraded in place: its PostgreSQL would begin with nothing. Once those are dropped all is well."""
+    kept = {"app": "shop"} | ({"version": version} if version else {})
+    (root / "etc/vpsdeploy/services/postgresql.json").write_text(json.dumps(kept))
+    if there and version:
+        place = root / "var/lib/postgresql" / version / "main"
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "PG_VERSION").write_text(f"{version}\n")
+    found = preflight_services.findings({"postgresql": "25%"}, "shop", root, debian)
+    assert len(found) == refused
+    assert all(
+        f"data are in version {version} (/var/lib/postgresql/{version}/main)" in text
+        and "docs/runbooks/database-upgrade.md" in text
+        for text in found
+    )
+
+
+def test_versions_are_those_of_the_role() -> None:
+    """Both know which PostgreSQL a Debian has."""
+    role = yaml.safe_load((ROOT / "roles/postgresql/vars/main.yml").read_text())["__postgresql_version"]
+    for debian, version in preflight_services._POSTGRESQL.items():
+        assert f"{debian}: {version}" in role
+    assert role.count(":") == len(preflight_services._POSTGRESQL)
+
+
 def test_a_database_of_mariadb_is_a_directory(root: Path) -> None:
     """The server's own are no data, and its files are none."""
     for name in ("mysql", "sys", "performance_schema"):
         (root / "var/lib/mysql" / name).mkdir(parents=True)
     (root / "var/lib/mysql/debian-11.8.flag").touch()
     wanted = {"mariadb": "25%"}
-    assert preflight_services.findings(wanted, "shop", root) == []
+    assert preflight_services.findings(wanted, "shop", root, "13") == []
     (root / "var/lib/mysql/wordpress").mkdir()
-    (found,) = preflight_services.findings(wanted, "shop", root)
+    (found,) = preflight_services.findings(wanted, "shop", root, "13")
     assert found.startswith("mariadb has data on this host that are not ours (")
