@@ -17,6 +17,8 @@ from tests.support import runbook
 ROOT = Path(__file__).resolve().parents[2]
 RUNBOOKS = ROOT / "docs" / "runbooks"
 INDEX = re.findall(r"^\d+\. \[.*?\]\((.+?)\)$", (RUNBOOKS / "README.md").read_text(), re.MULTILINE)
+OF_TWO_VERSIONS = "database-upgrade.md"
+"""test_database_upgrade.py executes this one: it needs a host of each Debian."""
 LIMIT_SECONDS = 600
 SANDBOX = f"runbooks-{os.getpid()}"
 
@@ -49,7 +51,7 @@ def test_every_runbook_is_in_the_index() -> None:
     assert sorted(INDEX) == sorted(p.name for p in RUNBOOKS.glob("*.md") if p.name != "README.md")
 
 
-@pytest.mark.parametrize("name", INDEX)
+@pytest.mark.parametrize("name", [name for name in INDEX if name != OF_TWO_VERSIONS])
 def test_the_commands_of_a_runbook_do_what_it_says(name: str, project: Path) -> None:
     """Each block ends with the exit code that the runbook promises."""
     blocks = runbook.commands((RUNBOOKS / name).read_text())
