@@ -1,6 +1,6 @@
 """PostgreSQL becomes a newer major version, on a host of a newer Debian, and goes back.
 
-Every command of docs/runbooks/database-upgrade.md is executed, while a NestJS app and something beside it write all the time.
+Every command of docs/runbooks/database-upgrade.md is executed, while a NestJS app and something beside it write.
 """
 
 from __future__ import annotations
@@ -214,7 +214,7 @@ def test_a_host_whose_debian_was_upgraded_in_place_is_refused(shop: Shop) -> Non
     """As it looks then: the app's data are in a cluster of the older version. No empty database is set up."""
     shop.on(NEW, UPGRADED_DEBIAN)
     try:
-        said = shop.run("provision", "host", "db-1", code=6)
+        said = shop.run("provision", "host", "db-1", code=7)
         assert "the app's data are in version 15 (/var/lib/postgresql/15/main), and Debian 13 has 17" in said
         assert "database-upgrade.md" in said
         (told,) = shop.json("status")["services"]
