@@ -15,20 +15,25 @@ import subprocess
 import threading
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
+from orchestrator.sandbox import record
+from orchestrator.sandbox.machine import Machine
+from orchestrator.sandbox.spec import SandboxSpec
 from orchestrator.workflows import sandbox
 from tests.support import nest_projects, runbook
-from tests.support.machines import Machines
-from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY
+from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
 
-OLD, NEW = "e2e-pg-old", "e2e-pg-new"
+NAME, OLD, NEW = "e2e-upgrade", "web-1", "web-2"
+"""The machines; in the inventory the newer one is db-1."""
 RUNBOOK = Path(__file__).resolve().parents[2] / "docs" / "runbooks" / "database-upgrade.md"
 CONFIG = """\
 app: shop
@@ -41,13 +46,14 @@ backup: {targets: {disk: /mnt/backups}, schedule: "0 3 1 1 *", drill: {schedule:
 """
 INVENTORY = """\
 all:
+  vars: {login}
   children:
     app: {{hosts: {{web-1: {{}}}}}}
     loadbalancer: {{hosts: {{web-1: {{}}}}}}
     # new: data: {{hosts: {{db-1: {{}}}}}}
   hosts:
-    web-1: {{ansible_host: {old}, ansible_user: root, ansible_ssh_private_key_file: {login}}}
-    # new: db-1: {{ansible_host: {new}, ansible_user: root, ansible_ssh_private_key_file: {login}}}
+    web-1: {{ansible_host: {old}}}
+    # new: db-1: {{ansible_host: {new}}}
 """
 CONTROLLER = """
 import { Controller, Get, Post } from '@nestjs/common';
@@ -77,14 +83,13 @@ export class AppController {
 """
 BESIDE = """\
 cat > /root/beside.sh <<'SH'
-read -r url < /root/url
 while :; do
-  id=$(psql -qAtX "$url" -c "INSERT INTO notes (made_by) VALUES ('beside') RETURNING id") &&
+  id=$(psql -qAtX "$1" -c "INSERT INTO notes (made_by) VALUES ('beside') RETURNING id") &&
     echo "$id" >> /root/committed
   sleep 0.2
 done
 SH
-systemd-run --quiet --unit=beside sh /root/beside.sh
+systemd-run --quiet --unit=beside sh /root/beside.sh "$1"
 """
 UPGRADED_DEBIAN = """\
 sed -i 's/"version": "17"/"version": "15"/' /etc/vpsdeploy/services/postgresql.json
@@ -97,7 +102,7 @@ rm -r /var/lib/postgresql/15
 """
 
 
-class Shop(Machines):
+class Shop(Project):
     """web-1 has Debian 12 and everything; db-1 has Debian 13, and nothing."""
 
     def follow(self, title: str) -> None:
@@ -117,7 +122,8 @@ class Shop(Machines):
 
     def notes(self, *, add: bool = False) -> dict[str, Any]:
         """What the app has stored, or one more, through nginx."""
-        url = f"http://{self.addresses[OLD]}/notes"
+        address = yaml.safe_load(self.inventory.read_text())["all"]["hosts"]["web-1"]["ansible_host"]
+        url = f"http://{address}/notes"
         with urllib.request.urlopen(url, b"" if add else None, timeout=10) as answer:
             found: dict[str, Any] = json.load(answer)
         return found
@@ -146,38 +152,37 @@ class Shop(Machines):
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """Provisioned and released on PostgreSQL 15; beside the app something writes that nginx knows nothing of."""
     place = tmp_path_factory.mktemp("upgrade")
-    nest_projects.example(place / "made", ("pg@8", "@types/pg@8"), {"src/app.controller.ts": CONTROLLER})
-    shop = Shop(place / "shop")
-    (place / "shop").rmdir()
-    (place / "made").rename(place / "shop")
-    with pytest.MonkeyPatch.context() as patch:
+    nest_projects.example(place / "shop", ("pg@8", "@types/pg@8"), {"src/app.controller.ts": CONTROLLER})
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        project_on_sandbox(place / "shop", NAME, debian=12, config=[CONFIG]) as made,
+    ):
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
-        try:
-            _made(shop)
-            yield shop
-        finally:
-            for name in (OLD, NEW):
-                sandbox.down(name)
+        shop = Shop(made.path, made.name)
+        _with_a_newer_host(shop)
+        shop.run("provision", "host")
+        shop.run("release")
+        shop.notes(add=True)
+        url = shop.run("env", "reveal", "DATABASE_URL").strip()
+        shop.on(OLD, "sh", "-ec", BESIDE, "sh", url)
+        yield shop
 
 
-def _made(shop: Shop) -> None:
-    (shop.path / "vpsdeploy.yml").write_text(CONFIG)
-    stage = shop.path / "inventories" / "production"
-    stage.mkdir(parents=True)
-    old, new = shop.boot(OLD, debian=12), shop.boot(NEW, debian=13)
-    (stage / "hosts.yml").write_text(INVENTORY.format(old=old, new=new, login=shop.login))
-    (stage / "known_hosts").write_text(shop.host_keys(OLD) + shop.host_keys(NEW))
+def _with_a_newer_host(shop: Shop) -> None:
+    """A machine of the next Debian on the same network, which the inventory does not have yet."""
+    state = Machine().state
+    made = record.load(state, NAME)
+    assert made
+    record.save(state, replace(made, debian=13))
+    found = sandbox.up(SandboxSpec(name=NAME, hosts=2), shop.path)
+    old, new = (host.address for host in found.hosts)
+    login = yaml.safe_load(shop.inventory.read_text())["all"]["vars"]
+    shop.inventory.write_text(INVENTORY.format(login=json.dumps(login), old=old, new=new))
     shop.path.with_name("ssh_config").write_text(
-        f"Host web-1\n  HostName {old}\nHost db-1\n  HostName {new}\nHost *\n  IdentityFile {shop.login}\n"
-        f"  UserKnownHostsFile {stage}/known_hosts\n  BatchMode yes\n"
+        f"Host web-1\n  HostName {old}\nHost db-1\n  HostName {new}\nHost *\n  BatchMode yes\n"
+        f"  IdentityFile {login['ansible_ssh_private_key_file']}\n"
+        f"  UserKnownHostsFile {shop.inventory.with_name('known_hosts')}\n"
     )
-    for name in (OLD, NEW):
-        shop.admit(name)
-    shop.run("provision", "host")
-    shop.run("release")
-    shop.notes(add=True)
-    url = shop.run("env", "reveal", "DATABASE_URL").strip()
-    shop.on(OLD, f"umask 077; cat > /root/url; {BESIDE}", f"{url}\n")
 
 
 def test_whatever_was_committed_is_in_the_newer_version(shop: Shop) -> None:
@@ -188,8 +193,8 @@ def test_whatever_was_committed_is_in_the_newer_version(shop: Shop) -> None:
         shop.follow("The upgrade")
         before = len(kept)
         until(lambda: len(kept) > before + 5)
-    shop.on(OLD, "systemctl stop beside")
-    beside = {int(line) for line in shop.on(OLD, "cat /root/committed").split()}
+    shop.on(OLD, "systemctl", "stop", "beside")
+    beside = {int(line) for line in shop.on(OLD, "cat", "/root/committed").split()}
     now = shop.notes()
     assert now["version"].startswith("17.")
     assert len(beside) > 5
@@ -198,29 +203,29 @@ def test_whatever_was_committed_is_in_the_newer_version(shop: Shop) -> None:
 
 def test_a_backup_of_the_older_version_comes_back_in_the_newer(shop: Shop, tmp_path: Path) -> None:
     """Out of the old host's repository, by restic alone; loaded beside the real database."""
-    password = shop.run("backup", "reveal", "RESTIC_PASSWORD").strip()
-    dump = "export RESTIC_PASSWORD; read -r RESTIC_PASSWORD; restic -q -r /mnt/backups/shop/production/web-1"
-    path = shop.on(OLD, f"{dump} ls latest | grep shop.dump$", f"{password}\n")
-    shop.on(OLD, f"{dump} dump latest {path} > /root/old.dump", f"{password}\n")
-    encoded = shop.on(OLD, "base64 -w0 /root/old.dump")
+    word = shop.run("backup", "reveal", "RESTIC_PASSWORD").strip()
+    script = f"""
+    export RESTIC_PASSWORD="$1" RESTIC_REPOSITORY=/mnt/backups/shop/{NAME}/web-1
+    restic -q dump latest "$(restic -q ls latest | grep 'shop[.]dump$')" | base64 -w0
+    """
     file = tmp_path / "old.dump"
-    file.write_bytes(base64.b64decode(encoded))
+    file.write_bytes(base64.b64decode(shop.on(OLD, "sh", "-ec", script, "sh", word)))
     shop.run("db", "load", str(file), "--into", "shop_restored", "--host", "db-1")
     count = "cd / && runuser -u postgres -- psql -qAtX -d shop_restored -c 'SELECT count(*) > 0 FROM notes'"
-    assert shop.on(NEW, count) == "t"
+    assert shop.on(NEW, "sh", "-ec", count).strip() == "t"
 
 
 def test_a_host_whose_debian_was_upgraded_in_place_is_refused(shop: Shop) -> None:
     """As it looks then: the app's data are in a cluster of the older version. No empty database is set up."""
-    shop.on(NEW, UPGRADED_DEBIAN)
+    shop.on(NEW, "sh", "-ec", UPGRADED_DEBIAN)
     try:
         said = shop.run("provision", "host", "db-1", code=7)
         assert "the app's data are in version 15 (/var/lib/postgresql/15/main), and Debian 13 has 17" in said
         assert "database-upgrade.md" in said
-        (told,) = shop.json("status")["services"]
+        told = shop.services()["postgresql"]
         assert (told["running"], "it is 17, and the app's data are in 15" in told["why"]) == (False, True)
     finally:
-        shop.on(NEW, BACK_AGAIN)
+        shop.on(NEW, "sh", "-ec", BACK_AGAIN)
     assert shop.notes()["version"].startswith("17.")
 
 
@@ -235,5 +240,5 @@ def test_the_way_back_keeps_what_was_added_meanwhile(shop: Shop) -> None:
     assert now["version"].startswith("15.")
     assert set(now["ids"]) >= set(kept)
     assert (shop.path / "since.dump").stat().st_size > 0
-    (told,) = shop.json("status")["services"]
+    told = shop.services()["postgresql"]
     assert (told["host"], told["running"]) == ("web-1", True)

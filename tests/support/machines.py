@@ -55,9 +55,9 @@ class Machines:
         assert done.ok, f"{script}\n{done.stdout}{done.tail()}"
         return done.stdout.strip()
 
-    def boot(self, name: str, debian: int = DEBIAN) -> str:
+    def boot(self, name: str) -> str:
         """A bare machine. Returns: its address; its keys are in a stage of its own."""
-        spec = SandboxSpec(name=name, hosts=1, debian=debian, inventory_dir=self.path / "machines" / name)
+        spec = SandboxSpec(name=name, hosts=1, debian=DEBIAN, inventory_dir=self.path / "machines" / name)
         self.addresses[name] = sandbox.up(spec, self.path).hosts[0].address
         return self.addresses[name]
 
