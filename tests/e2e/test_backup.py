@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import shapes
+from tests.support import hostile, shapes
 from tests.support.canaries import Canaries
 from tests.support.vps import Project, project_on_sandbox
 
@@ -238,6 +238,24 @@ def test_a_database_goes_into_a_file_and_comes_back(shop: Shop) -> None:
     file.write_bytes(whole)
     assert len(shop.json("db", "load", "shop.dump", "--force")["kept"]) == 1
     assert shop.sql("SELECT count(DISTINCT order_id) FROM lines") == rows
+
+
+def test_what_a_dump_says_is_nowhere_done_as_the_administrator(shop: Shop) -> None:
+    """Not while rows are counted, in drills, restores and loads; extensions come back, and all is the app's."""
+    shop.on(hostile.SCRIPT)
+    shop.run("backup", "now")
+    shop.run("backup", "drill")
+    shop.run("backup", "restore", "--database", "shop", "--force")
+    shop.run("backup", "restore", "--table", "trap", "--force")
+    shop.run("db", "dump", "trap.dump")
+    file = shop.project.path / "trap.dump"
+    file.write_bytes(hostile.changed(file.read_bytes(), b"ALTER ROLE shop SUPERUSER;"))
+    refused = " ".join(shop.run("db", "load", file.name, "--force", code=11).split())
+    assert "needs the server's administrator" in refused
+    assert shop.sql("SELECT rolname FROM pg_roles WHERE rolsuper OR rolname ~ 'guest'") == "postgres"
+    assert shop.on("find /var/lib/postgresql -name seized") == ""
+    assert shop.sql("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'") == "shop"
+    shop.sql(hostile.GONE)
 
 
 def test_a_target_that_is_gone_is_told_and_the_other_has_its_backup(shop: Shop) -> None:

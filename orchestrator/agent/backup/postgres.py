@@ -1,4 +1,8 @@
-"""PostgreSQL: asked, dumped and loaded as its own superuser, over the socket of this host.
+"""PostgreSQL: asked and dumped as its own superuser, over the socket of this host.
+
+What it is asked so is in its own catalogs alone, each name of which is taken from nowhere else. Whatever SQL of
+somebody else's has a part in (a dump, an app's tables, which may have functions in their indexes) is a guest's:
+postgres_guest.
 
 A dump and the row counts beside it show one and the same moment: both read the snapshot that one transaction exports
 and holds open. So a restore can be compared with what was there, however busy the database was meanwhile.
@@ -18,6 +22,9 @@ from orchestrator.agent.failures import BackupFailed
 from orchestrator.agent.programs import Finished
 
 AS_POSTGRES = ("env", "--chdir=/", "runuser", "-u", "postgres", "--")
+_SAFE = "search_path=pg_catalog"
+"""A database may say itself where names are looked for: it is not its owner who says what a superuser calls."""
+
 _END = "--vpsdeploy-end--"
 _SEPARATOR = "\x1f"
 
@@ -44,11 +51,13 @@ sql = written(quoted, literal)
 
 
 class Cluster:
-    """The server on one port of this host; `socket`: in another directory than the usual one."""
+    """The server on one port of this host, as its superuser; `socket`: in another directory than the usual one."""
 
     def __init__(self, call: Call, port: int, socket: Path | None = None) -> None:
-        self._call, self.port = call, str(port)
-        self._to = ["-p", self.port, *(["-h", str(socket)] if socket else [])]
+        self.call, self.port, self.socket = call, str(port), socket
+        self.to: tuple[str, ...] = ("-p", self.port, *(("-h", str(socket)) if socket else ()))
+        self.who: tuple[str, ...] = AS_POSTGRES
+        self.settings: tuple[str, ...] = (_SAFE,)
 
     def ask(self, database: str, statement: str, *settings: str) -> list[list[str]]:
         """The rows of an answer.
@@ -56,12 +65,10 @@ class Cluster:
         Args:
             database: Where to.
             statement: One, or several.
-            settings: Of the session, such as statement_timeout=60s.
+            settings: Of the session, such as statement_timeout=60s, in the place of the usual ones.
         Raises: BackupFailed: the server refuses it, with its words.
         """
-        options = ["env", "PGOPTIONS=" + " ".join(f"-c {one}" for one in settings)] if settings else []
-        words = [*AS_POSTGRES, *options, *self._psql(database), "-c", statement]
-        done = self._call.systemd.program(words)
+        done = self.call.systemd.program([*self._psql(database, settings or self.settings), "-c", statement])
         return [
             line.split(_SEPARATOR) for line in self.checked(done, "PostgreSQL refused").output.splitlines()
         ]
@@ -80,17 +87,10 @@ class Cluster:
         return int(self.one("postgres", "SHOW server_version_num"))
 
     def write(self, program: Sequence[str], file: Path) -> None:
-        """Run one of PostgreSQL's programs as its superuser, into a file of root's."""
-        self._piped(program, ">", file)
-
-    def feed(self, program: Sequence[str], file: Path) -> None:
-        """The same, out of a file of root's."""
-        self._piped(program, "<", file)
-
-    def _piped(self, program: Sequence[str], direction: str, file: Path) -> None:
+        """Run one of PostgreSQL's programs, into a file of root's."""
         # No pipe: the exit code is the program's own. The file is opened by root, and inherited.
-        words = ["sh", "-c", f'exec "$@" {direction} "$0"', str(file), *AS_POSTGRES]
-        done = self._call.systemd.program([*words, program[0], *self._to, *program[1:]])
+        words = ["sh", "-c", 'exec "$@" > "$0"', str(file), *self.who]
+        done = self.call.systemd.program([*words, program[0], *self.to, *program[1:]])
         self.checked(done, f"{program[0]} failed")
 
     def checked(self, done: Finished, what: str) -> Finished:
@@ -103,19 +103,20 @@ class Cluster:
             raise BackupFailed(what, why=said or f"exit code {done.code}")
         return done
 
-    def _psql(self, database: str) -> list[str]:
+    def _psql(self, database: str, settings: Sequence[str]) -> list[str]:
+        options = ["env", "PGOPTIONS=" + " ".join(f"-c {one}" for one in settings)]
         quiet = ["psql", "--no-psqlrc", "-qAt", "-v", "ON_ERROR_STOP=1", "-F", _SEPARATOR]
-        return [*quiet, *self._to, "-d", database]
+        return [*self.who, *options, *quiet, *self.to, "-d", database]
 
     @contextlib.contextmanager
-    def moment(self, database: str) -> Iterator[Moment]:
-        """One moment of a database, held still for as long as the block runs."""
-        words = [*AS_POSTGRES, *self._psql(database)]
+    def moment(self, database: str, of: str = "") -> Iterator[Moment]:
+        """One moment of a database, held still for as long as the block runs; `of`: the one that another holds."""
+        words = self._psql(database, (_SAFE,))
         with subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             try:
-                yield Moment(process)
+                yield Moment(process, of)
             finally:
                 with contextlib.suppress(OSError):
                     if process.stdin:
@@ -131,10 +132,17 @@ class Moment:
         at: When it is (seconds since the epoch), by the server's clock.
     """
 
-    def __init__(self, process: subprocess.Popen[str]) -> None:
+    def __init__(self, process: subprocess.Popen[str], of: str = "") -> None:
         self._process = process
         self._say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
-        ((self.id, at),) = self.ask("SELECT pg_export_snapshot(), extract(epoch FROM now())")
+        if of:
+            self._say(sql("SET TRANSACTION SNAPSHOT %L;", of))
+        ((exported, at),) = self.ask(
+            "SELECT NULL, extract(epoch FROM now())"
+            if of
+            else "SELECT pg_export_snapshot(), extract(epoch FROM now())"
+        )
+        self.id = of or exported
         self.at = float(at)
 
     def ask(self, statement: str) -> list[list[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from orchestrator.agent import space
 from orchestrator.agent.backup.postgres import Cluster, Moment, sql
+from orchestrator.agent.backup.postgres_guest import guest
 from orchestrator.agent.backup.services import POSTGRESQL, Dumped, Service
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed
@@ -55,7 +56,8 @@ def dump_from(call: Call, cluster: Cluster, name: str, directory: Path) -> Dumpe
             f"--dbname={name}",
         ]
         cluster.write(program, path)
-        rows, at = moment.rows(), moment.at
+        with guest(cluster, reads=name) as reader, reader.moment(name, moment.id) as same:
+            rows, at = same.rows(), moment.at
     cluster.write(["pg_dumpall", "--globals-only"], directory / GLOBALS)
     verify(call, path, len(rows))
     return Dumped(POSTGRESQL, name, file, path.stat().st_size, digest(path), at, rows, about)
@@ -93,25 +95,17 @@ def digest(path: Path) -> str:
     return made.hexdigest()
 
 
-def make_database(cluster: Cluster, name: str, about: dict[str, Any], owner: str) -> None:
-    """An empty database as the dumped one was, which nobody but its owner may enter.
+def make_database(cluster: Cluster, name: str, about: dict[str, Any], owner: str, *roles: str) -> None:
+    """An empty database as the dumped one was, which nobody but its owner may enter; roles are there, too.
 
     Raises: BackupFailed: there is one of this name, or the server lacks its locale.
     """
-    for role in (*about.get("roles", ()), owner):
+    for role in (*about.get("roles", ()), *roles, owner):
         if not cluster.ask("postgres", sql("SELECT 1 FROM pg_roles WHERE rolname = %L", role)):
             cluster.ask("postgres", sql("CREATE ROLE %I NOLOGIN", role))
     like = "CREATE DATABASE %I OWNER %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L"
     cluster.ask("postgres", sql(like, name, owner, about["encoding"], about["collate"], about["ctype"]))
     cluster.ask("postgres", sql("REVOKE ALL ON DATABASE %I FROM PUBLIC", name))
-
-
-def load(cluster: Cluster, name: str, path: Path) -> None:
-    """Fill an empty database from a dump; the first error ends it.
-
-    Raises: BackupFailed: it is not whole.
-    """
-    cluster.feed(["pg_restore", "--exit-on-error", f"--dbname={name}"], path)
 
 
 def counted(cluster: Cluster, name: str) -> dict[str, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from orchestrator.agent.backup import postgres_dump
+from orchestrator.agent.backup import postgres_dump, postgres_load
 from orchestrator.agent.backup.postgres import Cluster, sql
 from orchestrator.agent.backup.services import POSTGRESQL, Dumped, Service
 from orchestrator.agent.call import Call
@@ -41,7 +41,7 @@ def read(call: Call, service: Service, path: Path) -> Dumped:
 
     Raises: UsageError: it is no dump.
     """
-    listed = call.systemd.program(["pg_restore", "--list", str(path)])
+    listed = postgres_load.listed(call, path, "--list")
     version = _VERSION.search(listed.output)
     if listed.code != 0 or version is None:
         raise UsageError(

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.backup import postgres_dump, refusals, replaced, services
-from orchestrator.agent.backup.postgres import Cluster, literal, sql
-from orchestrator.agent.backup.services import Dumped
+from orchestrator.agent.backup import postgres_dump, postgres_load, refusals, replaced, services
+from orchestrator.agent.backup.postgres import ROWS, Cluster, literal, sql
+from orchestrator.agent.backup.postgres_guest import GUEST, guest, hand_over
+from orchestrator.agent.backup.services import Dumped, Service
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import AgentError, BackupFailed, UsageError
 
@@ -36,16 +37,24 @@ FROM pg_db_role_setting r JOIN pg_database d ON d.oid = r.setdatabase, unnest(r.
 WHERE r.setrole = 0 AND d.datname = {old}"""
 
 
-def server_of(call: Call, dumped: Dumped) -> Cluster:
-    """The server that a dump goes back to.
+def service_of(call: Call, dumped: Dumped) -> Service:
+    """What a dump goes back to.
 
-    Raises: HostNotReady: this host has none. UsageError: it is older than the one that the dump is from.
+    Raises: HostNotReady: this host has none.
     """
     found = [one for one in services.of(call) if one.kind == dumped.kind]
     fitting = [one for one in found if one.database == dumped.database] or found
     if not fitting:
         raise refusals.no_service(call, dumped.kind)
-    cluster = Cluster(call, fitting[0].port)
+    return fitting[0]
+
+
+def server_of(call: Call, dumped: Dumped) -> Cluster:
+    """The server that a dump goes back to.
+
+    Raises: HostNotReady: this host has none. UsageError: it is older than the one that the dump is from.
+    """
+    cluster = Cluster(call, service_of(call, dumped).port)
     here, there = cluster.version() // 10000, int(dumped.about["version_number"]) // 10000
     if here < there:
         raise refusals.older("PostgreSQL", str(here), str(there))
@@ -74,7 +83,7 @@ def refuse(call: Call, dumped: Dumped) -> None:
     if not cluster.exists(name) or call.request.flag("force"):
         return
     clients = cluster.one("postgres", sql(_CLIENTS, name))
-    tables = len(postgres_dump.counted(cluster, name))
+    tables = len(cluster.ask(name, ROWS))
     if int(clients) or tables:
         raise refusals.in_use(name, tables, int(clients))
 
@@ -86,14 +95,19 @@ def database(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> No
     """
     cluster, name = server_of(call, dumped), name_of(call, dumped)
     scratch = f"{name[:40]}_restored_{int(time.time())}"
-    belongs_to = owner(cluster, name) or str(dumped.about["owner"])
+    belongs_to = receiver(call, cluster, dumped, name)
+    known = (name, dumped.database, service_of(call, dumped).database)
     try:
-        postgres_dump.make_database(cluster, scratch, dumped.about, belongs_to)
-        postgres_dump.load(cluster, scratch, file)
-        rows = postgres_dump.counted(cluster, scratch)
-        if dumped.rows and (wrong := postgres_dump.differences(dumped.rows, rows)):
-            raise BackupFailed("rows are missing in the restored database", why="; ".join(wrong[:10]))
-        cluster.ask(scratch, "ANALYZE")
+        with guest(cluster) as me:
+            postgres_dump.make_database(cluster, scratch, dumped.about, GUEST, belongs_to)
+            left_out = postgres_load.load(cluster, me, scratch, file, known)
+            rows = postgres_dump.counted(me, scratch)
+            if dumped.rows and (wrong := postgres_dump.differences(dumped.rows, rows)):
+                raise BackupFailed("rows are missing in the restored database", why="; ".join(wrong[:10]))
+            me.ask(scratch, "ANALYZE")
+            hand_over(cluster, scratch, belongs_to)
+            # What the dump has said of the database itself was the guest's doing.
+            cluster.ask("postgres", sql("ALTER DATABASE %I RESET ALL", scratch))
         if cluster.exists(name):
             done["kept"].append(_replace(call, cluster, name, scratch))
         else:
@@ -103,13 +117,29 @@ def database(call: Call, dumped: Dumped, file: Path, done: dict[str, Any]) -> No
         raise
     finally:
         cluster.ask("postgres", sql("DROP DATABASE IF EXISTS %I WITH (FORCE)", scratch))
-    done["restored"].append(f"database {name}: {len(rows)} tables, {sum(rows.values())} rows")
+    missing = f"; left out, make it anew: {', '.join(left_out)}" if left_out else ""
+    done["restored"].append(f"database {name}: {len(rows)} tables, {sum(rows.values())} rows{missing}")
 
 
 def owner(cluster: Cluster, name: str) -> str:
     """Whom a database belongs to; empty where there is none."""
     asked = sql("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = %L", name)
     return cluster.one("postgres", asked)
+
+
+def receiver(call: Call, cluster: Cluster, dumped: Dumped, name: str) -> str:
+    """Whom everything in a restored database belongs to: whom the real one belongs to, or the app's user.
+
+    Never a superuser, whatever a backup says: what it holds would run with its rights.
+
+    Raises: BackupFailed: the app's user is one.
+    """
+    user = service_of(call, dumped).user
+    for one in (owner(cluster, name), user):
+        asked = sql("SELECT rolsuper OR starts_with(rolname, 'pg_') FROM pg_roles WHERE rolname = %L", one)
+        if one and cluster.one("postgres", asked) != "t":
+            return one
+    raise BackupFailed(f"{user or 'the app'} cannot have the database", why="it is a superuser, or nobody")
 
 
 def _replace(call: Call, cluster: Cluster, name: str, scratch: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import re
 import subprocess
 import time
@@ -12,19 +11,30 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from orchestrator.agent.backup import refusals, restore_database
-from orchestrator.agent.backup.postgres import AS_POSTGRES, Cluster, literal, quoted, sql
+from orchestrator.agent.backup.postgres import Cluster, literal, quoted, sql
+from orchestrator.agent.backup.postgres_guest import AS_NOBODY, GUEST, Guest, admit, guest, hand_over
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed, UsageError
 
 _CREATE = re.compile(rb"CREATE ((?:UNLOGGED )?TABLE) .+ \($")
 _PART = r'(?:"(?:[^"]|"")+"|[^". (]+)'
+_ALTER = re.compile(rf"ALTER TABLE (ONLY )?{_PART}\.{_PART} (.*;)$".encode())
 _COPY = re.compile(rf"COPY {_PART}\.{_PART} (.*FROM stdin;)$".encode())
 
 _COLUMNS = """
 SELECT quote_ident(a.attname) FROM pg_attribute a JOIN pg_attribute b ON b.attname = a.attname
 WHERE a.attrelid = {live}::regclass AND b.attrelid = {back}::regclass AND a.attnum > 0 AND b.attnum > 0
 AND NOT a.attisdropped AND NOT b.attisdropped AND a.attgenerated = '' ORDER BY a.attnum"""
+
+_PLAIN = """
+SELECT 1 FROM pg_class WHERE oid = {back}::regclass AND relkind = 'r'
+AND NOT (relhasrules OR relhasindex OR relhastriggers OR relhassubclass OR relrowsecurity)"""
+"""Nothing of it is called when it is read."""
+
+_SCHEMAS = (
+    "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', %L)"
+)
 
 _SEQUENCES = """
 SELECT quote_ident(attname), pg_get_serial_sequence({live}, attname) FROM pg_attribute
@@ -51,44 +61,57 @@ def table(call: Call, wanted: list[Dumped], files: dict[str, Path], name: str) -
         raise refusals.no_database(database)
     beside = f"restored_{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
     schema, _, short = full.partition(".")
-    owner = restore_database.owner(cluster, database)
-    _load(cluster, database, files[dumped.file], (schema, short, beside, owner))
-    count = int(cluster.one(database, sql("SELECT count(*) FROM %I.%I", beside, short)))
-    if count != dumped.rows[full]:
-        raise BackupFailed(
-            "rows are missing", why=f"{count} of {dumped.rows[full]}", state=f"{full} is as it was"
-        )
-    done: dict[str, Any] = {"restored": [f"table {database}: {beside}.{short}: {count} rows"], "kept": []}
-    if call.request.flag("force"):
-        safe = restore_database.safety_dump(
-            call, cluster, database, f"--table={quoted(schema)}.{quoted(short)}"
-        )
-        _replace(cluster, database, (schema, short, beside))
-        done = {
-            "restored": [f"table {database}: {full}: {count} rows"], "kept": [f"{full} as it was before: {safe}"]
-        }  # fmt: skip
+    owner = restore_database.receiver(call, cluster, dumped, database)
+    with guest(cluster) as me:
+        _prepare(cluster, database, beside)
+        _load(me, database, files[dumped.file], (schema, short, beside))
+        count = int(me.one(database, sql("SELECT count(*) FROM %I.%I", beside, short)))
+        if count != dumped.rows[full]:
+            raise BackupFailed(
+                "rows are missing", why=f"{count} of {dumped.rows[full]}", state=f"{full} is as it was"
+            )
+        hand_over(cluster, database, owner)
+        done: dict[str, Any] = {"restored": [f"table {database}: {beside}.{short}: {count} rows"], "kept": []}
+        if call.request.flag("force"):
+            safe = restore_database.safety_dump(
+                call, cluster, database, f"--table={quoted(schema)}.{quoted(short)}"
+            )
+            _replace(cluster, me, database, (schema, short, beside, owner))
+            done = {
+                "restored": [f"table {database}: {full}: {count} rows"], "kept": [f"{full} as it was before: {safe}"]
+            }  # fmt: skip
     return done
 
 
-def _load(cluster: Cluster, database: str, file: Path, names: tuple[str, str, str, str]) -> None:
-    """Create the schema and fill it, in one transaction; the names in the dump's own text are changed on the way."""
-    schema, short, beside, owner = names
+def _prepare(cluster: Cluster, database: str, beside: str) -> None:
+    """A schema that is the guest's, in a database where it may do nothing else; it sees the types of the others."""
+    admit(cluster, database)
+    for (schema,) in cluster.ask(database, sql(_SCHEMAS, beside)):
+        cluster.ask(database, sql("GRANT USAGE ON SCHEMA %I TO %I", schema, GUEST))
+    cluster.ask(database, sql("CREATE SCHEMA %I AUTHORIZATION %I", beside, GUEST))
+
+
+def _load(me: Guest, database: str, file: Path, names: tuple[str, str, str]) -> None:
+    """Fill the schema, in one transaction; the names in the dump's own text are changed on the way."""
+    schema, short, beside = names
     select = [
+        "sh",
+        "-c",
+        'exec "$@" < "$0"',
+        str(file),
+        *AS_NOBODY,
         "pg_restore",
         "--no-owner",
         "--no-privileges",
+        "--no-comments",
         f"--schema={schema}",
         f"--table={short}",
         "--file=-",
     ]
     psql = ["psql", "--no-psqlrc", "-q", "-v", "ON_ERROR_STOP=1", "--single-transaction"]
-    into = [*AS_POSTGRES, *psql, "-p", cluster.port, "-d", database]
-    made = f"CREATE SCHEMA {quoted(beside)} AUTHORIZATION {quoted(owner)};\n".encode()
-    given = f"ALTER TABLE {quoted(beside)}.{quoted(short)} OWNER TO {quoted(owner)};\n".encode()
+    into = [*me.who, *psql, *me.to, "-d", database]
     name = f"{quoted(beside)}.{quoted(short)}".encode()
-    said = piped(
-        [*select, str(file)], into, lambda lines: itertools.chain([made], renamed(lines, name), [given])
-    )
+    said = piped(select, into, lambda lines: renamed(lines, name))
     if said is not None:
         raise BackupFailed(
             "the table cannot be restored", why=said.strip()[-1000:], state=f"{schema}.{short} is as it was"
@@ -124,7 +147,7 @@ def piped(
 
 
 def renamed(lines: Iterable[bytes], name: bytes) -> Iterator[bytes]:
-    """A dump's text with the table's own name changed where it is created and filled; its data are left alone."""
+    """A dump's text with the table's own name changed where it is created, altered and filled; not in its data."""
     created = copied = False
     for line in lines:
         text = line.rstrip(b"\n")
@@ -134,16 +157,19 @@ def renamed(lines: Iterable[bytes], name: bytes) -> Iterator[bytes]:
         elif not copied and (found := _COPY.fullmatch(text)):
             copied = True
             yield b"COPY " + name + b" " + found[1] + b"\n"
+        elif not copied and (found := _ALTER.fullmatch(text)):
+            yield b"ALTER TABLE " + (found[1] or b"") + name + b" " + found[2] + b"\n"
         else:
             yield line
 
 
-def _replace(cluster: Cluster, database: str, names: tuple[str, str, str]) -> None:
+def _replace(cluster: Cluster, me: Guest, database: str, names: tuple[str, str, str, str]) -> None:
     """The live table's rows become the restored ones', in one transaction; its keys and indexes stay.
 
-    Rows of other tables that point to one that is gone are not followed: the restore is of this table alone.
+    Rows of other tables that point to one that is gone are not followed: the restore is of this table alone. What the
+    live table calls meanwhile (its indexes, its constraints) is called with its owner's rights and no others.
     """
-    schema, short, beside = names
+    schema, short, beside, owner = names
     live, back = f"{quoted(schema)}.{quoted(short)}", f"{quoted(beside)}.{quoted(short)}"
     if not cluster.one(database, sql("SELECT to_regclass(%L)", live)):
         raise BackupFailed(
@@ -152,13 +178,23 @@ def _replace(cluster: Cluster, database: str, names: tuple[str, str, str]) -> No
             next=f"ALTER TABLE {back} SET SCHEMA {quoted(schema)}; or restore the whole database with --into",
         )  # fmt: skip
     places = {"live": literal(live), "back": literal(back)}
+    if not cluster.ask(database, _PLAIN.format(**places)):
+        raise BackupFailed(
+            "what came back is no plain table", why=f"reading {beside}.{short} would call what the dump says",
+            state=f"{schema}.{short} is as it was",
+        )  # fmt: skip
     columns = ", ".join(row[0] for row in cluster.ask(database, _COLUMNS.format(**places)))
     sequences = cluster.ask(database, _SEQUENCES.format(**places))
     counters = "".join(
         sql("SELECT setval(%L, greatest((SELECT max(%s) FROM %s), 1));\n", sequence, column, live)
         for column, sequence in sequences
     )
-    cluster.ask(
+    cluster.ask("postgres", sql("GRANT %I TO %I", owner, GUEST))
+    cluster.ask("postgres", sql("GRANT SET ON PARAMETER session_replication_role TO %I", GUEST))
+    cluster.ask(database, sql("GRANT SELECT, INSERT, DELETE ON %s TO %I", live, GUEST))
+    for _, sequence in sequences:
+        cluster.ask(database, sql("GRANT UPDATE ON SEQUENCE %s TO %I", sequence, GUEST))
+    me.ask(
         database,
         sql("BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM %s;\n", live)
         + sql(

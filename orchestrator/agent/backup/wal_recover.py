@@ -19,6 +19,7 @@ from typing import NamedTuple
 from orchestrator.agent import space
 from orchestrator.agent.backup import state, wal, wal_base, wal_chain, wal_send
 from orchestrator.agent.backup.postgres import AS_POSTGRES, Cluster
+from orchestrator.agent.backup.postgres_guest import GUEST
 from orchestrator.agent.backup.restic import Repository
 from orchestrator.agent.backup.wal import Segment
 from orchestrator.agent.backup.wal_chain import Chain, Log, Piece
@@ -64,6 +65,8 @@ recovery_target_timeline = 'current'
 recovery_target_action = 'promote'
 """
 """Nothing here has to outlive a crash, so nothing waits for the disk."""
+
+_HBA = f"local all postgres peer\nlocal all {GUEST} scram-sha-256\n"
 
 
 class Recovered(NamedTuple):
@@ -197,7 +200,7 @@ def _settings(call: Call, place: Path, moment: float) -> None:
              "locks": locks, "moment": asked}  # fmt: skip
     data = place / "data"
     for name, text in {
-        "postgresql.conf": _CONF.format(**words), "pg_hba.conf": "local all postgres peer\n", "pg_ident.conf": "",
+        "postgresql.conf": _CONF.format(**words), "pg_hba.conf": _HBA, "pg_ident.conf": "",
         "recovery.signal": "", "postgresql.auto.conf": "",
     }.items():  # fmt: skip
         (data / name).write_text(text)

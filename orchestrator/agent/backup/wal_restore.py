@@ -11,6 +11,7 @@ from orchestrator.agent.backup import (
     checks,
     postgres_drill,
     postgres_dump,
+    postgres_guest,
     wal_chain,
     wal_recover,
     wal_send,
@@ -112,10 +113,12 @@ def prove(call: Call, found: Settings, name: str) -> dict[str, Any] | None:
     chain = _newest(log)
     database, end = wal_send.service_of(call).database, float(chain.end or 0.0)
     repository = Repository(call, found, name, beside=WAL)
-    with wal_recover.server(call, repository, log, chain, end) as recovered:
-        with recovered.cluster.moment(database) as moment:
-            rows = moment.rows()
-        count = _ask(call, found, recovered, database)
+    with (
+        wal_recover.server(call, repository, log, chain, end) as recovered,
+        postgres_guest.guest(recovered.cluster, reads=database) as reader,
+    ):
+        rows = postgres_dump.counted(reader, database)
+        count = _ask(call, found, reader, recovered.moment)
     return {
         "moment": wal_state.utc(end), "base": chain.base.snapshot, "segments": recovered.segments,
         "seconds": round(time.monotonic() - began, 1), "tables": len(rows), "rows": sum(rows.values()), "checks": count,
@@ -137,13 +140,14 @@ def _newest(log: Log) -> Chain:
     return chain
 
 
-def _ask(call: Call, found: Settings, recovered: wal_recover.Recovered, database: str) -> int:
+def _ask(call: Call, found: Settings, reader: postgres_guest.Guest, at: float) -> int:
     """What a drill asks. Returns: how many questions."""
-    mine = checks.of(call, found.checks, Dumped(POSTGRESQL, database, "", 0, "", recovered.moment, {}, {}))
+    database = wal_send.service_of(call).database
+    mine = checks.of(call, found.checks, Dumped(POSTGRESQL, database, "", 0, "", at, {}, {}))
     for one in mine:
         checks.check(
-            lambda query, moment: postgres_drill.answer(recovered.cluster, database, query, moment),
-            one, recovered.moment,
+            lambda query, moment: postgres_drill.answer(reader, database, query, moment),
+            one, at,
         )  # fmt: skip
     return len(mine)
 

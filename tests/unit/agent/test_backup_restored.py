@@ -198,8 +198,10 @@ def test_a_server_s_own_worker_does_not_make_an_empty_database_one_in_use(
         def one(self, _: str, statement: str) -> str:
             return "0" if "backend_type = 'client backend'" in statement else "1"
 
+        def ask(self, *_: str) -> list[list[str]]:
+            return []
+
     monkeypatch.setattr(restore_database, "server_of", lambda *_: Server())
-    monkeypatch.setattr(restore_database.postgres_dump, "counted", lambda *_: {})
     request, host = Request({"app": "shop"}), world.host
     call = Call(host.layout, Systemd(host.systemd), request, Answers(1), Body(io.BytesIO()))
     restore_database.refuse(call, Dumped("postgresql", "shop", "x", 1, "", 0.0, {}, {}))

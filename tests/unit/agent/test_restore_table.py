@@ -15,19 +15,22 @@ SET default_tablespace = '';
 CREATE TABLE public."Order Items" (
     id integer NOT NULL
 );
+ALTER TABLE ONLY public."Order Items" FORCE ROW LEVEL SECURITY;
 COPY public."Order Items" (id, note) FROM stdin;
 1\tCREATE TABLE public.users (
+ALTER TABLE ONLY public.users FORCE ROW LEVEL SECURITY;
 COPY public.users (id) FROM stdin;
 \\.
 """
 
 
-def test_the_name_is_changed_where_the_table_is_made_and_filled() -> None:
+def test_the_name_is_changed_where_the_table_is_made_altered_and_filled() -> None:
     """Once each: a row may look like either."""
     found = b"".join(renamed(DUMP.splitlines(keepends=True), b'"r"."Order Items"')).splitlines()
     assert found[1] == b'CREATE TABLE "r"."Order Items" ('
-    assert found[4] == b'COPY "r"."Order Items" (id, note) FROM stdin;'
-    assert found[5:] == DUMP.splitlines()[5:]
+    assert found[4] == b'ALTER TABLE ONLY "r"."Order Items" FORCE ROW LEVEL SECURITY;'
+    assert found[5] == b'COPY "r"."Order Items" (id, note) FROM stdin;'
+    assert found[6:] == DUMP.splitlines()[6:]
 
 
 def test_values_are_quoted_as_postgresql_does() -> None:
