@@ -203,11 +203,12 @@ def test_a_table_and_a_file_come_back(shop: Shop) -> None:
 
 def test_a_database_in_use_is_replaced_only_with_force(shop: Shop) -> None:
     """And then what was there is a dump that can be restored."""
-    shop.sql("INSERT INTO orders (note) VALUES ('later')")
+    shop.sql("INSERT INTO orders (note) VALUES ('later'); ALTER DATABASE shop SET search_path = public, x")
     refused = shop.run("backup", "restore", "--database", "shop", code=2)
     assert "the database shop is in use" in refused
     back = shop.json("backup", "restore", "--database", "shop", "--force")
     assert shop.sql("SELECT count(*) FROM orders WHERE note = 'later'") == "0"
+    assert shop.sql("SHOW search_path") == "public, x"
     dump = back["kept"][0].rpartition(": ")[2]
     assert "later" in shop.on(f"pg_restore --data-only --table=orders --file=- {dump} | grep later")
     beside = shop.json("backup", "restore", "--database", "shop", "--into", "shop_beside")

@@ -32,9 +32,16 @@ CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee
 FROM pg_database d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a WHERE d.datname = {old}"""
 
 _SETTINGS = """
-SELECT format('ALTER DATABASE %I SET %s TO %L', {new}, split_part(s, '=', 1), substr(s, strpos(s, '=') + 1))
+SELECT CASE WHEN n IN ('search_path', 'temp_tablespaces', 'session_preload_libraries', 'local_preload_libraries')
+THEN format('SELECT pg_catalog.set_config(%L, %L, true); ALTER DATABASE %I SET %s FROM CURRENT', n, v, {new}, n)
+ELSE format('ALTER DATABASE %I SET %s TO %L', {new}, n, v) END
+FROM (SELECT split_part(s, '=', 1) AS n, substr(s, strpos(s, '=') + 1) AS v
 FROM pg_db_role_setting r JOIN pg_database d ON d.oid = r.setdatabase, unnest(r.setconfig) s
-WHERE r.setrole = 0 AND d.datname = {old}"""
+WHERE r.setrole = 0 AND d.datname = {old}) each"""
+"""A list of names is kept as it is written in SQL: as one literal it would be one odd name.
+
+Source: PostgreSQL, pg_dump, variable_is_guc_list_quote (those that a database can have).
+"""
 
 
 def service_of(call: Call, dumped: Dumped) -> Service:
