@@ -127,7 +127,7 @@ def test_a_bad_release_is_not_flipped_to(shop: Project, behaviour: str) -> None:
     failed = shop.vpsdeploy("release", "--bundle", str(file))
     assert failed.returncode == 8, failed.stderr
     assert "error: health check failed on web-1" in failed.stderr
-    assert WHY[behaviour] in failed.stderr
+    assert WHY[behaviour] in failed.stderr, failed.stderr
     assert f"live is {before} on all hosts; nothing was flipped" in failed.stderr
     assert live(shop) == before
     assert_whole(shop)

@@ -14,6 +14,8 @@ from orchestrator.agent.systemd import number
 
 _ATTEMPT_SECONDS = 5.0
 """Longest wait for one answer: a readiness check that takes longer would not carry traffic either."""
+_TELLING_SECONDS = 1.0
+"""Shortest wait that says something: a busy machine may need longer than what the gate's end leaves of the last one."""
 _FIRST_PAUSE_SECONDS = 0.02
 """Pause after the first attempt; each is twice the one before, up to the interval: a quick boot is seen at once."""
 _LOOK_SECONDS = 0.25
@@ -82,7 +84,10 @@ class _Probe(threading.Thread):
         url = f"GET http://127.0.0.1:{self.port}{self._path}"
         wait = max(0.05, min(_ATTEMPT_SECONDS, self._left()))
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait)
+        done = "was not accepted"
         try:
+            connection.connect()
+            done = "was accepted, but not answered"
             connection.request(
                 "GET", self._path, headers={"Connection": "close", "User-Agent": "vpsdeploy-gate"}
             )
@@ -91,7 +96,10 @@ class _Probe(threading.Thread):
         except ConnectionRefusedError:
             status, self.last = 0, f"nothing listens on 127.0.0.1:{self.port}"
         except TimeoutError:
-            status, self.last = 0, f"{url} was accepted, but not answered (last wait {wait:.1f} s)"
+            status = 0
+            # Else what was seen before tells more.
+            if self._attempts == 1 or wait >= min(_TELLING_SECONDS, self.limit / 4):
+                self.last = f"{url} {done} (last wait {wait:.1f} s)"
         except (OSError, http.client.HTTPException) as error:
             status, self.last = 0, f"{url} was cut off: {type(error).__name__} {error}".rstrip()
         finally:
