@@ -32,7 +32,6 @@ def write(app: AppLayout, fields: dict[str, Any], seconds: float) -> None:
 
 def arm(call: Call, seconds: float) -> None:
     """Before the change: there is no moment in which it is pending and nothing would take it back."""
-    call.systemd.stop([f"{call.app.return_unit}.{kind}" for kind in ("timer", "service")])
     request = {
         "protocol": PROTOCOL, "app": call.app.name, "by": f"timer of {call.request.by}", "change": call.request.change,
     }  # fmt: skip
@@ -43,9 +42,8 @@ def arm(call: Call, seconds: float) -> None:
 
 
 def disarm(call: Call) -> None:
-    """Stop the timer, never its service: that may be us."""
+    """Stop the timer, never its service: that may be us. It is gone then, as it is when it has elapsed (--collect)."""
     call.systemd.stop([f"{call.app.return_unit}.timer"])
-    call.systemd.forget_failures([f"{call.app.return_unit}.service"])
 
 
 def undo(call: Call, verb: str, why: str = "") -> None:

@@ -69,11 +69,21 @@ class Systemd:
         return self._run(arguments)
 
     def run_transient(self, unit: str, command: Sequence[str], options: Sequence[str] = ()) -> None:
-        """Run a command as a unit of its own, that outlives us; tried again where it is killed or fails."""
+        """Run a command as a unit of its own, that outlives us; tried again where it is killed or fails.
+
+        A unit of this name that is still there makes room. Not asked beforehand: systemd refuses a second one, and
+        each question costs users 8 ms of a flip.
+        """
         again = ["--property=Restart=on-failure", "--property=RestartSec=1"]
-        self._checked(
-            ["systemd-run", f"--unit={unit}", "--collect", "--quiet", *again, *options, "--", *command]
-        )
+        arguments = [
+            "systemd-run", f"--unit={unit}", "--collect", "--quiet", *again, *options, "--", *command,
+        ]  # fmt: skip
+        if self._run(arguments).code == 0:
+            return
+        old = [f"{unit}.timer", f"{unit}.service"]
+        self.stop(old)
+        self.forget_failures(old)
+        self._checked(arguments)
 
     def run_to_end(self, unit: str, command: Sequence[str], options: Sequence[str]) -> Finished:
         """Run a command as a unit and wait for it; one of this name that still runs is stopped first."""

@@ -33,13 +33,15 @@ def list_(stage: StageOption = None, project: ProjectOption = HERE, as_json: Jso
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
-    from orchestrator.report import envelope
-    from orchestrator.report import jobs as report
-    from orchestrator.workflows import fleet
-    from orchestrator.workflows import jobs as workflow
+    from orchestrator.workflows import login
 
     config, hosts = load(project), load_stage(project, stage)
-    facts = workflow.run(config, hosts, fleet.ahead(config, hosts)).facts
+    opener = login.begin(config, hosts)
+    from orchestrator.report import envelope
+    from orchestrator.report import jobs as report
+    from orchestrator.workflows import jobs as workflow
+
+    facts = workflow.run(config, hosts, opener).facts
     typer.echo(
         envelope.result_line("cron", report.cron_fields(facts)) if as_json else report.cron_text(facts)
     )

@@ -198,11 +198,11 @@ def apply(
     """
     from orchestrator.config import load, watching
     from orchestrator.config.inventory import load_stage
-    from orchestrator.workflows import fleet
+    from orchestrator.workflows import login
 
     config = watching.asked(load(project), watch=not no_watch, canary="")
     hosts = load_stage(project, stage)
-    opener = fleet.ahead(config, hosts)
+    opener = login.begin(config, hosts)
     from orchestrator.report import envelope, reporter
     from orchestrator.report import release as report
     from orchestrator.workflows import env_apply

@@ -40,10 +40,10 @@ def lock(
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
-    from orchestrator.workflows import fleet
+    from orchestrator.workflows import login
 
     config, hosts = load(project), load_stage(project, stage)
-    opener = fleet.ahead(config, hosts)
+    opener = login.begin(config, hosts)
     from orchestrator.report import envelope, reporter
     from orchestrator.report import lock as report
     from orchestrator.workflows import lock as workflow
@@ -72,10 +72,10 @@ def unlock(
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
-    from orchestrator.workflows import fleet
+    from orchestrator.workflows import login
 
     config, hosts = load(project), load_stage(project, stage)
-    opener = fleet.ahead(config, hosts)
+    opener = login.begin(config, hosts)
     from orchestrator.report import envelope
     from orchestrator.report import lock as report
     from orchestrator.workflows import lock as workflow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import Annotated, NoReturn
 
 import typer
@@ -16,14 +17,6 @@ from orchestrator.errors import InternalError, Interrupted, UsageError, Vpsdeplo
 # pydantic would look for plugins in every installed distribution: 40 ms of each command, for none.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
-app = typer.Typer(
-    name="vpsdeploy",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -31,7 +24,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
@@ -53,7 +45,18 @@ def _root(
         os.environ["VPSDEPLOY_DEBUG"] = "1"
 
 
-commands.register(app)
+def command_line(words: Sequence[str] = ()) -> typer.Typer:
+    """All commands, or the one that these words name."""
+    app = typer.Typer(
+        name="vpsdeploy",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    commands.register(app, words)
+    return app
 
 
 def _fail(error: VpsdeployError) -> NoReturn:
@@ -72,7 +75,7 @@ def main() -> None:
     """Run the command line; every exit is a code of orchestrator.errors."""
     signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
-        code = app(standalone_mode=False)
+        code = command_line(sys.argv[1:])(standalone_mode=False)
     except VpsdeployError as error:
         _fail(error)
     except (KeyboardInterrupt, typer.Abort):

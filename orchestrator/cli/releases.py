@@ -42,10 +42,10 @@ def releases(
         return
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
-    from orchestrator.workflows import fleet
+    from orchestrator.workflows import login
 
     config, hosts = load(project), load_stage(project, stage)
-    opener = fleet.ahead(config, hosts)
+    opener = login.begin(config, hosts)
     from orchestrator.report import envelope
     from orchestrator.report import releases as report
     from orchestrator.workflows import releases as workflow
@@ -76,13 +76,13 @@ def diff(
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
-    from orchestrator.workflows import fleet
+    from orchestrator.workflows import login
 
     above = context.obj or (None, HERE, False)
     stage, as_json = stage or above[0], as_json or above[2]
     project = above[1] if project == HERE else project
     config, hosts = load(project), load_stage(project, stage)
-    opener = fleet.ahead(config, hosts)
+    opener = login.begin(config, hosts)
     from orchestrator.report import compare as report
     from orchestrator.report import envelope
     from orchestrator.workflows import compare as workflow

@@ -67,10 +67,10 @@ def rollback(
     """
     from orchestrator.config import load, watching
     from orchestrator.config.inventory import load_stage
-    from orchestrator.workflows import fleet
+    from orchestrator.workflows import login
 
     config, hosts = watching.asked(load(project), watch=watch), load_stage(project, stage)
-    opener = fleet.ahead(config, hosts)
+    opener = login.begin(config, hosts)
     from orchestrator.report import envelope, reporter
     from orchestrator.report import release as report
     from orchestrator.workflows import rollback as workflow

@@ -38,10 +38,10 @@ def scale(
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
-    from orchestrator.workflows import fleet
+    from orchestrator.workflows import login
 
     config, hosts = load(project), load_stage(project, stage)
-    opener = fleet.ahead(config, hosts)
+    opener = login.begin(config, hosts)
     from orchestrator.report import envelope, reporter
     from orchestrator.report import scale as report
     from orchestrator.workflows import scale as workflow

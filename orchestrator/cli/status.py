@@ -24,10 +24,10 @@ def status(stage: StageOption = None, project: ProjectOption = HERE, as_json: Js
     """
     from orchestrator.config import load
     from orchestrator.config.inventory import load_stage
-    from orchestrator.workflows import fleet
+    from orchestrator.workflows import login
 
     config, hosts = load(project), load_stage(project, stage)
-    opener = fleet.ahead(config, hosts)
+    opener = login.begin(config, hosts)
     from orchestrator.report import envelope
     from orchestrator.report import status as report
     from orchestrator.workflows import status as workflow

@@ -67,6 +67,11 @@ class Connection:
         self.close()
 
 
+def prepare() -> None:
+    """Import what a connection needs. Late: it costs 0.1 s, and --help needs none of it."""
+    import fabric  # noqa: F401 - imported for those who ask for it next
+
+
 def connect(host: Host, stage: Stage, user: str | None = DEPLOY_USER) -> Connection:
     """Log in.
 
@@ -91,7 +96,7 @@ def connect(host: Host, stage: Stage, user: str | None = DEPLOY_USER) -> Connect
 
 
 def _fabric_connection(host: Host, stage: Stage, login: str) -> fabric.Connection:
-    import fabric  # late: costs 0.3 s, and --help needs none of it
+    import fabric  # late: see prepare
 
     ssh_errors.quiet()
     kwargs: dict[str, Any] = {

@@ -36,16 +36,6 @@ def open_over_ssh(stage: Stage, config: AppConfig, owner: local.Owner) -> Fleet:
     return SshFleet(stage, config.app, owner.by)
 
 
-def ahead(config: AppConfig, stage: Stage) -> Opener:
-    """Begin to log in everywhere, so that hosts open their sessions while the caller still imports its workflow.
-
-    Returns: What hands out these connections.
-    """
-    fleet = SshFleet(stage, config.app, local.this_process().by)
-    fleet.begin_all()
-    return lambda _stage, _config, _owner: fleet
-
-
 @dataclass(slots=True)
 class Context:
     """What the steps of one command share.

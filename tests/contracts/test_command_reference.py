@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer.main
 
-from orchestrator.cli.main import app
+from orchestrator.cli.main import command_line
 from tests.support import command_reference
 
 
@@ -17,7 +17,7 @@ def _leaves(command: object, path: str = "") -> list[tuple[str, object]]:
     return [leaf for name, sub in subs.items() for leaf in _leaves(sub, f"{path} {name}".strip())]
 
 
-LEAVES = _leaves(typer.main.get_command(app))
+LEAVES = _leaves(typer.main.get_command(command_line()))
 
 
 def test_the_reference_is_up_to_date() -> None:

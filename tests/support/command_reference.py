@@ -7,7 +7,7 @@ from typing import Any
 
 import typer.main
 
-from orchestrator.cli.main import app
+from orchestrator.cli.main import command_line
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "commands.md"
 WIDTH = 100
@@ -21,7 +21,7 @@ codes are in [errors.md](errors.md), `--json` in [json.md](json.md).
 
 def render() -> str:
     """The whole document."""
-    return "\n".join([HEAD, *_sections(typer.main.get_command(app), "vpsdeploy")])
+    return "\n".join([HEAD, *_sections(typer.main.get_command(command_line()), "vpsdeploy")])
 
 
 def _sections(command: Any, path: str) -> list[str]:

@@ -28,7 +28,6 @@ def drain(call: Call) -> dict[str, Any]:
     pools.write(app, colour, pool._replace(state=pools.DRAINING, deadline=deadline))
     said = {"by": call.request.by, "change": call.request.change, "colour": colour}
     request = {"protocol": PROTOCOL, "app": app.name, **said}
-    call.systemd.stop([unit])
     call.systemd.run_transient(app.drain_unit, [AGENT, "drain", "--request", json.dumps(request)])
     call.record("drain", old=pool.release, new=None, result="scheduled", colour=colour)
     return {"scheduled": True}

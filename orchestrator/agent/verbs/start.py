@@ -20,8 +20,14 @@ def start(call: Call) -> dict[str, Any]:
     settings = releases.settings_of(call.app, identifier)
     ports, whole = _ports(call, settings, colour)
     old = _trimmed(call, colour, whole)
-    if old and old.release == identifier and set(ports) <= set(old.ports) and _all_active(call, old.ports):
-        return _keep(call, colour, old)
+    if old and old.release == identifier and set(ports) <= set(old.ports):
+        shown = call.systemd.show(
+            [call.app.unit(port) for port in old.ports], ["ActiveState", "SubState", "NRestarts"]
+        )
+        if all((unit["ActiveState"], unit["SubState"]) == ("active", "running") for unit in shown.values()):
+            return _keep(
+                call, colour, old, [name for name, unit in shown.items() if unit["NRestarts"] != "0"]
+            )
     if old and not (old.release == identifier and set(old.ports) <= set(ports)):
         _clear(call, colour, old)
     units = [call.app.unit(port) for port in ports]
@@ -69,17 +75,12 @@ def _trimmed(call: Call, colour: str, whole: tuple[int, ...]) -> Pool | None:
     return old
 
 
-def _all_active(call: Call, ports: tuple[int, ...]) -> bool:
-    shown = call.systemd.show([call.app.unit(port) for port in ports], ["ActiveState", "SubState"])
-    return all((unit["ActiveState"], unit["SubState"]) == ("active", "running") for unit in shown.values())
-
-
-def _keep(call: Call, colour: str, pool: Pool) -> dict[str, Any]:
+def _keep(call: Call, colour: str, pool: Pool, restarted: list[str]) -> dict[str, Any]:
     if pool.state == pools.DRAINING:
         call.systemd.stop([f"{call.app.drain_unit}.service"])
         pools.write(call.app, colour, pool._replace(state=pools.RUNNING, deadline=0.0))
         call.record("start", old=pool.release, new=pool.release, result="kept warm", colour=colour)
-    call.systemd.forget_failures([call.app.unit(port) for port in pool.ports])
+    call.systemd.forget_failures(restarted)
     return {"ports": list(pool.ports), "warm": True}
 
 

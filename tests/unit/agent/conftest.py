@@ -48,7 +48,10 @@ class FakeSystemd:
             return Finished(0, self.elapses, "")
         if words[0] == "systemd-run":
             name = next(word.removeprefix("--unit=") for word in arguments if word.startswith("--unit="))
-            self.running.add(name + (".timer" if "--on-active" in " ".join(arguments) else ".service"))
+            kind = ".timer" if "--on-active" in " ".join(arguments) else ".service"
+            if name + kind in self.running:
+                return Finished(1, "", f"Failed to start: Unit {name}{kind} was already loaded.")
+            self.running.add(name + kind)
         if words[:2] == ["systemctl", "start"]:
             self.running.update(words[2:])
         if words[:2] == ["systemctl", "stop"]:

@@ -49,3 +49,36 @@ def test_nothing_to_stop_asks_nobody() -> None:
     systemd, told = _systemd(1, "Too few arguments.")
     systemd.stop([])
     assert told == []
+
+
+class _Transient:
+    """systemd-run that refuses a name which is still there, as systemd 252 and 257 do."""
+
+    def __init__(self, *, goes: bool) -> None:
+        self.told: list[list[str]] = []
+        self._left, self._goes = True, goes
+
+    def __call__(self, arguments: Sequence[str]) -> Finished:
+        self.told.append([arguments[0], *(word for word in arguments[1:3] if not word.startswith("-"))])
+        if arguments[:2] == ["systemctl", "stop"]:
+            self._left = not self._goes
+        refused = arguments[0] == "systemd-run" and self._left
+        return Finished(int(refused), "", "Unit u.timer was already loaded." if refused else "")
+
+
+def test_a_transient_unit_takes_the_place_of_one_that_is_still_there() -> None:
+    """A timer that nobody stopped, or a service that is tried again and again."""
+    host = _Transient(goes=True)
+    Systemd(host).run_transient("u", ["agent"])
+    assert host.told == [
+        ["systemd-run"],
+        ["systemctl", "stop", "u.timer"],
+        ["systemctl", "reset-failed", "u.timer"],
+        ["systemd-run"],
+    ]
+
+
+def test_a_transient_unit_that_cannot_be_is_an_error() -> None:
+    """Nothing would take the flip back: the flip must not be."""
+    with pytest.raises(ReleaseFailed, match="systemd refused"):
+        Systemd(_Transient(goes=False)).run_transient("u", ["agent"])

@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.cli.main import main
 from orchestrator.transport import local
-from orchestrator.workflows import fleet
+from orchestrator.workflows import fleet, login
 from tests.support.fleet import FakeFleet, stage
 
 A, B = "20261101000000-aaaaaaaa", "20261102000000-bbbbbbbb"
@@ -34,7 +34,7 @@ def _hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeFleet:
         (tmp_path / "inventories" / name).mkdir(parents=True)
         (tmp_path / "inventories" / name / "hosts.yml").write_text(INVENTORY)
     made = FakeFleet(stage("web-1", "web-2"))
-    monkeypatch.setattr(fleet, "ahead", lambda *_: lambda *_: made)
+    monkeypatch.setattr(login, "begin", lambda *_: lambda *_: made)
     monkeypatch.setattr(fleet, "SshFleet", lambda *_: made)
     return made
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli.main import app
+from orchestrator.cli.main import command_line
 from orchestrator.facts.host import HostFacts, MigrationFacts
 from orchestrator.model.diagnosis import Diagnosis, Level, error, ok, warning
 from orchestrator.model.fleet import Host, Stage
@@ -132,7 +132,7 @@ def test_whole_text() -> None:
 
 def test_exit_code_and_json(tmp_path: Path) -> None:
     """An error makes the exit code 6 and `ok` false; the JSON lists each finding."""
-    result = CliRunner().invoke(app, ["doctor", "--project", str(tmp_path), "--json"])
+    result = CliRunner().invoke(command_line(), ["doctor", "--project", str(tmp_path), "--json"])
     shown = json.loads(result.output)
     assert result.exit_code == 6
     assert (shown["kind"], shown["ok"]) == ("doctor", False)

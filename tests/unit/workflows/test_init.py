@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from orchestrator.cli.main import app
+from orchestrator.cli.main import command_line
 from orchestrator.config import load
 from orchestrator.config.inventory import load_stage
 from orchestrator.errors import ConfigError, UsageError
@@ -79,7 +79,7 @@ def test_gitignore_gets_what_is_missing(project: Path) -> None:
 
 def test_whole_output(project: Path) -> None:
     """What was detected and how, what was written, what to do next; the same as JSON."""
-    result = CliRunner().invoke(app, ["init", "--project", str(project)])
+    result = CliRunner().invoke(command_line(), ["init", "--project", str(project)])
     assert result.exit_code == 0
     assert result.output.splitlines() == [
         "detected  value          found in",
@@ -98,6 +98,6 @@ def test_whole_output(project: Path) -> None:
         "then vpsdeploy provision host --stage production",
         "or:    vpsdeploy sandbox up   a VPS on this machine, to try it first",
     ]
-    again = CliRunner().invoke(app, ["init", "--project", str(project), "--force", "--json"])
+    again = CliRunner().invoke(command_line(), ["init", "--project", str(project), "--force", "--json"])
     shown = json.loads(again.output)
     assert (shown["kind"], shown["app"], shown["written"]) == ("init", "web-shop", ["vpsdeploy.yml"])
