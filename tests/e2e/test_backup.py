@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from tests.support import hostile, shapes
+from tests.support import hostile, shapes, writer
 from tests.support.canaries import Canaries
 from tests.support.vps import Project, project_on_sandbox
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.sandbox
 
@@ -52,21 +53,9 @@ printf '%s\\n' 'Port PORT' 'ListenAddress 127.0.0.1' 'HostKey /root/box_key' 'Pi
   'StrictModes no' 'UsePAM no' > /root/box_sshd
 mkdir -p /run/sshd
 """
-WRITER = """
-import subprocess, time
-psql = subprocess.Popen(["runuser", "-u", "postgres", "--", "psql", "-qAtX", "-d", "shop"], stdin=subprocess.PIPE,
-                        stdout=subprocess.PIPE, text=True, cwd="/")
-log = open("/root/committed", "a", buffering=1)
-while True:
-    psql.stdin.write("WITH o AS (INSERT INTO orders (note) VALUES (repeat('x', 2000)) RETURNING id), "
-                     "l AS (INSERT INTO lines SELECT id, n FROM o, generate_series(1, 3) n RETURNING order_id) "
-                     "SELECT DISTINCT order_id FROM l;\\n")
-    psql.stdin.flush()
-    line = psql.stdout.readline()
-    if not line:
-        break
-    log.write(f"{line.strip()} {time.time()}\\n")
-"""
+CLIENT = ["runuser", "-u", "postgres", "--", "psql", "-qAtX", "-d", "shop"]
+ORDER = """WITH o AS (INSERT INTO orders (note) VALUES (repeat('x', 2000)) RETURNING id), l AS (INSERT INTO lines
+SELECT id, n FROM o, generate_series(1, 3) n RETURNING order_id) SELECT DISTINCT order_id FROM l;"""
 
 
 class Shop:
@@ -147,9 +136,7 @@ def test_a_provisioned_host_backs_up_by_itself(shop: Shop) -> None:
 def test_every_row_that_was_committed_comes_back(shop: Shop) -> None:
     """Rows are written meanwhile, the database is dropped: all that was committed before the dump is there, whole."""
     shop.redis("eval", '\'for i = 1, 300 do redis.call("set", "k" .. i, i) end\'', "0")
-    shop.on(
-        f"cat > /root/writer.py <<'PY'\n{WRITER}\nPY\nsystemd-run --quiet --unit=writer python3 /root/writer.py"
-    )
+    shop.on(writer.begin(CLIENT, ORDER))
     time.sleep(2)
     with shop.canaries.watched_for() as seen:
         made = shop.json("backup", "now")
@@ -162,21 +149,19 @@ def test_every_row_that_was_committed_comes_back(shop: Shop) -> None:
         (2, True)
     ] * 2
     assert drilled["troubles"] == []
-    shop.on("systemctl stop writer")
+    shop.on(writer.END)
     state = json.loads(shop.on("cat /var/lib/vpsdeploy/shop/backup/state.json"))
     taken_at = state["targets"]["box"]["good"]["at"]
     shop.on("cd / && runuser -u postgres -- psql -qc 'DROP DATABASE shop WITH (FORCE)'")
     shop.run("backup", "restore", "--database", "shop", "--target", "box")
-    committed = [line.split() for line in shop.on("cat /root/committed").splitlines()]
-    before = {int(number) for number, at in committed if float(at) < taken_at}
+    committed = writer.committed(shop.on(f"cat {writer.LOG}"))
+    before = {number for number, at in committed.items() if at < taken_at}
     back = {int(number) for number in shop.sql("SELECT id FROM orders").split()}
     assert len(before) > 10
     assert before <= back
     assert back == set(range(1, max(back) + 1)), "a hole"
-    assert (
-        shop.sql("SELECT count(*) FROM (SELECT order_id FROM lines GROUP BY 1 HAVING count(*) <> 3) torn")
-        == "0"
-    )
+    torn = "SELECT count(*) FROM (SELECT order_id FROM lines GROUP BY 1 HAVING count(*) <> 3) torn"
+    assert shop.sql(torn) == "0"
     assert shop.sql("SELECT count(DISTINCT order_id) FROM lines") == str(len(back))
 
 
@@ -199,6 +184,21 @@ def test_a_table_and_a_file_come_back(shop: Shop) -> None:
     assert {one["database"]: sorted(one["rows"]) for one in shown["databases"]} == {
         "shop": ["public.lines", "public.orders"], "redis": ["keys"]
     }  # fmt: skip
+
+
+def test_no_row_is_lost_while_a_table_is_replaced(shop: Shop) -> None:
+    """Who writes meanwhile waits: each row is in the table afterwards, or in the dump of what was there before."""
+    shop.on(f"rm {writer.LOG}; {writer.begin(CLIENT, ORDER)}")
+    until(lambda: int(shop.on(writer.COUNT)) > 50)
+    back = shop.json("backup", "restore", "--table", "lines", "--force")
+    so_far = int(shop.on(writer.COUNT))
+    until(lambda: int(shop.on(writer.COUNT)) > so_far)
+    shop.on(writer.END)
+    dump = back["kept"][0].rpartition(": ")[2]
+    kept = shop.on(f"pg_restore --data-only --table=lines --file=- {dump} | grep -P '^\\d+\\t' | cut -f1")
+    live = shop.sql("SELECT order_id FROM lines")
+    committed = writer.committed(shop.on(f"cat {writer.LOG}"))
+    assert committed.keys() - {int(number) for number in (kept + " " + live).split()} == set()
 
 
 def test_a_database_in_use_is_replaced_only_with_force(shop: Shop) -> None:

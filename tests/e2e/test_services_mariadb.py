@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 import urllib.error
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import writer
 from tests.support.node_apps import bundle, modules
 from tests.support.vps import Project, project_on_sandbox
 from tests.support.waiting import until
@@ -154,6 +156,23 @@ def test_a_table_comes_back_beside_and_a_database_only_with_force(shop: Shop) ->
     assert "kept: shop as it was before" in shop.run("backup", "restore", "--database", "shop", "--force")
     assert shop.sql("SELECT count(*) FROM shop.notes") == "2002"
     assert shop.stored() == 2003
+
+
+def test_no_row_is_lost_while_a_table_is_replaced(shop: Shop) -> None:
+    """Who writes meanwhile waits: each row is in the table afterwards, or in the dump of what was there before."""
+    on = functools.partial(shop.project.on, HOST, "sh", "-ec")
+    note = "INSERT INTO notes (text) VALUES ('meanwhile'); SELECT LAST_INSERT_ID();"
+    on(writer.begin(["mariadb", "-NB", "--unbuffered", "shop"], note))
+    until(lambda: int(on(writer.COUNT)) > 50)
+    back = shop.run("backup", "restore", "--table", "notes", "--force")
+    so_far = int(on(writer.COUNT))
+    until(lambda: int(on(writer.COUNT)) > so_far)
+    on(writer.END)
+    dump = back.partition("as it was before: ")[2].split()[0]
+    kept = re.findall(r"^\((\d+),", on(f"cat {dump}"), re.MULTILINE)
+    found = {int(number) for number in (*kept, *shop.sql("SELECT id FROM shop.notes").split())}
+    assert writer.committed(on(f"cat {writer.LOG}")).keys() - found == set()
+    shop.sql("DELETE FROM shop.notes WHERE text = 'meanwhile'")
 
 
 def test_a_database_goes_into_a_file_and_comes_back(shop: Shop) -> None:

@@ -24,6 +24,11 @@ ORDER BY a.ORDINAL_POSITION"""
 _TRIGGERS = """
 SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
 WHERE EVENT_OBJECT_SCHEMA = {live} AND EVENT_OBJECT_TABLE = {table}"""
+_LOCKED = """
+SET SESSION foreign_key_checks = 0, SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO';
+SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+START TRANSACTION;
+SELECT COUNT(*) FROM %s FOR UPDATE"""
 _REFILLED = ";\nINSERT INTO %s (%s) SELECT %s FROM %s;\nCOMMIT"
 _POINTERS = (
     "SELECT CONSTRAINT_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = {back}"
@@ -53,8 +58,7 @@ def table(call: Call, wanted: list[Dumped], files: dict[str, Path], short: str) 
     mariadb_restore.admit(call, server, beside, mariadb_restore.service_of(call, dumped).user)
     if not replaces:
         return {"restored": [f"table {database}: {beside}.{short}: {count} rows"], "kept": []}
-    safe = mariadb_restore.safety_dump(call, server, database, short)
-    _replace(server, (database, short, beside))
+    safe = _replace(call, server, (database, short, beside))
     return {
         "restored": [f"table {database}: {short}: {count} rows"], "kept": [f"{short} as it was before: {safe}"]
     }  # fmt: skip
@@ -118,10 +122,13 @@ def section(lines: Iterable[bytes], short: str) -> Iterator[bytes]:
     yield b"COMMIT;\n"
 
 
-def _replace(server: Server, names: tuple[str, str, str]) -> None:
+def _replace(call: Call, server: Server, names: tuple[str, str, str]) -> Path:
     """The live table's rows become the restored ones', in one transaction; its keys and indexes stay.
 
     Rows of other tables that point to one that is gone are not followed: the restore is of this table alone.
+
+    Returns: the safety dump. Nobody writes between it and the new rows, in a table with transactions: all rows, and
+        what is between them, are locked. Whoever wants to write waits; readers do not.
     """
     database, short, beside = names
     live, back = f"{name(database)}.{name(short)}", f"{name(beside)}.{name(short)}"
@@ -133,8 +140,9 @@ def _replace(server: Server, names: tuple[str, str, str]) -> None:
             state=f"they are in {beside}.{short}",
             next=f"RENAME TABLE {back} TO {live}; or restore the whole database with --into",
         )  # fmt: skip
-    settings = (
-        "SET SESSION foreign_key_checks = 0, SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\nSTART TRANSACTION"
-    )
-    server.ask(sql("%s;\nDELETE FROM %s", settings, live) + sql(_REFILLED, live, columns, columns, back))
+    with server.session(database) as session:
+        session.ask(sql(_LOCKED, live))
+        safe = mariadb_restore.safety_dump(call, server, database, short)
+        session.ask(sql("DELETE FROM %s", live) + sql(_REFILLED, live, columns, columns, back))
     server.drop(beside)
+    return safe

@@ -109,48 +109,44 @@ class Cluster:
         return [*self.who, *options, *quiet, *self.to, "-d", database]
 
     @contextlib.contextmanager
-    def moment(self, database: str, of: str = "") -> Iterator[Moment]:
-        """One moment of a database, held still for as long as the block runs; `of`: the one that another holds."""
-        words = self._psql(database, (_SAFE,))
+    def session(self, database: str, *settings: str) -> Iterator[Session]:
+        """A connection for as long as the block runs: what it began and did not commit is taken back at its end.
+
+        Args:
+            database: Where to.
+            settings: In the place of the usual ones.
+        """
+        words = self._psql(database, settings or self.settings)
         with subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         ) as process:
             try:
-                yield Moment(process, of)
+                yield Session(process)
             finally:
                 with contextlib.suppress(OSError):
                     if process.stdin:
                         process.stdin.close()
                 process.kill()
 
+    @contextlib.contextmanager
+    def moment(self, database: str, of: str = "") -> Iterator[Moment]:
+        """One moment of a database, held still for as long as the block runs; `of`: the one that another holds."""
+        with self.session(database, _SAFE) as session:
+            yield Moment(session, of)
 
-class Moment:
-    """A transaction that sees one moment.
 
-    Attributes:
-        id: What other transactions see the same moment by.
-        at: When it is (seconds since the epoch), by the server's clock.
-    """
+class Session:
+    """A connection that keeps what it locks and what it sees."""
 
-    def __init__(self, process: subprocess.Popen[str], of: str = "") -> None:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self._say("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;")
-        if of:
-            self._say(sql("SET TRANSACTION SNAPSHOT %L;", of))
-        ((exported, at),) = self.ask(
-            "SELECT NULL, extract(epoch FROM now())"
-            if of
-            else "SELECT pg_export_snapshot(), extract(epoch FROM now())"
-        )
-        self.id = of or exported
-        self.at = float(at)
 
-    def ask(self, statement: str) -> list[list[str]]:
-        """The rows of an answer.
+    def ask(self, statements: str) -> list[list[str]]:
+        """The rows of an answer; of several statements, of all of them.
 
         Raises: BackupFailed: the server refused it, or is gone.
         """
-        self._say(f"{statement};\n\\echo {_END}")
+        self._say(f"{statements};\n\\echo {_END}")
         rows: list[list[str]] = []
         while (line := self._out.readline()) and (text := line.rstrip("\n")) != _END:
             rows.append(text.split(_SEPARATOR))
@@ -158,14 +154,6 @@ class Moment:
             said = self._process.stderr.read() if self._process.stderr else ""
             raise BackupFailed("PostgreSQL refused", why=said.strip()[-1000:] or "the connection ended")
         return rows
-
-    def rows(self) -> dict[str, int]:
-        """How many rows each table has, by "schema.table"."""
-        tables = self.ask(ROWS)
-        return {
-            f"{schema}.{table}": int(self.ask(sql("SELECT count(*) FROM %I.%I", schema, table))[0][0])
-            for schema, table in tables
-        }  # fmt: skip
 
     @property
     def _out(self) -> IO[str]:
@@ -182,3 +170,33 @@ class Moment:
         except BrokenPipeError:
             said = self._process.stderr.read() if self._process.stderr else ""
             raise BackupFailed("PostgreSQL refused", why=said.strip()[-1000:]) from None
+
+
+class Moment:
+    """A transaction that sees one moment.
+
+    Attributes:
+        id: What other transactions see the same moment by.
+        at: When it is (seconds since the epoch), by the server's clock.
+    """
+
+    def __init__(self, session: Session, of: str = "") -> None:
+        self.ask = session.ask
+        self.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        if of:
+            self.ask(sql("SET TRANSACTION SNAPSHOT %L", of))
+        ((exported, at),) = self.ask(
+            "SELECT NULL, extract(epoch FROM now())"
+            if of
+            else "SELECT pg_export_snapshot(), extract(epoch FROM now())"
+        )
+        self.id = of or exported
+        self.at = float(at)
+
+    def rows(self) -> dict[str, int]:
+        """How many rows each table has, by "schema.table"."""
+        tables = self.ask(ROWS)
+        return {
+            f"{schema}.{table}": int(self.ask(sql("SELECT count(*) FROM %I.%I", schema, table))[0][0])
+            for schema, table in tables
+        }  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from orchestrator.agent.backup import refusals, restore_database
-from orchestrator.agent.backup.postgres import Cluster, literal, quoted, sql
+from orchestrator.agent.backup.postgres import Cluster, Session, literal, quoted, sql
 from orchestrator.agent.backup.postgres_guest import AS_NOBODY, GUEST, Guest, admit, guest, hand_over
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
@@ -31,6 +31,12 @@ _PLAIN = """
 SELECT 1 FROM pg_class WHERE oid = {back}::regclass AND relkind = 'r'
 AND NOT (relhasrules OR relhasindex OR relhastriggers OR relhassubclass OR relrowsecurity)"""
 """Nothing of it is called when it is read."""
+
+_COUNTER = "SELECT setval(%L, greatest((SELECT max(%s) FROM %s), (SELECT last_value FROM %s)));\n"
+"""Never back: what points to a row that is gone must not come to point to a new one."""
+
+_LOCK_SECONDS = "20"
+"""Longest wait until those who write to a table have ended (our choice)."""
 
 _SCHEMAS = (
     "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', %L)"
@@ -73,10 +79,7 @@ def table(call: Call, wanted: list[Dumped], files: dict[str, Path], name: str) -
         hand_over(cluster, database, owner)
         done: dict[str, Any] = {"restored": [f"table {database}: {beside}.{short}: {count} rows"], "kept": []}
         if call.request.flag("force"):
-            safe = restore_database.safety_dump(
-                call, cluster, database, f"--table={quoted(schema)}.{quoted(short)}"
-            )
-            _replace(cluster, me, database, (schema, short, beside, owner))
+            safe = _replace(call, cluster, me, database, (schema, short, beside, owner))
             done = {
                 "restored": [f"table {database}: {full}: {count} rows"], "kept": [f"{full} as it was before: {safe}"]
             }  # fmt: skip
@@ -163,42 +166,70 @@ def renamed(lines: Iterable[bytes], name: bytes) -> Iterator[bytes]:
             yield line
 
 
-def _replace(cluster: Cluster, me: Guest, database: str, names: tuple[str, str, str, str]) -> None:
+def _replace(
+    call: Call, cluster: Cluster, me: Guest, database: str, names: tuple[str, str, str, str]
+) -> Path:
     """The live table's rows become the restored ones', in one transaction; its keys and indexes stay.
 
     Rows of other tables that point to one that is gone are not followed: the restore is of this table alone. What the
     live table calls meanwhile (its indexes, its constraints) is called with its owner's rights and no others.
+
+    Returns: the safety dump. Nobody writes between it and the new rows: whoever wants to waits, readers do not.
     """
     schema, short, beside, owner = names
     live, back = f"{quoted(schema)}.{quoted(short)}", f"{quoted(beside)}.{quoted(short)}"
-    if not cluster.one(database, sql("SELECT to_regclass(%L)", live)):
+    places = {"live": literal(live), "back": literal(back)}
+    _check(cluster, database, names, places)
+    columns = ", ".join(row[0] for row in cluster.ask(database, _COLUMNS.format(**places)))
+    sequences = cluster.ask(database, _SEQUENCES.format(**places))
+    counters = "".join(sql(_COUNTER, sequence, column, live, sequence) for column, sequence in sequences)
+    cluster.ask("postgres", sql("GRANT %I TO %I", owner, GUEST))
+    cluster.ask("postgres", sql("GRANT SET ON PARAMETER session_replication_role TO %I", GUEST))
+    cluster.ask(database, sql("GRANT SELECT, INSERT, DELETE ON %s TO %I", live, GUEST))
+    for _, sequence in sequences:
+        cluster.ask(database, sql("GRANT SELECT, UPDATE ON SEQUENCE %s TO %I", sequence, GUEST))
+    with me.session(database) as session:
+        _lock(session, live, f"{schema}.{short}", beside)
+        safe = restore_database.safety_dump(call, cluster, database, f"--table={live}")
+        session.ask(
+            sql("SET LOCAL session_replication_role = replica; DELETE FROM %s;\n", live)
+            + sql(
+                "INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s;\n",
+                live, columns, columns, back,
+            )
+            + sql("%sDROP SCHEMA %I CASCADE; COMMIT", counters, beside)
+        )  # fmt: skip
+    return safe
+
+
+def _check(cluster: Cluster, database: str, names: tuple[str, str, str, str], places: dict[str, str]) -> None:
+    schema, short, beside, _ = names
+    if not cluster.one(database, "SELECT to_regclass({live})".format(**places)):
         raise BackupFailed(
             f"the table {schema}.{short} is not there any more", why="its rows have nothing to go into",
             state=f"they are in {beside}.{short}, without keys and indexes",
-            next=f"ALTER TABLE {back} SET SCHEMA {quoted(schema)}; or restore the whole database with --into",
+            next=f"ALTER TABLE {quoted(beside)}.{quoted(short)} SET SCHEMA {quoted(schema)}; or restore the whole "
+            "database with --into",
         )  # fmt: skip
-    places = {"live": literal(live), "back": literal(back)}
     if not cluster.ask(database, _PLAIN.format(**places)):
         raise BackupFailed(
             "what came back is no plain table", why=f"reading {beside}.{short} would call what the dump says",
             state=f"{schema}.{short} is as it was",
         )  # fmt: skip
-    columns = ", ".join(row[0] for row in cluster.ask(database, _COLUMNS.format(**places)))
-    sequences = cluster.ask(database, _SEQUENCES.format(**places))
-    counters = "".join(
-        sql("SELECT setval(%L, greatest((SELECT max(%s) FROM %s), 1));\n", sequence, column, live)
-        for column, sequence in sequences
-    )
-    cluster.ask("postgres", sql("GRANT %I TO %I", owner, GUEST))
-    cluster.ask("postgres", sql("GRANT SET ON PARAMETER session_replication_role TO %I", GUEST))
-    cluster.ask(database, sql("GRANT SELECT, INSERT, DELETE ON %s TO %I", live, GUEST))
-    for _, sequence in sequences:
-        cluster.ask(database, sql("GRANT UPDATE ON SEQUENCE %s TO %I", sequence, GUEST))
-    me.ask(
-        database,
-        sql("BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM %s;\n", live)
-        + sql(
-            "INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM %s;\n", live, columns, columns, back
+
+
+def _lock(session: Session, live: str, shown: str, beside: str) -> None:
+    """Begin, with nobody writing into the table any more.
+
+    Whoever writes comes behind us while we wait for a transaction that does not end: so not for long.
+    """
+    try:
+        session.ask(
+            sql("BEGIN; SET LOCAL lock_timeout = '%ss'; LOCK TABLE %s IN EXCLUSIVE MODE", _LOCK_SECONDS, live)
         )
-        + sql("%sDROP SCHEMA %I CASCADE; COMMIT", counters, beside),
-    )
+    except BackupFailed as error:
+        error.state = f"{shown} is as it was; the rows that came back are in {beside}"
+        error.next = (
+            "end the transaction that has written to it (pg_stat_activity), then run the command again"
+        )
+        raise
