@@ -158,23 +158,6 @@ def test_a_table_comes_back_beside_and_a_database_only_with_force(shop: Shop) ->
     assert shop.stored() == 2003
 
 
-def test_no_row_is_lost_while_a_table_is_replaced(shop: Shop) -> None:
-    """Who writes meanwhile waits: each row is in the table afterwards, or in the dump of what was there before."""
-    on = functools.partial(shop.project.on, HOST, "sh", "-ec")
-    note = "INSERT INTO notes (text) VALUES ('meanwhile'); SELECT LAST_INSERT_ID();"
-    on(writer.begin(["mariadb", "-NB", "--unbuffered", "shop"], note))
-    until(lambda: int(on(writer.COUNT)) > 50)
-    back = shop.run("backup", "restore", "--table", "notes", "--force")
-    so_far = int(on(writer.COUNT))
-    until(lambda: int(on(writer.COUNT)) > so_far)
-    on(writer.END)
-    dump = back.partition("as it was before: ")[2].split()[0]
-    kept = re.findall(r"^\((\d+),", on(f"cat {dump}"), re.MULTILINE)
-    found = {int(number) for number in (*kept, *shop.sql("SELECT id FROM shop.notes").split())}
-    assert writer.committed(on(f"cat {writer.LOG}")).keys() - found == set()
-    shop.sql("DELETE FROM shop.notes WHERE text = 'meanwhile'")
-
-
 def test_a_database_goes_into_a_file_and_comes_back(shop: Shop) -> None:
     """Every client reads the file; one that was cut, or names another database, never takes the real one's place."""
     shop.run("db", "dump", "shop.sql")
@@ -190,3 +173,19 @@ def test_a_database_goes_into_a_file_and_comes_back(shop: Shop) -> None:
     file.write_bytes(whole)
     shop.run("db", "load", "shop.sql", "--force")
     assert shop.sql("SELECT count(*) FROM shop.notes") == "2003"
+
+
+def test_no_row_is_lost_while_a_table_is_replaced(shop: Shop) -> None:
+    """Who writes meanwhile waits: each row is in the table afterwards, or in the dump of what was there before."""
+    on = functools.partial(shop.project.on, HOST, "sh", "-ec")
+    note = "INSERT INTO notes (text) VALUES ('meanwhile'); SELECT LAST_INSERT_ID();"
+    on(writer.begin(["mariadb", "-NB", "--unbuffered", "shop"], note))
+    until(lambda: int(on(writer.COUNT)) > 50)
+    back = shop.run("backup", "restore", "--table", "notes", "--force")
+    so_far = int(on(writer.COUNT))
+    until(lambda: int(on(writer.COUNT)) > so_far)
+    on(writer.END)
+    dump = back.partition("as it was before: ")[2].split()[0]
+    kept = re.findall(r"^\((\d+),", on(f"cat {dump}"), re.MULTILINE)
+    found = {int(number) for number in (*kept, *shop.sql("SELECT id FROM shop.notes").split())}
+    assert writer.committed(on(f"cat {writer.LOG}")).keys() - found == set()
