@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.agent import durable, mariadb, nats, postgresql, rabbitmq, redis
+from orchestrator.agent import durable, mariadb, mongodb, nats, postgresql, rabbitmq, redis
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
 
@@ -35,6 +35,7 @@ KINDS = {
     "redis": Kind(redis.ensure, redis.health, redis.client),
     "rabbitmq": Kind(rabbitmq.ensure, rabbitmq.health),
     "nats": Kind(nats.ensure, nats.health),
+    "mongodb": Kind(mongodb.ensure, mongodb.health, mongodb.client),
 }
 
 

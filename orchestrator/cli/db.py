@@ -16,7 +16,10 @@ ServiceArgument = Annotated[
     typer.Argument(metavar="SERVICE", help="Such as postgresql; may be left out where there is only one."),
 ]
 ServiceOption = Annotated[
-    str, typer.Option("--service", metavar="SERVICE", help="postgresql or mariadb, where the app has both.")
+    str,
+    typer.Option(
+        "--service", metavar="SERVICE", help="postgresql, mariadb or mongodb, where the app has several."
+    ),
 ]
 FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="On this machine.")]
 HostOption = Annotated[
@@ -63,7 +66,7 @@ def dump(
     as_json: JsonOption = False,
     verbose: VerboseOption = False,
 ) -> None:
-    """Write the app's database to a file, in the format that every pg_restore, or every mariadb client, reads.
+    """Write the app's database to a file, in the format that every pg_restore, mariadb client or mongorestore reads.
 
     The file is for its owner's eyes only. Backups are another thing: vpsdeploy backup.
 
@@ -105,7 +108,8 @@ def load(
 ) -> None:
     """Load a dump (pg_dump --format=custom, mariadb-dump, mysqldump) into the app's database.
 
-    It is loaded beside the real one first; only what is whole takes its place.
+    It is loaded beside the real one first; only what is whole takes its place. MongoDB's is loaded on its host
+    (docs/mongodb.md).
 
     \b
     Examples:

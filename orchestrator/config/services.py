@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from orchestrator.config.fields import Allowed, memory_bytes, memory_size
 from orchestrator.config.problems import nearest
 from orchestrator.config.section import Section
-from orchestrator.model.service import KINDS, SERVICES, SQL
+from orchestrator.model.service import KINDS, NAMED, SERVICES
 
 MOST_CONNECTIONS = 1000
 """Of one process of the app: more is a mistake, not a pool (our choice)."""
@@ -20,7 +20,7 @@ MOST_PERCENT = 80
 
 _RESERVED_DATABASES = frozenset({
     "postgres", "template0", "template1", "vpsdeploy", "mysql", "root", "sys", "information_schema",
-    "performance_schema",
+    "performance_schema", "admin", "local", "config",
 })  # fmt: skip
 _ELSEWHERE = {
     "mysql": "write mariadb: Debian has no MySQL, and MariaDB speaks its protocol",
@@ -29,8 +29,7 @@ _ELSEWHERE = {
     "postgres": "write postgresql",
     "pg": "write postgresql",
     "valkey": "write redis: both Debians have it, and its clients are the same",
-    "mongodb": "is not available yet: Debian has no package of it",
-    "mongo": "is not available yet: Debian has no package of it",
+    "mongo": "write mongodb",
     "kafka": "is not available yet: Debian has no package of it",
 }
 
@@ -97,7 +96,9 @@ class ServiceConfig(Section):
 def _fitting(services: dict[str, ServiceConfig]) -> dict[str, ServiceConfig]:
     for name, service in services.items():
         odd = [
-            key for key in ("database", "connections") if key in service.model_fields_set and name not in SQL
+            key
+            for key in ("database", "connections")
+            if key in service.model_fields_set and name not in NAMED
         ]
         if odd:
             raise ValueError(f"{name} has no {odd[0]} to choose: leave it out")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from orchestrator.errors import InternalError
-from orchestrator.model.service import Service, ServiceHealth
+from orchestrator.model.service import UNPROTECTED, Service, ServiceHealth
 
 
 def parse(host: str, answer: dict[str, Any]) -> tuple[ServiceHealth, ...]:
@@ -35,6 +35,15 @@ def troubles(found: Iterable[ServiceHealth]) -> list[str]:
         if is_full(one)
     ]
     return down + full
+
+
+def unprotected(found: Iterable[ServiceHealth]) -> list[str]:
+    """What no backup holds, and so is never quiet about: one sentence each."""
+    return [
+        f"{one.kind} on {one.host} is in no backup (docs/{one.kind}.md)"
+        for one in found
+        if one.kind in UNPROTECTED
+    ]
 
 
 def is_full(one: ServiceHealth) -> bool:

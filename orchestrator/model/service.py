@@ -10,6 +10,7 @@ MARIADB = "mariadb"
 REDIS = "redis"
 RABBITMQ = "rabbitmq"
 NATS = "nats"
+MONGODB = "mongodb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,9 @@ class Kind:
         instead: What to look into it with on its host, where it has no client that logs in as the app.
         least_memory: A size, below which it serves nobody.
         second: Its variable where another service of the app has that name; empty where it gives way to none.
+        is_file: Whether its database can be dumped into a file.
+        is_loaded: Whether it can be loaded from one as well.
+        is_backed_up: Whether backups hold its data; where they do not, everything that shows it says so.
     """
 
     port: int
@@ -35,21 +39,46 @@ class Kind:
     instead: str = ""
     least_memory: str = "64M"
     second: str = ""
+    is_file: bool = False
+    is_loaded: bool = False
+    is_backed_up: bool = True
 
 
 KINDS: Mapping[str, Kind] = {
-    POSTGRESQL: Kind(5432, "DATABASE_URL", "25%", "50%", has_databases=True),
-    MARIADB: Kind(3306, "DATABASE_URL", "25%", "50%", has_databases=True, second="MYSQL_URL"),
+    POSTGRESQL: Kind(5432, "DATABASE_URL", "25%", "50%", has_databases=True, is_file=True, is_loaded=True),
+    MARIADB: Kind(
+        3306,
+        "DATABASE_URL",
+        "25%",
+        "50%",
+        has_databases=True,
+        second="MYSQL_URL",
+        is_file=True,
+        is_loaded=True,
+    ),
     REDIS: Kind(6379, "REDIS_URL", "10%", "20%"),
     RABBITMQ: Kind(
         5672, "AMQP_URL", "25%", "50%", instead="rabbitmqctl list_queues --vhost {user}", least_memory="256M"
     ),
     NATS: Kind(4222, "NATS_URL", "10%", "20%", instead="curl '127.0.0.1:8222/jsz?streams=1'"),
+    MONGODB: Kind(
+        27017,
+        "MONGODB_URI",
+        "25%",
+        "50%",
+        has_databases=True,
+        least_memory="512M",
+        is_file=True,
+        is_backed_up=False,
+    ),
 }
 """By the name under `services` in vpsdeploy.yml; each is a role of the same name."""
 
 SERVICES = tuple(KINDS)
-SQL = tuple(name for name, kind in KINDS.items() if kind.has_databases)
+NAMED = tuple(name for name, kind in KINDS.items() if kind.has_databases)
+FILES = tuple(name for name, kind in KINDS.items() if kind.is_file)
+LOADED = tuple(name for name, kind in KINDS.items() if kind.is_loaded)
+UNPROTECTED = tuple(name for name, kind in KINDS.items() if not kind.is_backed_up)
 CONSOLES = tuple(name for name, kind in KINDS.items() if not kind.instead)
 
 TRUST_VARIABLE = "NODE_EXTRA_CA_CERTS"
@@ -73,6 +102,7 @@ class Service:
         memory: What it may use: a size, or a share of the host's.
         connections: Most connections of the app (count).
         variable: The env variable with its URL.
+        pool: Most connections of one process of the app (count); 0 where nobody counts them.
     """
 
     kind: str
@@ -84,6 +114,7 @@ class Service:
     memory: str
     connections: int
     variable: str
+    pool: int = 0
 
     @property
     def port(self) -> int:

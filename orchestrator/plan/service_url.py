@@ -7,7 +7,16 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
-from orchestrator.model.service import MARIADB, NATS, POSTGRESQL, RABBITMQ, REDIS, TRUST_FILE, Service
+from orchestrator.model.service import (
+    MARIADB,
+    MONGODB,
+    NATS,
+    POSTGRESQL,
+    RABBITMQ,
+    REDIS,
+    TRUST_FILE,
+    Service,
+)
 from orchestrator.secret import Secret
 
 PASSWORD_BYTES = 32
@@ -24,6 +33,7 @@ class _Form:
         by_tls: Between hosts.
         path: Where there is no database of a name; `{user}` is the app's.
         query: What is added between hosts.
+        always: What is added in any case, before that; `{pool}` is how many connections a process may open.
         by_variable: Whether the client learns from TRUST_VARIABLE whom to trust: the URL has no place for it.
         beside: Further env variables, where apps look elsewhere too, or drivers take no login from a URL.
     """
@@ -32,6 +42,7 @@ class _Form:
     by_tls: str
     path: str = ""
     query: str = ""
+    always: str = ""
     by_variable: bool = True
     beside: Mapping[str, str] = field(default_factory=dict)
 
@@ -43,6 +54,16 @@ _FORMS = {
     MARIADB: _Form("mysql", "mysql", query="?ssl=%7B%22verifyIdentity%22%3Atrue%7D"),
     REDIS: _Form("redis", "rediss", path="0"),
     RABBITMQ: _Form("amqp", "amqps", path="{user}", beside={"RABBITMQ_URL": "{url}"}),
+    # One host, asked for itself: drivers would go on to the name that the replica set has for it. Without a limit each
+    # process opens up to 100 connections. Source: MongoDB, connection string options.
+    MONGODB: _Form(
+        "mongodb",
+        "mongodb",
+        query=f"&tls=true&tlsCAFile={TRUST_FILE}",
+        always="?directConnection=true&maxPoolSize={pool}",
+        by_variable=False,
+        beside={"MONGODB_URL": "{url}"},
+    ),
     # Both drivers for Node (nats 2, @nats-io/transport-node 3) take no login from a URL.
     NATS: _Form("nats", "tls", beside={"NATS_USER": "{user}", "NATS_PASSWORD": "{password}"}),
 }
@@ -75,6 +96,7 @@ def make(service: Service, app: str, password: Secret) -> Secret:
     """
     form = _FORMS[service.kind]
     scheme, query = (form.by_tls, form.query.format(app=app)) if service.is_remote else (form.scheme, "")
+    query = form.always.format(pool=service.pool) + query
     address = f"[{service.address}]" if ":" in service.address else service.address
     login = f"{quote(service.user, safe='')}:{quote(password.reveal(), safe='')}@{address}:{service.port}"
     return Secret(f"{scheme}://{login}{_path(service)}{query}")

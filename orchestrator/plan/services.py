@@ -10,7 +10,7 @@ from orchestrator.config.problems import nearest
 from orchestrator.config.services import ServiceConfig
 from orchestrator.errors import ConfigError
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.model.service import KINDS, Service
+from orchestrator.model.service import KINDS, UNPROTECTED, Service
 
 LOOPBACK = "127.0.0.1"
 
@@ -30,6 +30,15 @@ def placed(config: AppConfig, stage: Stage) -> tuple[Service, ...]:
     found = tuple(_service(config, stage, kind, wish) for kind, wish in config.services.items())
     _check_names(found)
     return found
+
+
+def unprotected(config: AppConfig) -> list[str]:
+    """What no backup holds: one sentence for each such service."""
+    return [
+        f"{kind} is in no backup: what it holds is lost with its host (docs/{kind}.md says what you can do)"
+        for kind in config.services
+        if kind in UNPROTECTED
+    ]
 
 
 def on_host(services: tuple[Service, ...], name: str) -> tuple[Service, ...]:
@@ -60,6 +69,7 @@ def _service(config: AppConfig, stage: Stage, kind: str, wish: ServiceConfig) ->
         kind, host.name, host.private_address if clients else LOOPBACK, clients, name,
         name if usual.has_databases else "", memory,
         _connections(config, stage, kind, wish) if usual.has_databases else 0, _variable(config, kind),
+        wish.connections if usual.has_databases else 0,
     )  # fmt: skip
 
 
@@ -72,7 +82,7 @@ def _variable(config: AppConfig, kind: str) -> str:
 
 def _check_names(services: tuple[Service, ...]) -> None:
     """Backups and restores say which database by its name alone."""
-    named = [one for one in services if one.database]
+    named = [one for one in services if one.database and one.kind not in UNPROTECTED]
     if len({one.database for one in named}) < len(named):
         kinds = " and ".join(one.kind for one in named)
         raise ConfigError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from orchestrator.model.service import ServiceHealth
+from orchestrator.model.service import UNPROTECTED, ServiceHealth
 from orchestrator.report import table
 
 _HEAD = ("service", "host", "state", "version", "memory", "connections", "data")
@@ -29,6 +29,7 @@ def fields(found: Iterable[ServiceHealth]) -> list[dict[str, Any]]:
             "service": one.kind, "host": one.host, "running": one.running, "version": one.version or None,
             "memory_bytes": one.memory_bytes, "connections": one.connections, "connections_max": one.connections_max,
             "data_bytes": one.data_bytes, "waits": list(one.waits), "why": one.why,
+            "backed_up": one.kind not in UNPROTECTED,
         }
         for one in found
     ]  # fmt: skip

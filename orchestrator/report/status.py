@@ -46,6 +46,7 @@ def _troubles(facts: FleetFacts, found: Sequence[ServiceHealth]) -> list[str]:
     kept = {host.name: host.backup for host in facts.hosts if host.backup}
     told = [
         *services_facts.troubles(found),
+        *services_facts.unprotected(found),
         *jobs.troubles(facts),
         *tls_facts.ending(facts.tls, datetime.now(UTC)),
         *backup.troubles(kept),

@@ -30,6 +30,8 @@ def now(
     """
     hosts = chosen(config, stage, host)
     keys = backup_keys.ready(config, stage)
+    for text in services.unprotected(config):
+        reporter.note(text)
 
     def one(context: Context, name: str) -> Json:
         context.call(name, "backup-keys", {"keys": keys})

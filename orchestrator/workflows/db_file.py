@@ -12,7 +12,7 @@ from orchestrator.config import FILE_NAME, AppConfig
 from orchestrator.config.problems import nearest
 from orchestrator.errors import UsageError, VpsdeployError
 from orchestrator.model.fleet import Host, Stage
-from orchestrator.model.service import MARIADB, POSTGRESQL, SQL
+from orchestrator.model.service import FILES, LOADED, MARIADB, MONGODB, POSTGRESQL
 from orchestrator.plan import services as plan
 from orchestrator.report.reporter import Reporter
 from orchestrator.transport import blocks
@@ -26,6 +26,9 @@ _MARKS = {
 }
 """What a dump begins with. Source: PostgreSQL, src/bin/pg_dump/pg_backup_archiver.c, WriteHead; MariaDB,
 client/mysqldump.c, write_header."""
+
+_COMPRESSED = b"\x1f\x8b"
+"""So does MongoDB's, and any other that somebody has compressed. Source: RFC 1952."""
 
 
 def dump(
@@ -80,6 +83,8 @@ def load(
             f"{file} cannot be read", why=str(error.strerror), state="nothing was touched"
         ) from None
     kind = next((kind for kind, mark in _MARKS.items() if mark.match(head)), "")
+    if head.startswith(_COMPRESSED) and MONGODB in config.services:
+        kind = MONGODB
     if not kind:
         raise UsageError(
             f"{file} is no dump of a database",
@@ -88,6 +93,11 @@ def load(
             next="pg_dump --format=custom or mariadb-dump makes one; vpsdeploy db dump, too",
         )  # fmt: skip
     one, kind = chosen(config, stage, host, kind)
+    if kind not in LOADED:
+        raise UsageError(
+            f"{kind} is loaded on its host", why=f"from here only {' and '.join(LOADED)} are",
+            state="nothing was touched", next=f"docs/{kind}.md has the command, for {one.name}",
+        )  # fmt: skip
     with opened(config, stage, opener) as context:
         reporter.started(f"load {file.name} on {one.name}")
         body = blocks.Again(lambda: blocks.body(_parts(file)))
@@ -101,7 +111,7 @@ def chosen(config: AppConfig, stage: Stage, host: str, kind: str = "") -> tuple[
 
     Raises: UsageError: there is no such one, or there are several and nothing says which.
     """
-    carriers = {one.kind: one.host for one in plan.placed(config, stage) if one.kind in SQL}
+    carriers = {one.kind: one.host for one in plan.placed(config, stage) if one.kind in FILES}
     if carriers and (kind or len(carriers) > 1) and kind not in carriers:
         raise UsageError(
             f"the app has no {kind[:60]}{nearest(kind, carriers)}" if kind else "which database?",

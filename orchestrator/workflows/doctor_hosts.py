@@ -108,6 +108,8 @@ def _service(stage: Stage, one: ServiceHealth) -> Iterator[Diagnosis]:
     troubles = services_facts.troubles([one])
     for text in troubles:
         yield error(one.host, text, _provision(stage, one.host))
+    for text in services_facts.unprotected([one]):
+        yield warning(one.host, text, f"docs/{one.kind}.md says how its data can be kept elsewhere")
     if one.waits:
         text = f"{one.kind}: {', '.join(one.waits)} will be as configured after its next start"
         yield warning(

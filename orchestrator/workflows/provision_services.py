@@ -48,6 +48,8 @@ def of_play(config: AppConfig, stage: Stage, play: Play, reporter: Reporter) -> 
     """Of the app's services; None where there are none, and where only a part is done or shown."""
     if not config.services or play.check or play.tags:
         return None
+    for text in plan.unprotected(config):
+        reporter.note(text)
     return prepare(config, stage, play.hosts, reporter)
 
 

@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vpsdeploy import accounts, files, guard, kernel, packages, record, units
+from ansible.module_utils.vpsdeploy import accounts, files, guard, kernel, packages, record, repository, units
 from ansible.module_utils.vpsdeploy.host import Host, HostError
 
 DOCUMENTATION = r"""
@@ -16,7 +16,7 @@ module: vpsdeploy_apply
 short_description: Apply a role's packages, accounts, files and units in one call
 description:
   - One module call costs about as much as all of a role's checks together, so a role makes one.
-  - Order is packages, accounts, files, I(check), kernel settings, units.
+  - Order is repository, packages, accounts, files, I(check), kernel settings, units.
   - Where a file's validator or I(check) says no, every file of the
     call is put back as it was.
   - Templates are rendered on the controller by the action plugin of the same name.
@@ -26,6 +26,21 @@ options:
     type: list
     elements: str
     default: []
+  repository:
+    description:
+      - Repository of the makers of I(packages), which Debian has not. Its key must have the fingerprint; where it
+        cannot be had, nothing is changed.
+    type: dict
+    suboptions:
+      name: {description: Of the service., type: str, required: true}
+      url: {description: Its address., type: str, required: true}
+      suite: {description: Suite., type: str, required: true}
+      component: {description: Component., type: str, default: main}
+      origin: {description: What its Release calls itself., type: str, required: true}
+      key: {description: "Address of its armored key, or a path on the host.", type: str, required: true}
+      fingerprint: {description: What the key must be., type: str, required: true}
+      packages: {description: Names or patterns that may come from it., type: list, elements: str, required: true}
+      timeout_seconds: {description: Longest silence., type: int, default: 20}
   package_lists_max_age_seconds:
     description: Fetch apt's lists first where they are older and something is missing.
     type: int
@@ -186,6 +201,7 @@ GUARD = {
 
 ARGUMENTS = {
     "packages": _STRINGS,
+    "repository": {"type": "dict", "options": repository.OPTIONS},
     "package_lists_max_age_seconds": {"type": "int", "default": 3600},
     "units_left": _STRINGS,
     "accounts": {"type": "list", "elements": "dict", "default": [], "options": ACCOUNT},
@@ -203,6 +219,7 @@ ARGUMENTS = {
 def converge(host: Host, params: dict[str, Any]) -> tuple[list[str], guard.Armed | None]:
     """Apply everything in order; the paths that changed, and what waits for its confirmation."""
     left = [*params["units_left"], *(unit["name"] for unit in params["units"])]
+    known = repository.apply(host, params["repository"], params["packages"])
     packages.apply(host, params["packages"], params["package_lists_max_age_seconds"], left)
     accounts.apply(host, params["accounts"])
     accounts.lock(host, params["locked"])
@@ -225,8 +242,9 @@ def converge(host: Host, params: dict[str, Any]) -> tuple[list[str], guard.Armed
     asked = {name: params[name] for name in record.ASKED}
     if not host.check_mode:
         record.keep(
-            host, params["record"], "apply", {**asked, "paths": record.paths(files.wanted(specs, False))}
-        )
+            host, params["record"], "apply",
+            {**asked, "paths": record.paths([*files.wanted(specs, False), *repository.as_it_is(known)])},
+        )  # fmt: skip
     return paths, armed
 
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vpsdeploy import preflight, preflight_services, record
+from ansible.module_utils.vpsdeploy import preflight, preflight_services, record, repository
 from ansible.module_utils.vpsdeploy.host import Host
 
 DOCUMENTATION = r"""
@@ -19,6 +19,11 @@ options:
   http_port: {description: Port that nginx will listen on; 0 on hosts without nginx., type: int, default: 0}
   services: {description: "Memory by service that the host is to carry: a size, or a share.", type: dict, default: {}}
   services_app: {description: The app whose services they are., type: str, default: ''}
+  repositories:
+    description: Repositories of makers, as vpsdeploy_apply takes one; asked for where packages of I(missing) are.
+    type: list
+    elements: dict
+    default: []
   disk_free_min_bytes: {description: Room needed on /., type: int, default: 536870912}
   record:
     description: Keep a record of what this call asked for, that the host can be audited against.
@@ -37,6 +42,12 @@ ARGUMENTS = {
     "http_port": {"type": "int", "default": 0},
     "services": {"type": "dict", "default": {}},
     "services_app": {"type": "str", "default": ""},
+    "repositories": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {**repository.OPTIONS, "missing": {"type": "list", "elements": "str", "required": True}},
+    },
     "disk_free_min_bytes": {"type": "int", "default": 512 << 20},
     "record": record.ARGUMENT,
 }
@@ -45,11 +56,15 @@ ARGUMENTS = {
 def main() -> None:
     """Ansible's entry."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    found = preflight.findings(module.params)
+    host = Host(module.check_mode)
+    # The network is asked last, and only where nothing else speaks against it.
+    found = preflight.findings(module.params) or repository.findings(host, module.params["repositories"])
     if found:
-        module.fail_json(msg="the host cannot be provisioned: " + "; ".join(found), findings=found)
-    wanted = {name: module.params[name] for name in ARGUMENTS if name != "record"}
-    record.keep(Host(module.check_mode), module.params["record"], "preflight", wanted)
+        said = "the host cannot be provisioned, and nothing on it was changed: "
+        module.fail_json(msg=said + "; ".join(found), findings=found)
+    # An audit asks no repository: what is installed stays so without it.
+    wanted = {name: module.params[name] for name in ARGUMENTS if name not in ("record", "repositories")}
+    record.keep(host, module.params["record"], "preflight", wanted)
     # What the roles' templates depend on; gathering all facts would cost a second.
     told = {
         **preflight.facts(),

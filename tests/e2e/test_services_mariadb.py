@@ -9,6 +9,7 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -132,6 +133,34 @@ def test_people_get_in_as_the_app(shop: Shop) -> None:
     refused = shop.run("db", "console", "mariadb", stdin="CREATE USER x;\n", code=1)
     assert "Access denied" in refused
     assert "ready for connections" in shop.run("logs", "--service", "mariadb")
+
+
+def traces(shop: Shop) -> str:
+    """What provisioning leaves on a host."""
+    looked = "dpkg-query -W; ls -A /etc/apt/* /etc/vpsdeploy/* /var/lib/vpsdeploy; getent passwd"
+    return shop.project.on(HOST, "sh", "-c", looked)
+
+
+def test_a_makers_repository_out_of_reach_is_told_before_anything_is_changed(
+    shop: Shop, tmp_path: Path
+) -> None:
+    """MongoDB's, at a mirror that nobody has (RFC 2606): which address, why, and the three ways out."""
+    other = shop.project.twin(tmp_path)
+    both = CONFIG.replace("services: {mariadb", "services: {mongodb: {memory: 512M}, mariadb")
+    (other.path / "vpsdeploy.yml").write_text(both)
+    settings = other.inventory.parent / "group_vars/all.yml"
+    settings.parent.mkdir(exist_ok=True)
+    settings.write_text("mongodb_repository_key: https://mirror.invalid/mongodb/server-8.0.asc\n")
+    before = traces(shop)
+    printed = other.run("provision", "host", code=7)
+    for part in (
+        "the host cannot be provisioned, and nothing on it was changed: mongodb comes from",
+        "https://mirror.invalid/mongodb/server-8.0.asc cannot be reached from the host",
+        "Let the host out to mirror.invalid", "mongodb_repository_url", "a service that Debian has",
+        "mongodb is in no backup",
+    ):  # fmt: skip
+        assert part in printed
+    assert traces(shop) == before
 
 
 def test_every_row_is_back_after_the_database_is_lost(shop: Shop) -> None:

@@ -41,6 +41,11 @@ SAMPLES: dict[str, dict[str, Any]] = {
         "mariadb_address": "10.0.0.5",
         "mariadb_clients": ["10.0.0.11", "2001:db8::11"],
     },
+    "mongodb": {
+        "mongodb_app": "my-shop",
+        "mongodb_address": "10.0.0.5",
+        "mongodb_clients": ["10.0.0.11", "2001:db8::11"],
+    },
     "nats": {"nats_app": "my-shop", "nats_address": "10.0.0.5", "nats_clients": ["10.0.0.11"]},
     "nginx": {
         "nginx_app": "my-shop",

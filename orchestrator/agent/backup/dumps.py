@@ -41,6 +41,7 @@ def stage(call: Call, settings: Settings) -> dict[str, Any]:
     manifest = {
         "format": _FORMAT, "app": call.app.name, "host": settings.name, "stage": settings.stage, "at": began,
         "time": timestamp(), "dumps": [one._asdict() for one in dumped], "machine": os.uname().machine,
+        "left_out": services.left_out(call),
         "release": _live(call),
     }  # fmt: skip
     durable.write_json(place / MANIFEST, manifest)

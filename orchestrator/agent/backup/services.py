@@ -14,6 +14,10 @@ from orchestrator.agent.failures import BackupFailed
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 
 POSTGRESQL, MARIADB, REDIS, RABBITMQ, NATS = "postgresql", "mariadb", "redis", "rabbitmq", "nats"
+MONGODB = "mongodb"
+
+LEFT_OUT = (MONGODB,)
+"""What no backup holds; the controller says so wherever it shows them (its UNPROTECTED; a test compares the two)."""
 
 
 class Service(NamedTuple):
@@ -56,9 +60,19 @@ Dump = Callable[[Call, Service, Path], Dumped]
 
 
 def of(call: Call) -> list[Service]:
-    """The app's, in the order of their files' names."""
+    """The app's that backups hold, in the order of their files' names."""
+    return [one for one in every(call) if one.kind not in LEFT_OUT]
+
+
+def every(call: Call) -> list[Service]:
+    """All of the app's, in that order."""
     told = (durable.read_json(path) for path in sorted(call.layout.services.glob("*.json")))
     return [_service(one) for one in told if isinstance(one, dict) and one.get("app") == call.app.name]
+
+
+def left_out(call: Call) -> list[str]:
+    """The app's that no backup holds."""
+    return [one.kind for one in every(call) if one.kind in LEFT_OUT]
 
 
 def _service(told: dict[str, Any]) -> Service:

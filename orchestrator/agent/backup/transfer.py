@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.agent.backup import fetch, mariadb_file, postgres_file, services, state
+from orchestrator.agent.backup import fetch, mariadb_file, mongodb_file, postgres_file, services, state
 from orchestrator.agent.backup.engines import ENGINES
-from orchestrator.agent.backup.services import MARIADB, POSTGRESQL, Dumped, Service
+from orchestrator.agent.backup.services import MARIADB, MONGODB, POSTGRESQL, Dumped, Service
 from orchestrator.agent.body import Body
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady, UsageError
@@ -22,17 +22,18 @@ class Format(NamedTuple):
     Attributes:
         size: Of the database, in bytes.
         write: Dump it, and read the dump to its end.
-        read: What is known of a file that somebody brought; an error where it is no dump.
+        read: What is known of a file that somebody brought; an error where it is no dump. None: nobody loads one.
     """
 
     size: Callable[[Call, Service], int]
     write: Callable[[Call, Service, Path], None]
-    read: Callable[[Call, Service, Path], Dumped]
+    read: Callable[[Call, Service, Path], Dumped] | None
 
 
 FORMATS: Mapping[str, Format] = {
     POSTGRESQL: Format(postgres_file.size, postgres_file.write, postgres_file.read),
     MARIADB: Format(mariadb_file.size, mariadb_file.write, mariadb_file.read),
+    MONGODB: Format(mongodb_file.size, mongodb_file.write, None),
 }
 """By the kind that a service's file names."""
 
@@ -58,13 +59,19 @@ def put(call: Call, body: Body) -> dict[str, Any]:
     Raises: UsageError: it is no dump, of a newer server, or the database is in use; nothing was touched.
     """
     service = _service(call)
+    read = FORMATS[service.kind].read
+    if read is None:
+        raise UsageError(
+            f"{service.kind} is loaded on its host", why="from elsewhere it is only dumped",
+            state="nothing was touched", next=f"docs/{service.kind}.md has the command",
+        )  # fmt: skip
     engine = ENGINES[service.kind]
     with state.alone(call, "a load"), fetch.place(call.app.restored, 0) as place:
         path = place / "dump"
         with path.open("wb") as file:
             while part := body.read(_READ_BYTES):
                 file.write(part)
-        dumped = FORMATS[service.kind].read(call, service, path)
+        dumped = read(call, service, path)
         fetch.room(call, dumped)
         engine.refuse(call, dumped)
         done: dict[str, Any] = {"restored": [], "kept": []}
@@ -79,7 +86,7 @@ def _service(call: Call) -> Service:
     Raises: HostNotReady: there is none. UsageError: there are several.
     """
     wanted = call.request.text("service", "")
-    found = [one for one in services.of(call) if one.kind in FORMATS and wanted in ("", one.kind)]
+    found = [one for one in services.every(call) if one.kind in FORMATS and wanted in ("", one.kind)]
     if not found:
         raise HostNotReady(
             f"this host runs no {wanted or 'database'} for the app",

@@ -59,7 +59,7 @@ def _bring(host: Host, missing: list[str], lists_max_age_seconds: int, left: Seq
         host.run(["dpkg", "--configure", "--pending"])
     refreshed = _lists_age_seconds() > lists_max_age_seconds
     if refreshed:
-        _refresh(host)
+        refresh(host)
     _install(host, missing, left, may_refresh=not refreshed)
 
 
@@ -70,14 +70,15 @@ def _lists_age_seconds() -> float:
     return time.time() - _LISTS.stat().st_mtime
 
 
-def _refresh(host: Host) -> None:
+def refresh(host: Host, options: Sequence[str] = ()) -> None:
     """Fetch apt's lists, waiting for another apt: the option for the lock does not cover this one.
 
+    Raises: HostError: apt failed.
     Source: apt-get(8); apt waits for dpkg's lock only, a taken lists lock is an error at once.
     """
     deadline = time.monotonic() + _LOCK_WAIT_SECONDS
     while True:
-        answer = host.attempt([*APT, "update"])
+        answer = host.attempt([*APT, *options, "update"])
         if answer.returncode == 0:
             return
         if "Could not get lock" not in answer.stderr or time.monotonic() > deadline:
@@ -90,7 +91,7 @@ def _install(host: Host, missing: list[str], left: Sequence[str], may_refresh: b
     argv = [*APT, *KEEP_OUR_FILES, "--no-install-recommends", "install", *missing]
     answer = late_start.install(host, argv, left, _INSTALL_SECONDS)
     if answer.returncode != 0 and may_refresh:
-        _refresh(host)
+        refresh(host)
         answer = late_start.install(host, argv, left, _INSTALL_SECONDS)
     if answer.returncode != 0:
         raise HostError(f"apt could not install {' '.join(missing)}: {tail(answer)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ _DATA = {
     "redis": ("var/lib/redis/*", frozenset[str]()),
     "rabbitmq": ("var/lib/rabbitmq/mnesia/*", frozenset[str]()),
     "nats": ("var/lib/nats/jetstream/*/streams/*", frozenset[str]()),
+    "mongodb": ("var/lib/mongodb/*", frozenset[str]()),
 }
 """Where data lies, and what is there when nobody has put any in. A database of MariaDB's is a directory.
 
@@ -29,8 +31,11 @@ Debian's redis-server and rabbitmq-server leave nothing there before they run.
 _POSTGRESQL = {"12": "15", "13": "17"}
 """Its major version in each Debian (equal to the role's; a test compares them)."""
 
-_LEAST_MIB = {"rabbitmq": 256}
-"""Below which a service serves nobody: Erlang alone takes some 120 MiB (equal to the model's; a test compares them)."""
+_LEAST_MIB = {"rabbitmq": 256, "mongodb": 512}
+"""Below which a service serves nobody: Erlang alone takes some 120 MiB, MongoDB's cache 256 at least.
+
+Equal to the model's; a test compares them.
+"""
 
 
 def findings(services: Mapping[str, str], app: str, root: Path, debian: str) -> list[str]:
@@ -43,7 +48,8 @@ def findings(services: Mapping[str, str], app: str, root: Path, debian: str) -> 
         debian: The host's release, such as 13.
     """
     taken = (text for name in services for text in _taken(name, app, root, debian))
-    return [*_memory(services, root), *_least(services, root), *taken]
+    processor = _processor(root) if "mongodb" in services else []
+    return [*_memory(services, root), *_least(services, root), *processor, *taken]
 
 
 def memory_mib(services: Mapping[str, str], root: Path = Path("/")) -> dict[str, int]:
@@ -78,6 +84,26 @@ def _least(services: Mapping[str, str], root: Path) -> list[str]:
         f"write services.{name}.memory: {least}M in vpsdeploy.yml, or put it on a larger host"
         for name, least in _LEAST_MIB.items()
         if given.get(name, least) < least
+    ]
+
+
+def _processor(root: Path) -> list[str]:
+    """Its makers build it for one kind of processor, and for no old one.
+
+    Source: mongodb.com/docs/manual/administration/production-notes, Platform Support Notes (AVX since 5.0).
+    """
+    instead = "put it on another host (services.mongodb.host), or take a service that Debian has"
+    machine = platform.machine()
+    if machine != "x86_64":
+        return [
+            f"mongodb: its makers have packages for Debian on x86_64 only, this host is {machine}: {instead}"
+        ]
+    lines = (root / "proc/cpuinfo").read_text().splitlines()
+    flags = next((line.split() for line in lines if line.startswith("flags")), [])
+    if "avx" in flags:
+        return []
+    return [
+        f"mongodb needs a processor with AVX, this host's has none or hides it (ask your provider): {instead}"
     ]
 
 

@@ -24,6 +24,7 @@ def problems(text: str) -> list[str]:
         "{postgresql: {memory: 64M}}",
         "{rabbitmq: {memory: 256M, host: db-1}}",
         "{rabbitmq: {memory: 5%}}",
+        "{mongodb: {memory: 512M, host: db-1, database: shop_1, connections: 1}}",
     ],
 )
 def test_everything_can_be_left_out(text: str) -> None:
@@ -43,7 +44,9 @@ def test_everything_can_be_left_out(text: str) -> None:
         ("{rabbitmq: {memory: 255M}}", ": rabbitmq needs a memory of 256M or more, 255M is less"),
         ("{nats: {connections: 5}}", ": nats has no connections to choose: leave it out"),
         ("{redis: {database: shop}}", ": redis has no database to choose: leave it out"),
-        ("{mongodb: {}}", ".mongodb: is not available yet: Debian has no package of it"),
+        ("{mongo: {}}", ".mongo: write mongodb"),
+        ("{mongodb: {memory: 511M}}", ": mongodb needs a memory of 512M or more, 511M is less"),
+        ("{mongodb: {database: admin}}", '.mongodb.database: "admin" is a name of the database server'),
         ("{kafka: {}}", ".kafka: is not available yet: Debian has no package of it"),
         ("[postgresql]", ": a list is not allowed; it must be "),
         (

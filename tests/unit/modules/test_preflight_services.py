@@ -9,7 +9,8 @@ import pytest
 import yaml
 from ansible.module_utils.vpsdeploy import preflight_services
 
-from orchestrator.model.service import KINDS
+from orchestrator.agent.backup.services import LEFT_OUT
+from orchestrator.model.service import KINDS, UNPROTECTED
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -52,6 +53,38 @@ def test_shares_are_of_this_host(root: Path) -> None:
         "b": 1024,
         "c": 2,
     }
+
+
+def test_what_no_backup_holds_is_the_same_to_controller_and_agent() -> None:
+    """One of them would be quiet about it."""
+    assert LEFT_OUT == UNPROTECTED
+
+
+def carries_mongodb(root: Path, flags: str) -> list[str]:
+    """What is found on a host whose processor has these flags."""
+    (root / "proc/cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu {flags} sse2\n")
+    return preflight_services.findings({"mongodb": "512M"}, "shop", root, "13")
+
+
+def test_mongodb_asks_for_its_processor(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would end at its first instruction, or has no package at all: known before anything is changed."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert carries_mongodb(root, "avx") == []
+    (found,) = carries_mongodb(root, "avx512_none")
+    assert found.startswith("mongodb needs a processor with AVX")
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    (found,) = carries_mongodb(root, "avx")
+    assert "for Debian on x86_64 only, this host is aarch64" in found
+
+
+def test_somebody_s_mongodb_is_left_alone(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty directory is nobody's; one with files in it is not ours to change."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    (root / "var/lib/mongodb").mkdir(parents=True)
+    assert carries_mongodb(root, "avx") == []
+    (root / "var/lib/mongodb/WiredTiger").touch()
+    (found,) = carries_mongodb(root, "avx")
+    assert "mongodb has data on this host that are not ours (" in found
 
 
 def test_a_share_that_serves_nobody_is_refused(root: Path) -> None:

@@ -166,6 +166,23 @@ def test_mariadb_has_the_usual_name_where_it_is_alone() -> None:
     assert both("mariadb", "postgresql") == {"mariadb": "MYSQL_URL", "postgresql": "DATABASE_URL"}
 
 
+def test_mongodb_s_url_has_two_names_and_the_size_of_the_pool() -> None:
+    """As @nestjs/mongoose and others write it; the driver alone would open up to 100 connections a process."""
+    one = only(stage("web-1"), services={"mongodb": {"connections": 4}})
+    url = service_url.make(one, "my-shop", PASSWORD)
+    assert (one.variable, one.connections) == ("MONGODB_URI", 48)
+    assert url.reveal().endswith("/my_shop?directConnection=true&maxPoolSize=4")
+    assert service_url.beside(one, url, PASSWORD) == {"MONGODB_URL": url}
+
+
+def test_mongodb_may_have_the_name_of_another_database() -> None:
+    """Backups and restores, which go by names alone, do not know it; and they say so."""
+    named = config(services={"postgresql": {}, "mongodb": {}, "redis": {}})
+    assert [one.database for one in services.placed(named, stage("web-1"))] == ["my_shop", "my_shop", ""]
+    (said,) = services.unprotected(named)
+    assert said.startswith("mongodb is in no backup")
+
+
 def test_two_databases_have_two_names() -> None:
     """A backup, a restore and a drill's question say which one by its name."""
     with pytest.raises(ConfigError) as refused:
@@ -177,6 +194,12 @@ def test_two_databases_have_two_names() -> None:
     ("kind", "here", "elsewhere"),
     [
         ("redis", "redis://my_shop:{}@127.0.0.1:6379/0", "rediss://my_shop:{}@10.0.0.1:6379/0"),
+        (
+            "mongodb",
+            "mongodb://my_shop:{}@127.0.0.1:27017/my_shop?directConnection=true&maxPoolSize=10",
+            "mongodb://my_shop:{}@10.0.0.1:27017/my_shop?directConnection=true&maxPoolSize=10&tls=true"
+            "&tlsCAFile=/etc/ssl/vpsdeploy/my-shop.pem",
+        ),
         (
             "mariadb",
             "mysql://my_shop:{}@127.0.0.1:3306/my_shop",
@@ -191,7 +214,8 @@ def test_each_service_has_its_form_of_url(kind: str, here: str, elsewhere: str) 
     (remote,) = services.placed(config(**wanted), private(stage("web-1", "web-2")))
     assert service_url.make(alone, "my-shop", PASSWORD).reveal() == here.format("x" * 43)
     assert service_url.make(remote, "my-shop", PASSWORD).reveal() == elsewhere.format("x" * 43)
-    assert [service_url.trusts_by_variable(one) for one in (alone, remote)] == [False, True]
+    by_variable = kind != "mongodb"  # its URL has a place for the certificate
+    assert [service_url.trusts_by_variable(one) for one in (alone, remote)] == [False, by_variable]
     assert (
         service_url.password_in(service_url.make(remote, "my-shop", PASSWORD), alone, {"10.0.0.1"})
         == PASSWORD

@@ -139,6 +139,20 @@ def test_the_file_says_which_database_it_is_for(
     assert (str(refused.value.what), hosts.calls) == ("the app has no mariadb", [])
 
 
+def test_mongodb_is_dumped_and_not_loaded(hosts: FakeFleet, tmp_path: Path) -> None:
+    """No load of it could be tried: it is refused before any host is reached, with where the command is."""
+    db_file.dump(with_services("mongodb"), ONE, "", tmp_path / "y", TOLD, lambda *_: hosts)
+    hosts.calls.clear()
+    file, wish = tmp_path / "shop.gz", {"into": "", "force": True}
+    file.write_bytes(b"\x1f\x8b\x08rest")
+    with pytest.raises(UsageError) as refused:
+        db_file.load(with_services("mongodb"), ONE, "", file, wish, TOLD, lambda *_: hosts)
+    assert refused.value.next == "docs/mongodb.md has the command, for web-1"
+    with pytest.raises(UsageError, match="is no dump of a database"):
+        db_file.load(with_services("postgresql"), ONE, "", file, wish, TOLD, lambda *_: hosts)
+    assert hosts.calls == []
+
+
 def test_one_of_two_databases_is_named(hosts: FakeFleet, tmp_path: Path) -> None:
     """Else nothing is dumped."""
     both = with_services("postgresql", "mariadb")

@@ -8,13 +8,20 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import HostUnreachable
+from orchestrator.facts import services as services_facts
 from orchestrator.model.diagnosis import Level
 from orchestrator.model.fleet import Stage
+from orchestrator.report import services as services_report
 from orchestrator.report import status as report
 from orchestrator.workflows import doctor_hosts, services, status
 from orchestrator.workflows.fleet import opened
 from tests.support.fleet import APP, FakeFleet
 from tests.support.service_stages import CONFIG, at
+
+MONGODB = {
+    "service": "mongodb", "running": True, "version": "8.0.16", "memory_bytes": 1, "connections": 3, "data_bytes": 1,
+    "connections_max": 320, "waits": [], "why": "",
+}  # fmt: skip
 
 
 def looked(fleet: FakeFleet, of: Stage) -> status.Looked:
@@ -57,6 +64,15 @@ def test_what_users_will_notice_stands_first(place: Path, ailing: dict[str, Any]
     seen = looked(fleet, of)
     assert shown(seen).splitlines()[0] == told
     assert [one.level for one in doctor_hosts.judge_services(of, seen.services)] == [Level.ERROR]
+
+
+def test_what_is_in_no_backup_is_told_each_time(place: Path) -> None:
+    """First, like other troubles; doctor warns."""
+    (seen,) = services_facts.parse("web-1", {"services": [MONGODB]})
+    assert services_facts.unprotected([seen]) == ["mongodb on web-1 is in no backup (docs/mongodb.md)"]
+    assert services_report.fields([seen])[0]["backed_up"] is False
+    levels = [one.level for one in doctor_hosts.judge_services(at(place, "web-1"), [seen])]
+    assert levels == [Level.WARNING, Level.OK]
 
 
 def test_what_waits_for_a_restart_is_a_warning(place: Path) -> None:
