@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from orchestrator.agent import durable, mariadb, mongodb, nats, postgresql, rabbitmq, redis
+from orchestrator.agent import durable, kafka, mariadb, mongodb, nats, postgresql, rabbitmq, redis
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
 
@@ -36,6 +36,7 @@ KINDS = {
     "rabbitmq": Kind(rabbitmq.ensure, rabbitmq.health),
     "nats": Kind(nats.ensure, nats.health),
     "mongodb": Kind(mongodb.ensure, mongodb.health, mongodb.client),
+    "kafka": Kind(kafka.ensure, kafka.health),
 }
 
 

@@ -30,7 +30,6 @@ _ELSEWHERE = {
     "pg": "write postgresql",
     "valkey": "write redis: both Debians have it, and its clients are the same",
     "mongo": "write mongodb",
-    "kafka": "is not available yet: Debian has no package of it",
 }
 
 
@@ -59,6 +58,13 @@ def _database(value: str) -> str:
     return value
 
 
+def _mirror(value: str) -> str:
+    form = r"https?://[^\s/?#@:]+(:[1-9]\d{0,4})?(/[!-~]*)?"
+    if not re.fullmatch(form, value) or set(value) & set("?#@") or not value.isascii():
+        raise ValueError
+    return value.rstrip("/")
+
+
 ServiceName = Annotated[str, AfterValidator(_service)]
 ServiceMemory = Annotated[
     str,
@@ -67,6 +73,13 @@ ServiceMemory = Annotated[
 ]
 DatabaseName = Annotated[
     str, AfterValidator(_database), Allowed("a small letter, then up to 62 small letters, digits and _")
+]
+MirrorUrl = Annotated[
+    str,
+    AfterValidator(_mirror),
+    Allowed(
+        "an http or https address without login, query and fragment, as https://mirror.example.com/apache"
+    ),
 ]
 HostName = Annotated[
     str,
@@ -91,6 +104,7 @@ class ServiceConfig(Section):
         le=MOST_CONNECTIONS,
         description="Connections that one process of the app opens (count)",
     )
+    mirror: MirrorUrl | None = Field(default=None, description="Mirror of its maker's archive")
 
 
 def _fitting(services: dict[str, ServiceConfig]) -> dict[str, ServiceConfig]:
@@ -102,6 +116,8 @@ def _fitting(services: dict[str, ServiceConfig]) -> dict[str, ServiceConfig]:
         ]
         if odd:
             raise ValueError(f"{name} has no {odd[0]} to choose: leave it out")
+        if service.mirror and not KINDS[name].has_mirror:
+            raise ValueError(f"{name} has no mirror to choose: leave it out")
         least = KINDS[name].least_memory
         size = service.memory or least
         if not size.endswith("%") and memory_bytes(size) < memory_bytes(least):

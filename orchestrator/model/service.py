@@ -11,6 +11,7 @@ REDIS = "redis"
 RABBITMQ = "rabbitmq"
 NATS = "nats"
 MONGODB = "mongodb"
+KAFKA = "kafka"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Kind:
         has_databases: Whether its databases have names, and each user's connections a limit.
         instead: What to look into it with on its host, where it has no client that logs in as the app.
         least_memory: A size, below which it serves nobody.
+        has_mirror: Whether it comes from its maker's archive, which may have a mirror; all else is Debian's.
         second: Its variable where another service of the app has that name; empty where it gives way to none.
         is_file: Whether its database can be dumped into a file.
         is_loaded: Whether it can be loaded from one as well.
@@ -42,6 +44,7 @@ class Kind:
     is_file: bool = False
     is_loaded: bool = False
     is_backed_up: bool = True
+    has_mirror: bool = False
 
 
 KINDS: Mapping[str, Kind] = {
@@ -71,7 +74,12 @@ KINDS: Mapping[str, Kind] = {
         is_file=True,
         is_backed_up=False,
     ),
-}
+    KAFKA: Kind(
+        9092, "KAFKA_URL", "25%", "50%", least_memory="512M", has_mirror=True,
+        instead="/opt/kafka/bin/kafka-topics.sh --bootstrap-server 127.0.0.1:9094 "
+        "--command-config /etc/kafka/admin.properties --list",
+    ),
+}  # fmt: skip
 """By the name under `services` in vpsdeploy.yml; each is a role of the same name."""
 
 SERVICES = tuple(KINDS)
@@ -103,6 +111,7 @@ class Service:
         connections: Most connections of the app (count).
         variable: The env variable with its URL.
         pool: Most connections of one process of the app (count); 0 where nobody counts them.
+        mirror: Where its archive is fetched from in its maker's place; empty for its maker.
     """
 
     kind: str
@@ -115,6 +124,7 @@ class Service:
     connections: int
     variable: str
     pool: int = 0
+    mirror: str = ""
 
     @property
     def port(self) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote, urlsplit
 
 from orchestrator.model.service import (
+    KAFKA,
     MARIADB,
     MONGODB,
     NATS,
@@ -66,7 +67,12 @@ _FORMS = {
     ),
     # Both drivers for Node (nats 2, @nats-io/transport-node 3) take no login from a URL.
     NATS: _Form("nats", "tls", beside={"NATS_USER": "{user}", "NATS_PASSWORD": "{password}"}),
-}
+    # No client for Node takes a URL: they are given each part. Its scheme is what other platforms have made usual.
+    KAFKA: _Form("kafka", "kafka+ssl", beside={
+        "KAFKA_BROKERS": "{place}", "KAFKA_USERNAME": "{user}", "KAFKA_PASSWORD": "{password}",
+        "KAFKA_SASL_MECHANISM": "scram-sha-512", "KAFKA_SSL": "{tls}",
+    }),
+}  # fmt: skip
 
 
 def variables(service: Service) -> tuple[str, ...]:
@@ -76,14 +82,20 @@ def variables(service: Service) -> tuple[str, ...]:
 
 def beside(service: Service, url: Secret, password: Secret) -> dict[str, Secret]:
     """What the further variables hold."""
-    known = {"url": url.reveal(), "user": service.user, "password": password.reveal()}
+    known = {"url": url.reveal(), "password": password.reveal(), **_parts(service, service.address)}
     return {name: Secret(text.format(**known)) for name, text in _FORMS[service.kind].beside.items()}
 
 
 def is_made(value: Secret, service: Service, addresses: Collection[str]) -> bool:
     """Whether we have made what one of its variables holds; else it is somebody's own."""
-    ours = value.reveal() == service.user or _PASSWORD.fullmatch(value.reveal()) is not None
-    return ours or password_in(value, service, addresses) is not None
+    if _PASSWORD.fullmatch(value.reveal()) or password_in(value, service, addresses):
+        return True
+    made = {service.user}
+    for address in ("127.0.0.1", service.address, *addresses):
+        for remote in (replace(service, clients=()), replace(service, clients=(address,))):
+            known = {"url": "", "password": "", **_parts(remote, address)}
+            made |= {text.format(**known) for text in _FORMS[service.kind].beside.values()}
+    return value.reveal() in made - {""}
 
 
 def make(service: Service, app: str, password: Secret) -> Secret:
@@ -97,8 +109,8 @@ def make(service: Service, app: str, password: Secret) -> Secret:
     form = _FORMS[service.kind]
     scheme, query = (form.by_tls, form.query.format(app=app)) if service.is_remote else (form.scheme, "")
     query = form.always.format(pool=service.pool) + query
-    address = f"[{service.address}]" if ":" in service.address else service.address
-    login = f"{quote(service.user, safe='')}:{quote(password.reveal(), safe='')}@{address}:{service.port}"
+    place = _parts(service, service.address)["place"]
+    login = f"{quote(service.user, safe='')}:{quote(password.reveal(), safe='')}@{place}"
     return Secret(f"{scheme}://{login}{_path(service)}{query}")
 
 
@@ -133,6 +145,15 @@ def password_in(url: Secret, service: Service, addresses: Collection[str]) -> Se
 def trusts_by_variable(service: Service) -> bool:
     """Whether its clients learn from TRUST_VARIABLE whom to trust: the URL has no place for it."""
     return service.is_remote and _FORMS[service.kind].by_variable
+
+
+def _parts(service: Service, address: str) -> dict[str, str]:
+    """What stands in further variables, were the service at this address."""
+    host = f"[{address}]" if ":" in address else address
+    return {
+        "user": service.user, "place": f"{host}:{service.port}",
+        "tls": "true" if service.is_remote else "false",
+    }  # fmt: skip
 
 
 def _path(service: Service) -> str:

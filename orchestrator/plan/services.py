@@ -52,6 +52,7 @@ def handed_over(services: tuple[Service, ...]) -> dict[str, Any]:
         one.kind: {
             "host": one.host, "address": one.address, "clients": list(one.clients), "user": one.user,
             "database": one.database, "memory": one.memory, "connections": one.connections, "port": one.port,
+            "mirror": one.mirror,
         }
         for one in services
     }  # fmt: skip
@@ -70,6 +71,7 @@ def _service(config: AppConfig, stage: Stage, kind: str, wish: ServiceConfig) ->
         name if usual.has_databases else "", memory,
         _connections(config, stage, kind, wish) if usual.has_databases else 0, _variable(config, kind),
         wish.connections if usual.has_databases else 0,
+        mirror=wish.mirror or "",
     )  # fmt: skip
 
 

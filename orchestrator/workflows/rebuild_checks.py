@@ -30,6 +30,7 @@ _DATA = (
     "/var/lib/redis/appendonlydir",
     "/var/lib/rabbitmq/mnesia",
     "/var/lib/nats/jetstream",
+    "/var/lib/kafka/data/*",
     "/var/lib/mongodb/*",
     "/var/lib/docker/*",
 )

@@ -8,7 +8,17 @@ import os
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.vpsdeploy import accounts, files, guard, kernel, packages, record, repository, units
+from ansible.module_utils.vpsdeploy import (
+    accounts,
+    archives,
+    files,
+    guard,
+    kernel,
+    packages,
+    record,
+    repository,
+    units,
+)
 from ansible.module_utils.vpsdeploy.host import Host, HostError
 
 DOCUMENTATION = r"""
@@ -16,7 +26,7 @@ module: vpsdeploy_apply
 short_description: Apply a role's packages, accounts, files and units in one call
 description:
   - One module call costs about as much as all of a role's checks together, so a role makes one.
-  - Order is repository, packages, accounts, files, I(check), kernel settings, units.
+  - Order is repository, packages, accounts, archives, files, I(check), kernel settings, units.
   - Where a file's validator or I(check) says no, every file of the
     call is put back as it was.
   - Templates are rendered on the controller by the action plugin of the same name.
@@ -66,6 +76,18 @@ options:
       system: {description: Number below 1000., type: bool, default: false}
       groups: {description: Further groups; others are left alone., type: list, elements: str, default: []}
       service_manager: {description: Whether a login starts a service manager of the user., type: bool, default: true}
+  archives:
+    description: Archives of programs that Debian has no package of. Verified, then unpacked, whole or not at all.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      urls: {description: Addresses; the first that has it is taken., type: list, elements: str, required: true}
+      sha512: {description: Digest that it must have., type: str, required: true}
+      directory:
+        description: Where its one directory comes to lie; one that is there is left as it is.
+        type: str
+        required: true
   files:
     description: Files, directories and links, applied in this order.
     type: list
@@ -166,6 +188,12 @@ ACCOUNT = {
     "service_manager": {"type": "bool", "default": True},
 }
 
+ARCHIVE = {
+    "urls": {"type": "list", "elements": "str", "required": True},
+    "sha512": {"type": "str", "required": True},
+    "directory": {"type": "str", "required": True},
+}
+
 FILE = {
     "path": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["file", "directory", "link", "absent"], "default": "file"},
@@ -205,6 +233,7 @@ ARGUMENTS = {
     "package_lists_max_age_seconds": {"type": "int", "default": 3600},
     "units_left": _STRINGS,
     "accounts": {"type": "list", "elements": "dict", "default": [], "options": ACCOUNT},
+    "archives": {"type": "list", "elements": "dict", "default": [], "options": ARCHIVE},
     "files": {"type": "list", "elements": "dict", "default": [], "options": FILE},
     "locked": _STRINGS,
     "kernel_settings": {"type": "dict", "default": {}},
@@ -223,6 +252,7 @@ def converge(host: Host, params: dict[str, Any]) -> tuple[list[str], guard.Armed
     packages.apply(host, params["packages"], params["package_lists_max_age_seconds"], left)
     accounts.apply(host, params["accounts"])
     accounts.lock(host, params["locked"])
+    archives.apply(host, params["archives"])
     guarded = bool(params["guard"] and params["guard"]["seconds"])
     specs = [*accounts.files(params["accounts"]), *(guard.files() if guarded else []), *params["files"]]
     armed = None

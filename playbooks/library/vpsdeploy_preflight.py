@@ -24,6 +24,10 @@ options:
     type: list
     elements: dict
     default: []
+  archives:
+    description: "By service, what it is unpacked from where it is not there yet: C(urls), C(directory) and C(instead)."
+    type: dict
+    default: {}
   disk_free_min_bytes: {description: Room needed on /., type: int, default: 536870912}
   record:
     description: Keep a record of what this call asked for, that the host can be audited against.
@@ -48,6 +52,7 @@ ARGUMENTS = {
         "default": [],
         "options": {**repository.OPTIONS, "missing": {"type": "list", "elements": "str", "required": True}},
     },
+    "archives": {"type": "dict", "default": {}},
     "disk_free_min_bytes": {"type": "int", "default": 512 << 20},
     "record": record.ARGUMENT,
 }

@@ -203,6 +203,20 @@ def test_brokers_that_die_come_back_and_so_does_the_app(shop: Project) -> None:
     assert asked(f"{url}stored") == 3
 
 
+def test_a_broker_whose_archive_is_nowhere_to_be_had_changes_nothing(shop: Project) -> None:
+    """Kafka is no package: where nobody has it, the host says so before anything on it is changed."""
+    file = shop.path / "vpsdeploy.yml"
+    before = file.read_text()
+    file.write_text(before.replace("services: {", "services: {kafka: {mirror: 'http://127.0.0.1:9'}, "))
+    failed = " ".join(shop.run("provision", "host", code=7).split())
+    file.write_text(before)
+    assert "kafka: its archive cannot be fetched from this host, and Debian has no package of it" in failed
+    assert "http://127.0.0.1:9/kafka/4.1.2/kafka_2.13-4.1.2.tgz cannot be reached from the host" in failed
+    assert "name a mirror in services.kafka.mirror of vpsdeploy.yml, or take nats or rabbitmq" in failed
+    assert shop.on("web-1", "sh", "-c", "ls -d /opt/kafka* /etc/kafka /usr/bin/java; true").split() == []
+    assert "KAFKA" not in shop.run("env", "list")
+
+
 def test_only_root_and_the_app_have_the_passwords(shop: Project) -> None:
     """On the host: the release's settings and what systemd reads. No log has one, nor the servers' own files."""
     for name in ("AMQP_URL", "NATS_URL"):

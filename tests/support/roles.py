@@ -36,6 +36,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
             {"port": "60000-61000", "protocol": "udp"},
         ],
     },
+    "kafka": {"kafka_app": "my-shop", "kafka_address": "10.0.0.5", "kafka_clients": ["10.0.0.11"]},
     "mariadb": {
         "mariadb_app": "my-shop",
         "mariadb_address": "10.0.0.5",

@@ -22,7 +22,7 @@ FULL, CALM = 0.90, 0.87
 _REBUILD_SECONDS = 3600.0
 """A rebuild that has not ended is told of after so long: until then somebody is at it (our choice)."""
 
-_OF_SERVICES = ("postgresql", "mysql", "redis", "rabbitmq", "nats", "mongodb")
+_OF_SERVICES = ("postgresql", "mysql", "redis", "rabbitmq", "nats", "mongodb", "kafka")
 """Directories of databases and brokers: each may be a disk of its own."""
 
 _UP = ("active", "reloading")

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.agent.backup import (
+    kafka_dump,
+    kafka_restore,
     mariadb_drill,
     mariadb_dump,
     mariadb_restore,
@@ -58,5 +60,6 @@ ENGINES: Mapping[str, Engine] = {
         rabbitmq_dump.dump, rabbitmq_restore.prove, rabbitmq_restore.refuse, rabbitmq_restore.restore
     ),
     services.NATS: Engine(nats_dump.dump, nats_restore.prove, nats_restore.refuse, nats_restore.restore),
+    services.KAFKA: Engine(kafka_dump.dump, kafka_restore.prove, kafka_restore.refuse, kafka_restore.restore),
 }  # fmt: skip
 """By the kind that a service's file names."""

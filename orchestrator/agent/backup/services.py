@@ -14,7 +14,7 @@ from orchestrator.agent.failures import BackupFailed
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}")
 
 POSTGRESQL, MARIADB, REDIS, RABBITMQ, NATS = "postgresql", "mariadb", "redis", "rabbitmq", "nats"
-MONGODB = "mongodb"
+MONGODB, KAFKA = "mongodb", "kafka"
 
 LEFT_OUT = (MONGODB,)
 """What no backup holds; the controller says so wherever it shows them (its UNPROTECTED; a test compares the two)."""

@@ -1,4 +1,4 @@
-"""Archives of Node: laid out as one tree, closed to everybody but root."""
+"""Archives, of Node and of others: laid out as one tree, closed to everybody but root."""
 
 from __future__ import annotations
 
@@ -27,8 +27,6 @@ def close(tree: Path) -> None:
         if not path.is_symlink():
             os.chown(path, 0, 0)
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
-    # npm packages carry modes as their publisher had them.
-    (tree / "bin/node").chmod(0o755)
 
 
 def _members(tar: tarfile.TarFile) -> Iterator[tarfile.TarInfo]:

@@ -66,6 +66,8 @@ def install(
         tree = work / "tree"
         source.deliver(version, integrity, work, tree)
         node_archive.close(tree)
+        # npm packages carry modes as their publisher had them.
+        (tree / "bin/node").chmod(0o755)
         ready()
         _try(tree, version)
         # The file system of the tree, and no other: a sync of the whole machine waits for everybody's writes.

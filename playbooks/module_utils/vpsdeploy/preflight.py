@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.vpsdeploy import kernel, preflight_services
+from ansible.module_utils.vpsdeploy import archives, kernel, preflight_services
 
 PORT_SPAN = 200
 """Ports that one app reserves from its base port on; equal to orchestrator.model.pool (a test compares them)."""
@@ -38,7 +38,8 @@ def findings(params: dict[str, Any], root: Path = Path("/")) -> list[str]:
     if params["http_port"]:
         found += _port_taken(params["http_port"], root)
         found += _names_taken(params.get("own", ""), set(params.get("domains", ())), root)
-    # A record of before there were services has none.
+    # Records of before there were services, or archives, have none.
+    found += archives.unreachable(params.get("archives") or {}, root)
     services = params.get("services")
     if not services:
         return found

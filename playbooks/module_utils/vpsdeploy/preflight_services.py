@@ -21,6 +21,7 @@ _DATA = {
     "rabbitmq": ("var/lib/rabbitmq/mnesia/*", frozenset[str]()),
     "nats": ("var/lib/nats/jetstream/*/streams/*", frozenset[str]()),
     "mongodb": ("var/lib/mongodb/*", frozenset[str]()),
+    "kafka": ("var/lib/kafka/*", frozenset({"lost+found"})),
 }
 """Where data lies, and what is there when nobody has put any in. A database of MariaDB's is a directory.
 
@@ -31,8 +32,8 @@ Debian's redis-server and rabbitmq-server leave nothing there before they run.
 _POSTGRESQL = {"12": "15", "13": "17"}
 """Its major version in each Debian (equal to the role's; a test compares them)."""
 
-_LEAST_MIB = {"rabbitmq": 256, "mongodb": 512}
-"""Below which a service serves nobody: Erlang alone takes some 120 MiB, MongoDB's cache 256 at least.
+_LEAST_MIB = {"rabbitmq": 256, "mongodb": 512, "kafka": 512}
+"""Below which a service serves nobody: Erlang alone takes some 120 MiB, MongoDB's cache 256 at least, Java more.
 
 Equal to the model's; a test compares them.
 """

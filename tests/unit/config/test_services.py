@@ -25,6 +25,7 @@ def problems(text: str) -> list[str]:
         "{rabbitmq: {memory: 256M, host: db-1}}",
         "{rabbitmq: {memory: 5%}}",
         "{mongodb: {memory: 512M, host: db-1, database: shop_1, connections: 1}}",
+        "{kafka: {mirror: 'http://mirror.example.com:8080/apache/', memory: 512M}}",
     ],
 )
 def test_everything_can_be_left_out(text: str) -> None:
@@ -47,7 +48,26 @@ def test_everything_can_be_left_out(text: str) -> None:
         ("{mongo: {}}", ".mongo: write mongodb"),
         ("{mongodb: {memory: 511M}}", ": mongodb needs a memory of 512M or more, 511M is less"),
         ("{mongodb: {database: admin}}", '.mongodb.database: "admin" is a name of the database server'),
-        ("{kafka: {}}", ".kafka: is not available yet: Debian has no package of it"),
+        ("{kafka: {memory: 511M}}", ": kafka needs a memory of 512M or more, 511M is less"),
+        ("{kafka: {database: shop}}", ": kafka has no database to choose: leave it out"),
+        (
+            "{nats: {mirror: 'https://x.example'}}",
+            ": nats has no mirror to choose: leave it out",
+        ),
+        ("{kafka: {mirror: mirror.example.com}}", '.kafka.mirror: "mirror.example.com" is not allowed'),
+        ("{kafka: {mirror: 'ftp://mirror.example.com'}}", '.kafka.mirror: "ftp://mirror.example.com" is not'),
+        (
+            "{kafka: {mirror: 'https://me:word@x.example'}}",
+            '.kafka.mirror: "https://me:word@x.example" is not allowed',
+        ),
+        (
+            "{kafka: {mirror: 'https://x.example/a?b'}}",
+            '.kafka.mirror: "https://x.example/a?b" is not allowed',
+        ),
+        (
+            "{kafka: {mirror: 'https://x.example:999999'}}",
+            '.kafka.mirror: "https://x.example:999999" is not allowed',
+        ),
         ("[postgresql]", ": a list is not allowed; it must be "),
         (
             "{postgresql: }",

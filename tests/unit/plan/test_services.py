@@ -145,6 +145,42 @@ def test_rabbitmq_has_a_virtual_host_of_the_app_s_name() -> None:
     assert (here.memory, here.database, here.connections) == ("25%", "", 0)
 
 
+KAFKA: dict[str, Any] = {"services": {"kafka": {"mirror": "https://mirror.example.com/apache/"}}}
+
+
+def test_kafka_s_clients_are_given_each_part() -> None:
+    """None for Node takes a URL; the one that there is keeps them together for us and for others."""
+    here, remote = only(stage("web-1"), **KAFKA), only(private(stage("web-1", "web-2")), **KAFKA)
+    url = service_url.make(here, "my-shop", PASSWORD)
+    assert url.reveal() == f"kafka://my_shop:{'x' * 43}@127.0.0.1:9092"
+    told = {name: value.reveal() for name, value in service_url.beside(here, url, PASSWORD).items()}
+    assert told == {
+        "KAFKA_BROKERS": "127.0.0.1:9092", "KAFKA_USERNAME": "my_shop", "KAFKA_PASSWORD": "x" * 43,
+        "KAFKA_SASL_MECHANISM": "scram-sha-512", "KAFKA_SSL": "false",
+    }  # fmt: skip
+    url = service_url.make(remote, "my-shop", PASSWORD)
+    assert url.reveal() == f"kafka+ssl://my_shop:{'x' * 43}@10.0.0.1:9092"
+    told = {name: value.reveal() for name, value in service_url.beside(remote, url, PASSWORD).items()}
+    assert (told["KAFKA_BROKERS"], told["KAFKA_SSL"]) == ("10.0.0.1:9092", "true")
+    assert service_url.trusts_by_variable(remote)
+    assert service_url.password_in(url, here, {"10.0.0.1"}) == PASSWORD
+    assert services.handed_over((here,))["kafka"]["mirror"] == "https://mirror.example.com/apache"
+
+
+@pytest.mark.parametrize(
+    ("value", "ours"),
+    [
+        ("127.0.0.1:9092", True), ("10.0.0.9:9092", True), ("[2001:db8::1]:9092", True), ("true", True),
+        ("false", True), ("scram-sha-512", True), ("my_shop", True), ("x" * 43, True), ("", False),
+        ("kafka.example.com:9092", False), ("10.0.0.9:9093", False), ("plain", False), ("me", False),
+    ],
+)  # fmt: skip
+def test_each_part_of_kafka_s_login_is_recognised_wherever_it_was(value: str, ours: bool) -> None:
+    """Another broker, user or mechanism is somebody's own, and stays."""
+    one = only(stage("web-1"), **KAFKA)
+    assert service_url.is_made(Secret(value), one, {"10.0.0.9", "2001:db8::1"}) is ours
+
+
 def test_what_needs_quoting_in_a_url_is_quoted_and_read_again() -> None:
     """Names of ours never do; a driver that unquotes finds what was meant."""
     one = replace(only(stage("web-1"), services={"rabbitmq": {}}), user="a/b@c")

@@ -26,6 +26,11 @@ def test_the_only_one_need_not_be_named() -> None:
     ("kind", "next_"),
     [
         ("rabbitmq", "on web-1, as root: rabbitmqctl list_queues --vhost shop"),
+        (
+            "kafka",
+            "on web-1, as root: /opt/kafka/bin/kafka-topics.sh --bootstrap-server 127.0.0.1:9094 "
+            "--command-config /etc/kafka/admin.properties --list",
+        ),
         ("nats", "on web-1, as root: curl '127.0.0.1:8222/jsz?streams=1'"),
     ],
 )

@@ -89,7 +89,12 @@ def test_a_disk_with_backups_that_was_attached_makes_no_host_used() -> None:
     rebuild_checks.refuse_used(mine, host, Seen(("/srv/backups",), False, {}, {}), shared=False)
     with pytest.raises(UsageError, match="is not empty"):
         rebuild_checks.refuse_used(mine, host, Seen(("/srv/backups", "/srv/x"), False, {}, {}), shared=False)
-    for path in ("/var/lib/rabbitmq/mnesia", "/var/lib/nats/jetstream", "/var/lib/redis/appendonlydir"):
+    for path in (
+        "/var/lib/rabbitmq/mnesia",
+        "/var/lib/nats/jetstream",
+        "/var/lib/kafka/data/*",
+        "/var/lib/redis/appendonlydir",
+    ):
         assert path in rebuild_checks.question(mine, ONE, host)
 
 
