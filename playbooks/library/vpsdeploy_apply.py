@@ -18,7 +18,7 @@ from ansible.module_utils.vpsdeploy import (
     record,
     repository,
     units,
-)
+)  # fmt: skip
 from ansible.module_utils.vpsdeploy.host import Host, HostError
 
 DOCUMENTATION = r"""
@@ -27,8 +27,7 @@ short_description: Apply a role's packages, accounts, files and units in one cal
 description:
   - One module call costs about as much as all of a role's checks together, so a role makes one.
   - Order is repository, packages, accounts, archives, files, I(check), kernel settings, units.
-  - Where a file's validator or I(check) says no, every file of the
-    call is put back as it was.
+  - Where a file's validator or I(check) says no, every file of the call is put back as it was.
   - Templates are rendered on the controller by the action plugin of the same name.
 options:
   packages:
@@ -84,10 +83,7 @@ options:
     suboptions:
       urls: {description: Addresses; the first that has it is taken., type: list, elements: str, required: true}
       sha512: {description: Digest that it must have., type: str, required: true}
-      directory:
-        description: Where its one directory comes to lie; one that is there is left as it is.
-        type: str
-        required: true
+      directory: {description: Where its one directory lies; one that is there stays., type: str, required: true}
   files:
     description: Files, directories and links, applied in this order.
     type: list
@@ -106,19 +102,14 @@ options:
       binary_content: {description: Set by the action plugin from I(source)., type: str}
       secret_content: {description: Set by the action plugin where I(secret) is set., type: str}
       secret: {description: Never show the content., type: bool, default: false}
-      validate:
-        description: Program and arguments that judge the new file; C(%s) is its path.
-        type: list
-        elements: str
-        default: []
+      validate: {description: "Judges the new file; C(%s) is its path.", type: list, elements: str, default: []}
   locked:
     description: Users who are there and whose password is taken away; keys and sudo are left as they are.
     type: list
     elements: str
     default: []
   kernel_settings:
-    description:
-      - Settings of the running kernel (sysctl), value by name. What a container has no say in is told as withheld.
+    description: Settings of the running kernel (sysctl), by name. What a container has no say in is told as withheld.
     type: dict
     default: {}
   withheld:
@@ -156,11 +147,7 @@ options:
     suboptions:
       name: {description: Name., type: str, required: true}
       seconds: {description: Until the host takes the change back; 0 for no guard., type: int, default: 60}
-      users:
-        description: Who must be able to log in afterwards, with OpenSSH and with our own client.
-        type: list
-        elements: str
-        default: []
+      users: {description: Who must be able to log in afterwards (OpenSSH and we)., type: list, elements: str, default: []}
       confirm_as:
         description: Who confirms, as root or by sudo without a password; empty for the login of Ansible.
         type: str
@@ -178,54 +165,37 @@ author: vpsdeploy
 _STRINGS = {"type": "list", "elements": "str", "default": []}
 
 ACCOUNT = {
-    "name": {"type": "str", "required": True},
-    "comment": {"type": "str", "default": ""},
-    "home": {"type": "str", "required": True},
-    "create_home": {"type": "bool", "default": False},
-    "shell": {"type": "str", "default": "/usr/sbin/nologin"},
-    "system": {"type": "bool", "default": False},
-    "groups": _STRINGS,
-    "service_manager": {"type": "bool", "default": True},
-}
+    "name": {"type": "str", "required": True}, "comment": {"type": "str", "default": ""},
+    "home": {"type": "str", "required": True}, "create_home": {"type": "bool", "default": False},
+    "shell": {"type": "str", "default": "/usr/sbin/nologin"}, "system": {"type": "bool", "default": False},
+    "groups": _STRINGS, "service_manager": {"type": "bool", "default": True},
+}  # fmt: skip
 
 ARCHIVE = {
-    "urls": {"type": "list", "elements": "str", "required": True},
-    "sha512": {"type": "str", "required": True},
+    "urls": {"type": "list", "elements": "str", "required": True}, "sha512": {"type": "str", "required": True},
     "directory": {"type": "str", "required": True},
-}
+}  # fmt: skip
 
 FILE = {
     "path": {"type": "str", "required": True},
     "state": {"type": "str", "choices": ["file", "directory", "link", "absent"], "default": "file"},
-    "owner": {"type": "str", "default": "root"},
-    "group": {"type": "str", "default": "root"},
-    "mode": {"type": "str"},
-    "target": {"type": "str"},
-    "template": {"type": "str"},
-    "source": {"type": "str"},
-    "content": {"type": "str"},
-    "binary_content": {"type": "str"},
+    "owner": {"type": "str", "default": "root"}, "group": {"type": "str", "default": "root"},
+    "mode": {"type": "str"}, "target": {"type": "str"}, "template": {"type": "str"}, "source": {"type": "str"},
+    "content": {"type": "str"}, "binary_content": {"type": "str"},
     "secret_content": {"type": "str", "no_log": True},
-    "secret": {"type": "bool", "default": False, "no_log": False},
-    "validate": _STRINGS,
-}
+    "secret": {"type": "bool", "default": False, "no_log": False}, "validate": _STRINGS,
+}  # fmt: skip
 
 UNIT = {
-    "name": {"type": "str", "required": True},
-    "enabled": {"type": "bool"},
-    "state": {"type": "str", "choices": ["started", "stopped"]},
-    "reload_on": _STRINGS,
-    "restart_on": _STRINGS,
+    "name": {"type": "str", "required": True}, "enabled": {"type": "bool"},
+    "state": {"type": "str", "choices": ["started", "stopped"]}, "reload_on": _STRINGS, "restart_on": _STRINGS,
     "serving": {"type": "str", "default": ""},
-}
+}  # fmt: skip
 
 GUARD = {
-    "name": {"type": "str", "required": True},
-    "seconds": {"type": "int", "default": 60},
-    "users": _STRINGS,
-    "confirm_as": {"type": "str", "default": ""},
-    "take_back": {"type": "str", "default": ""},
-}
+    "name": {"type": "str", "required": True}, "seconds": {"type": "int", "default": 60}, "users": _STRINGS,
+    "confirm_as": {"type": "str", "default": ""}, "take_back": {"type": "str", "default": ""},
+}  # fmt: skip
 
 ARGUMENTS = {
     "packages": _STRINGS,
