@@ -147,7 +147,7 @@ options:
     suboptions:
       name: {description: Name., type: str, required: true}
       seconds: {description: Until the host takes the change back; 0 for no guard., type: int, default: 60}
-      users: {description: Who must be able to log in afterwards (OpenSSH and we)., type: list, elements: str, default: []}
+      users: {description: Who must still be able to log in., type: list, elements: str, default: []}
       confirm_as:
         description: Who confirms, as root or by sudo without a password; empty for the login of Ansible.
         type: str
