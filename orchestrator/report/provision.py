@@ -8,6 +8,9 @@ from typing import Any
 from orchestrator.errors import ProvisionFailed
 from orchestrator.model.provision import Change, HostResult, ProvisionResult
 
+UNTOUCHED = "nothing was changed"
+"""What the preflight says of a host that it refuses (playbooks/library/vpsdeploy_preflight.py)."""
+
 _HEADINGS = ("host", "ok", "changed", "failed", "unreachable", "seconds")
 
 
@@ -59,7 +62,7 @@ def failure(result: ProvisionResult) -> ProvisionFailed | None:
         host=f"{first.host} ({result.stage})",
         step=first.task,
         why=first.why,
-        state="; ".join(filter(None, (first.state, _state(result)))),
+        state=_state(result),
         next=f"{first.next or 'put that right, then'}: vpsdeploy provision host {hosts} --stage {result.stage}",
     )
 
@@ -74,7 +77,11 @@ def _state(result: ProvisionResult) -> str:
     failed = {f.host for f in result.failures}
     done = [host.name for host in result.hosts if host.name not in failed]
     rest = f"; complete: {', '.join(done)}" if done else ""
-    return f"what was done before the failure stays, and running it again is safe{rest}"
+    if all(f.state == UNTOUCHED for f in result.failures):
+        return f"{UNTOUCHED} on {', '.join(f.host for f in result.failures)}{rest}"
+    state = result.failures[0].state
+    told = f"{state}; " if state not in ("", UNTOUCHED) else ""
+    return f"{told}what was done before the failure stays, and running it again is safe{rest}"
 
 
 def _conclusion(result: ProvisionResult) -> str:

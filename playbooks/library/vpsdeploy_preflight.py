@@ -66,7 +66,7 @@ def main() -> None:
     found = preflight.findings(module.params) or repository.findings(host, module.params["repositories"])
     if found:
         said = "the host cannot be provisioned, and nothing on it was changed: "
-        module.fail_json(msg=said + "; ".join(found), findings=found)
+        module.fail_json(msg=said + "; ".join(found), findings=found, vpsdeploy_state="nothing was changed")
     # An audit asks no repository: what is installed stays so without it.
     wanted = {name: module.params[name] for name in ARGUMENTS if name not in ("record", "repositories")}
     record.keep(host, module.params["record"], "preflight", wanted)

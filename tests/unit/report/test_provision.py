@@ -73,6 +73,17 @@ def test_several_failures() -> None:
     assert error.next.endswith("vpsdeploy provision host web-10 web-1 --stage production")
 
 
+def test_a_host_that_was_refused_beforehand_is_as_it_was() -> None:
+    """The preflight says so; beside a host that failed later it is not said of both."""
+    refused, later = TaskFailure("web-10", "Check", "x", report.UNTOUCHED), TaskFailure("web-2", "T", "x")
+    alone = report.failure(result(GOOD, BAD, failures=(refused,)))
+    beside = report.failure(result(BAD, failures=(refused, later)))
+    assert alone is not None
+    assert beside is not None
+    assert alone.state == "nothing was changed on web-10; complete: web-1"
+    assert beside.state.startswith("what was done before the failure stays")
+
+
 def test_a_failed_rehearsal_changed_nothing() -> None:
     """Check mode's state is that nothing was changed."""
     error = report.failure(result(BAD, check=True, failures=(TaskFailure("web-10", "T", "x"),)))
