@@ -6,19 +6,16 @@ What is secret is on the shell's standard input, in no argument. docs/mongodb.md
 from __future__ import annotations
 
 import json
-import secrets
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from orchestrator.agent import durable, programs
+from orchestrator.agent import administrator, durable, programs
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
 from orchestrator.agent.mongodb_scripts import ENSURE, HEALTH, MARK
 
 ADMIN = "vpsdeploy"
-_FILE = "mongodb.env"
-_NAME = "MONGODB_PASSWORD="
 _TOOLS = "mongodb.yml"
 """What mongodump and mongorestore take as --config: an administrator on the host has no password to type."""
 
@@ -75,17 +72,7 @@ def client(settings: dict[str, Any], password: str) -> tuple[list[str], dict[str
 
 def admin(call: Call) -> str:
     """The administrator's password: made here the first time, root's alone."""
-    file = call.layout.services / _FILE
-    try:
-        lines = file.read_text().splitlines()
-    except FileNotFoundError:
-        lines = []
-    found = next((line.removeprefix(_NAME) for line in lines if line.startswith(_NAME)), "")
-    if found:
-        return found
-    made = secrets.token_urlsafe(32)
-    durable.write(file, f"MONGODB_USER={ADMIN}\n{_NAME}{made}\n".encode(), 0o600)
-    return made
+    return administrator.password(call, "mongodb", ADMIN)
 
 
 def for_tools(call: Call, settings: dict[str, Any]) -> Path:

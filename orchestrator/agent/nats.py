@@ -9,19 +9,17 @@ import grp
 import http.client
 import json
 import re
-import secrets
 import time
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent import bcrypt, durable
+from orchestrator.agent import administrator, bcrypt, durable
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
 from orchestrator.agent.nats_connection import Connection, Refused
 
 ADMIN = "vpsdeploy"
 USERS = "etc/nats/users.conf"
-_FILE, _NAME = "nats.env", "NATS_PASSWORD="
 _USER = re.compile(r'user: "([a-z0-9_]+)", password: "([^"]+)"')
 _START_SECONDS = 30.0
 _POLL_SECONDS = 0.1
@@ -88,14 +86,7 @@ def connected(call: Call, settings: dict[str, Any]) -> Connection:
 
 def admin_password(call: Call) -> str:
     """The administrator's: made here the first time, root's alone, for us and for backups."""
-    file = call.layout.services / _FILE
-    lines = _read(file).splitlines()
-    found = next((line.removeprefix(_NAME) for line in lines if line.startswith(_NAME)), "")
-    if found:
-        return found
-    made = secrets.token_urlsafe(32)
-    durable.write(file, f"NATS_USER={ADMIN}\n{_NAME}{made}\n".encode(), 0o600)
-    return made
+    return administrator.password(call, "nats", ADMIN)
 
 
 def _login(call: Call, settings: dict[str, Any], user: str, password: str) -> Connection:

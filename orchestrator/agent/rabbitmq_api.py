@@ -5,18 +5,15 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import secrets
 import time
 from typing import Any
 from urllib.parse import quote
 
-from orchestrator.agent import durable
+from orchestrator.agent import administrator
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
 
 ADMIN = "vpsdeploy"
-_FILE = "rabbitmq.env"
-_NAME = "RABBITMQ_PASSWORD="
 _TIMEOUT_SECONDS = 60.0
 """Definitions of many queues take their time; a server that hangs is noticed by its unit's own means."""
 
@@ -123,17 +120,7 @@ def refused(settings: dict[str, Any], error: Exception) -> HostNotReady:
 
 def password(call: Call) -> str:
     """The administrator's: made here the first time, root's alone."""
-    file = call.layout.services / _FILE
-    try:
-        lines = file.read_text().splitlines()
-    except FileNotFoundError:
-        lines = []
-    found = next((line.removeprefix(_NAME) for line in lines if line.startswith(_NAME)), "")
-    if found:
-        return found
-    made = secrets.token_urlsafe(32)
-    durable.write(file, f"RABBITMQ_USER={ADMIN}\n{_NAME}{made}\n".encode(), 0o600)
-    return made
+    return administrator.password(call, "rabbitmq", ADMIN)
 
 
 def _is_passing(error: Refused | OSError) -> bool:
