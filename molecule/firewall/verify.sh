@@ -69,8 +69,12 @@ for action in start reload restart stop; do
   expect "nftables.service: $action" systemctl $action nftables.service
   has "the rules are there after its $action" 4000-4199 nft list table inet vpsdeploy
 done
+nft flush ruleset
+expect "somebody empties the firewall: the look of each minute" systemctl start vpsdeploy-firewall-check.service
+has "puts the rules in force" 4000-4199 nft list table inet vpsdeploy
+same "it is waited for" active systemctl is-active vpsdeploy-firewall-check.timer
 expect "the owner can open the host" systemctl stop vpsdeploy-firewall.service
-refuse "for good: nothing of Debian's closes it" sh -c 'systemctl start nftables.service; nft list table inet vpsdeploy'
+refuse "for good: nothing closes it" sh -c 'systemctl start nftables.service vpsdeploy-firewall-check.service; nft list table inet vpsdeploy'
 systemctl stop nftables.service
 expect "and close it again" systemctl start vpsdeploy-firewall.service
 has "with all its rules" 4000-4199 nft list table inet vpsdeploy

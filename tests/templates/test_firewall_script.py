@@ -152,6 +152,25 @@ def test_what_empties_the_firewall_takes_nothing_away(host: Host) -> None:
 
 def test_who_stops_our_unit_means_it(host: Host) -> None:
     """Then nothing comes back; other tables are left alone."""
-    said = host.run(LOAD, "nft add table inet f2b-table", "firewall unload", "firewall flushed")
+    said = host.run(
+        LOAD, "nft add table inet f2b-table", "firewall unload", "firewall flushed", "firewall check"
+    )
     assert "table inet vpsdeploy" not in said
     assert "table inet f2b-table" in said
+
+
+@pytest.mark.parametrize(
+    "taken", ["nft flush ruleset", "nft delete table inet vpsdeploy", "nft flush chain inet vpsdeploy input"]
+)
+def test_a_look_each_minute_brings_back_what_somebody_took_away(host: Host, taken: str) -> None:
+    """The whole; our table; its rules: the host is closed then, to its owner too."""
+    said = host.run(LOAD, taken, "firewall check")
+    assert WANTED in said
+    assert "<3>vpsdeploy: the rules were taken away" in said
+    assert "systemctl --no-block try-restart fail2ban.service" in said
+
+
+def test_a_look_that_finds_the_rules_does_nothing(host: Host) -> None:
+    """Nor does it where rules were never put in force."""
+    assert "fail2ban" not in host.run(LOAD, "firewall check")
+    assert "table" not in host.run("firewall unload", "firewall check")

@@ -34,7 +34,9 @@ def test_a_change_of_protocol_is_asked_of_the_app(nginx: Nginx, protocol: str) -
 
 def test_http_2_is_no_business_of_the_app(nginx: Nginx) -> None:
     """What `curl --http2` sends: the app is asked by HTTP/1.1, on a connection that stays."""
-    seen = arrived(nginx, Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABkAAQCAAAA")
+    seen = arrived(
+        nginx, Connection="Upgrade, HTTP2-Settings", Upgrade="h2c", HTTP2_Settings="AAMAAABkAAQCAAAA"
+    )
     assert seen.keys() & {"upgrade", "connection"} == set()
 
 
