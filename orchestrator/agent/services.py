@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,20 +22,23 @@ class Kind(NamedTuple):
         health: What the server says of itself: version, connections, data_bytes, waits.
         client: Its own program for people, logged in as the app: the command, and the environment with the password;
             None where it has none.
+        packages: Names of the packages whose upgrade restarts it, or that go only together with one of those (regular
+            expression); empty where none does.
     """
 
     ensure: Callable[[Call, dict[str, Any], str], list[str]]
     health: Callable[[Call, dict[str, Any]], dict[str, Any]]
     client: Callable[[dict[str, Any], str], tuple[list[str], dict[str, str]]] | None = None
+    packages: str = ""
 
 
 KINDS = {
-    "postgresql": Kind(postgresql.ensure, postgresql.health, postgresql.client),
-    "mariadb": Kind(mariadb.ensure, mariadb.health, mariadb.client),
-    "redis": Kind(redis.ensure, redis.health, redis.client),
-    "rabbitmq": Kind(rabbitmq.ensure, rabbitmq.health),
-    "nats": Kind(nats.ensure, nats.health),
-    "mongodb": Kind(mongodb.ensure, mongodb.health, mongodb.client),
+    "postgresql": Kind(postgresql.ensure, postgresql.health, postgresql.client, "postgresql(-.+)?"),
+    "mariadb": Kind(mariadb.ensure, mariadb.health, mariadb.client, "mariadb-.+"),
+    "redis": Kind(redis.ensure, redis.health, redis.client, "redis(-.+)?"),
+    "rabbitmq": Kind(rabbitmq.ensure, rabbitmq.health, packages="rabbitmq-server|erlang-.+"),
+    "nats": Kind(nats.ensure, nats.health, packages="nats-server"),
+    "mongodb": Kind(mongodb.ensure, mongodb.health, mongodb.client, "mongodb-.+"),
     "kafka": Kind(kafka.ensure, kafka.health),
 }
 
@@ -44,6 +47,22 @@ def here(call: Call) -> list[dict[str, Any]]:
     """The app's services on this host, as their roles describe them; sorted by name."""
     read = (durable.read_json(path) for path in sorted(call.layout.services.glob("*.json")))
     return [_checked(one) for one in read if one["app"] == call.app.name and one["service"] in KINDS]
+
+
+def units(call: Call) -> dict[str, str]:
+    """The app's services on this host, by the names of their units."""
+    return {one["unit"]: one["service"] for one in here(call)}
+
+
+def restarted_by(package: str, services: Iterable[str]) -> str:
+    """Which of these services an upgrade of a package restarts; empty where none.
+
+    Args:
+        package: As apt names it, with the architecture where it is a foreign one.
+        services: Such as postgresql.
+    """
+    name = package.partition(":")[0]
+    return next((one for one in services if re.fullmatch(KINDS[one].packages, name)), "")
 
 
 def one(call: Call, name: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from orchestrator.errors import UsageError
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.fleet import Host
-from orchestrator.model.patch import HostUpdates
+from orchestrator.model.patch import HostUpdates, Upgrade
 from orchestrator.model.service import Service
 from orchestrator.plan import membership
 
@@ -22,7 +22,7 @@ class Wish:
         everything: All updates, not only those of security.
         reboot: Restart each host, also where nothing asks for it.
         no_reboot: Restart none, also where something asks for it.
-        allow_outage: Restart a host also where users notice.
+        allow_outage: Restart a host, or a database on it, also where users notice.
         wait_seconds: How long to wait for a lock that somebody else holds.
     """
 
@@ -42,8 +42,20 @@ def order(hosts: Iterable[Host]) -> tuple[Host, ...]:
 def has_work(seen: HostUpdates, wish: Wish, app: str) -> bool:
     """Whether anything is to be done on a host."""
     asked = seen.reboot_required or any(_is_renewed(unit, app) for unit in seen.stale)
-    restart = wish.reboot or (not wish.no_reboot and asked)
-    return bool(seen.wanted(everything=wish.everything)) or restart
+    restart = wish.reboot or (not wish.no_reboot and asked) or (wish.allow_outage and seen.behind)
+    return len(seen.wanted(everything=wish.everything)) > len(held(seen, wish)) or bool(restart)
+
+
+def held(seen: HostUpdates, wish: Wish) -> tuple[Upgrade, ...]:
+    """Upgrades that are left out: each would restart a database or broker, and nothing is to be restarted."""
+    if not _holds(wish):
+        return ()
+    return tuple(one for one in seen.wanted(everything=wish.everything) if one.restarts)
+
+
+def request(wish: Wish) -> dict[str, bool]:
+    """What the agent is asked: which updates, and whether the app's databases and brokers may be restarted."""
+    return {"all": wish.everything, "hold": _holds(wish), "renew": wish.allow_outage}
 
 
 def reboots(seen: HostUpdates, wish: Wish) -> bool:
@@ -71,13 +83,15 @@ def check_outage(
     """
     if wish.allow_outage or wish.no_reboot:
         return
-    carried = {one.host: one.kind for one in services}
+    carried = tuple(services)
     for host in hosts:
-        if why := _outage(facts, host, app, carried.get(host.name, "")):
+        kinds = ", ".join(one.kind for one in carried if one.host == host.name)
+        if why := _outage(facts, host, app, kinds):
+            but = f", nor {kinds}: updates of {kinds} go on waiting" if kinds else ""
             raise UsageError(
                 f"{host.name} cannot be restarted without an outage", why=why,
                 state=f"nothing was upgraded; {facts.state()}",
-                next="vpsdeploy host patch --no-reboot installs the updates and restarts no host\n"
+                next=f"vpsdeploy host patch --no-reboot installs the updates and restarts no host{but}\n"
                 "vpsdeploy host patch --allow-outage restarts it too: the app is away for some seconds",
             )  # fmt: skip
 
@@ -87,19 +101,23 @@ def left(hosts: Iterable[Host], done: Mapping[str, object]) -> tuple[str, ...]:
     return tuple(host.name for host in hosts if host.name not in done)
 
 
+def _holds(wish: Wish) -> bool:
+    return wish.no_reboot and not wish.allow_outage
+
+
 def _is_renewed(unit: str, app: str) -> bool:
     """Whether a unit that runs replaced files is started anew by this; others wait for a reboot."""
     return unit == "nginx.service" or unit.startswith((f"{app}@", f"{app}-worker-"))
 
 
-def _outage(facts: FleetFacts, host: Host, app: str, service: str) -> str:
+def _outage(facts: FleetFacts, host: Host, app: str, kinds: str) -> str:
     """What users of this app or another would lose; empty where nothing."""
     seen = facts.of(host.name)
     others = sorted(set(seen.apps) - {app}) if seen else []
     if others:
         return f"it also runs {', '.join(others)}, which this project cannot take elsewhere"
-    if service and facts.live:
-        return f"it carries {service}, which every instance uses"
+    if kinds and facts.live:
+        return f"it carries {kinds}, which every instance uses"
     if membership.is_in(facts, host) and not _others(facts, host):
         return "it is the only app host that serves"
     if host.is_loadbalancer and len(facts.stage.loadbalancers) == 1 and facts.live:

@@ -21,6 +21,7 @@ def text(result: Patched) -> str:
     rest = [seen for seen in result.seen if seen.name not in done]
     if rest:
         lines.append(f"nothing to do on {', '.join(seen.name for seen in rest)}")
+    lines += [line for seen in result.seen for line in _held(seen.name, result)]
     lines += [
         f"    {seen.name} still runs files that were replaced, until it is restarted (--reboot): {' '.join(seen.stale)}"
         for seen in rest
@@ -44,6 +45,8 @@ def _host(seen: HostUpdates, done: HostPatched | None, result: Patched) -> dict[
     return {
         "name": seen.name, "pending": [_upgrade(one) for one in seen.wanted(everything=result.everything)],
         "upgraded": [_upgrade(one) for one in done.upgraded] if done else [],
+        "held": [_upgrade(one) for one in result.held[seen.name]],
+        "restarted": list(done.restarted) if done else [],
         "drained": bool(done and done.drained), "rebooted": bool(done and done.rebooted),
         "reboot_required": now.reboot_required, "stale": list(now.stale),
         "seconds": round(done.seconds, 3) if done else 0.0,
@@ -51,7 +54,9 @@ def _host(seen: HostUpdates, done: HostPatched | None, result: Patched) -> dict[
 
 
 def _upgrade(one: Upgrade) -> dict[str, Any]:
-    return {"package": one.package, "from": one.old, "to": one.new, "security": one.security}
+    return {
+        "package": one.package, "from": one.old, "to": one.new, "security": one.security, "restarts": one.restarts
+    }  # fmt: skip
 
 
 def _row(seen: HostUpdates) -> tuple[str, ...]:
@@ -71,9 +76,18 @@ def _rehearsal(result: Patched) -> Iterator[str]:
     yield "nothing was upgraded: this was a rehearsal"
 
 
+def _held(name: str, result: Patched) -> Iterator[str]:
+    """What was left out, and how it comes."""
+    if held := result.held[name]:
+        kinds = ", ".join(sorted({one.restarts for one in held}))
+        yield f"left out on {name}, because it restarts {kinds} (vpsdeploy host patch {name} --allow-outage brings it):"
+        yield from (f"    {_line(one)}" for one in held)
+
+
 def _done(host: HostPatched) -> Iterator[str]:
     what = [f"{len(host.upgraded)} package{'' if len(host.upgraded) == 1 else 's'} upgraded"]
     what += ["taken out meanwhile"] if host.drained else []
+    what += [f"{kind} restarted" for kind in host.restarted]
     what += ["restarted"] if host.rebooted else []
     yield f"{host.name}: {', '.join(what)} ({table.duration(host.seconds)})"
     yield from (f"    {_line(one)}" for one in host.upgraded)
@@ -84,4 +98,6 @@ def _done(host: HostPatched) -> Iterator[str]:
 
 
 def _line(one: Upgrade) -> str:
-    return f"{one.package} {one.old} -> {one.new}" + (" (security)" if one.security else "")
+    notes = ["security"] if one.security else []
+    notes += [f"restarts {one.restarts}"] if one.restarts else []
+    return f"{one.package} {one.old} -> {one.new}" + (f" ({', '.join(notes)})" if notes else "")

@@ -10,12 +10,13 @@ from pathlib import Path
 from orchestrator.config import AppConfig
 from orchestrator.errors import VpsdeployError
 from orchestrator.facts import host as host_facts
-from orchestrator.facts import migrations, tls
+from orchestrator.facts import migrations, tls, updates
 from orchestrator.facts import services as services_facts
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.facts.host import HostFacts
 from orchestrator.model.diagnosis import Diagnosis, error, from_error, ok, warning
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.patch import HostUpdates
 from orchestrator.model.service import ServiceHealth
 from orchestrator.model.tls import TlsBalancer
 from orchestrator.plan import services as service_plan
@@ -67,6 +68,7 @@ def _host(config: AppConfig, stage: Stage, host: Host, ssh_config: Path, fleet: 
     carried = service_plan.on_host(service_plan.placed(config, stage), host.name)
     if carried and facts.version == agent_pyz.version():
         yield from judge_services(stage, services.ask(fleet, host.name, carried))
+        yield from judge_updates(updates.parse(host.name, fleet.call(host.name, "updates", {})))
 
 
 def judge(stage: Stage, facts: HostFacts, version: str, *, is_app: bool) -> Iterator[Diagnosis]:
@@ -102,6 +104,24 @@ def judge_services(stage: Stage, found: Sequence[ServiceHealth]) -> Iterator[Dia
     """What the state of a host's databases and brokers means. Pure."""
     for one in found:
         yield from _service(stage, one)
+
+
+def judge_updates(seen: HostUpdates) -> Iterator[Diagnosis]:
+    """What waits for somebody who says when a database or broker may restart: the nights leave it alone. Pure."""
+    advice = f"vpsdeploy host patch {seen.name} --allow-outage, when users can do without it for some seconds"
+    waiting = [one for one in seen.pending if one.security and one.restarts]
+    if waiting:
+        kinds = ", ".join(sorted({one.restarts for one in waiting}))
+        shown = ", ".join(f"{one.package} {one.new}" for one in waiting[:_MOST_SHOWN])
+        yield warning(
+            seen.name,
+            f"security updates of {kinds} wait, because they restart what they mend: {shown}",
+            advice,
+        )
+    if seen.behind:
+        yield warning(
+            seen.name, f"files that updates have replaced still run in {', '.join(seen.behind)}", advice
+        )
 
 
 def _service(stage: Stage, one: ServiceHealth) -> Iterator[Diagnosis]:

@@ -39,7 +39,8 @@ def run(
         seen = _look(context, hosts, reporter)
     todo = tuple(host for host in plan.order(hosts) if plan.has_work(seen[host.name], wish, config.app))
     known = tuple(seen[host.name] for host in hosts)
-    result = Patched(stage.name, wish.check, wish.everything, known, (), 0)
+    left_out = {one.name: plan.held(one, wish) for one in known}
+    result = Patched(stage.name, wish.check, wish.everything, known, (), left_out, 0)
     if not wish.check:
         plan.check_outage(facts, todo, wish, config.app, services.placed(config, stage))
         round_ = _Round(config, stage, wish, reporter, opener, facts)
@@ -99,8 +100,8 @@ class _Round:
             moved = membership.join(self.config, self.stage, self._mover(host), self.reporter, self.opener)
             self.warnings += moved.warnings
         self.done[host.name] = HostPatched(
-            host.name, answer.upgraded, away, answer.rebooted, answer.seen.reboot_required, answer.seen.stale,
-            time.monotonic() - begin,
+            host.name, answer.upgraded, away, answer.restarted, answer.rebooted,
+            answer.seen.reboot_required, answer.seen.stale, time.monotonic() - begin,
         )  # fmt: skip
 
     def _mover(self, host: Host) -> membership.Wish:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from orchestrator.agent import services
 from orchestrator.model.pool import PORT_SPAN
 from tests.support import roles
 
@@ -104,3 +105,9 @@ def test_ports_of_the_roles_are_the_model_s() -> None:
     assert re.findall(r"127\.0\.0\.1:(41\d\d)", site)[-2:] == ["4101", "4102"]
     assert f"dport 4000-{4000 + PORT_SPAN - 1} ip saddr" in closed
     assert f"PORT_SPAN = {PORT_SPAN}\n" in preflight
+
+
+def test_the_nights_leave_out_what_the_agent_says_restarts_a_service() -> None:
+    """Both say it: the role to unattended-upgrades, the agent to `host patch`."""
+    wanted = [f"^({kind.packages})$" for kind in services.KINDS.values() if kind.packages]
+    assert roles.defaults("updates")["updates_held"] == wanted

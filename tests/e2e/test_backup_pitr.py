@@ -1,7 +1,7 @@
 """PostgreSQL back at one moment, on a real host: rows of before are there, rows of after are not.
 
-Two targets, both directories: one of them is taken away meanwhile. The timer of the log is not waited for: its unit is
-started when a test wants a turn.
+Two targets: a directory, and a bucket on this machine (rclone's S3 server), which is away meanwhile. The timer of the
+log is not waited for: its unit is started when a test wants a turn.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import shapes
+from tests.support.receivers import IDENTIFIER, SECRET, Cloud, gateway
 from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -21,27 +22,27 @@ NAME, HOST = "e2e-pitr", "web-1"
 CONFIG = """\
 app: shop
 instances: 1
-limits: {memory: 128M}
-services: {postgresql: {memory: 256M}}
+limits: {{memory: 128M}}
+services: {{postgresql: {{memory: 256M}}}}
 backup:
-  targets: {disk: /mnt/backups, second: /mnt/second}
+  targets: {{disk: /mnt/backups, cloud: "s3://{endpoint}/mine/backups"}}
   schedule: "0 3 1 1 *"
-  point_in_time: {enabled: true, every_minutes: 60}
-  drill: {schedule: "0 5 1 1 *", assertions: [{query: SELECT count(*) FROM orders, at_least: 10}]}
+  point_in_time: {{enabled: true, every_minutes: 60}}
+  drill: {{schedule: "0 5 1 1 *", assertions: [{{query: SELECT count(*) FROM orders, at_least: 10}}]}}
 """
 SEND = "systemctl start vpsdeploy-wal-shop.service"
 SPOOL = "/var/lib/postgresql/vpsdeploy-wal"
 
 
 class Shop:
-    """The project, its host and its database."""
+    """The project, its host and its database, and the bucket."""
 
-    def __init__(self, project: Project) -> None:
-        self.project = project
+    def __init__(self, project: Project, cloud: Cloud) -> None:
+        self.project, self.cloud = project, cloud
 
-    def run(self, *arguments: str, code: int = 0) -> str:
+    def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
         """Run a command, which has to end so."""
-        return self.project.run(*arguments, code=code)
+        return self.project.run(*arguments, stdin=stdin, code=code)
 
     def json(self, *arguments: str) -> dict[str, Any]:
         """Run with --json: the result, which has the documented shape."""
@@ -91,15 +92,21 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     place = tmp_path_factory.mktemp("pitr")
     with (
         pytest.MonkeyPatch.context() as patch,
-        project_on_sandbox(place / "shop", NAME, config=[CONFIG]) as project,
+        project_on_sandbox(place / "shop", NAME) as project,
     ):
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
-        shop = Shop(project)
+        shop = Shop(project, Cloud(place, gateway(NAME)))
+        shop.cloud.start()
+        (project.path / "vpsdeploy.yml").write_text(CONFIG.format(endpoint=shop.cloud.endpoint))
+        shop.run("backup", "set", "CLOUD_ACCESS_KEY_ID", stdin=IDENTIFIER)
+        shop.run("backup", "set", "CLOUD_SECRET_ACCESS_KEY", stdin=SECRET)
         shop.run("provision", "host")
+        shop.on(shop.cloud.trusted)
         shop.sql(
             "CREATE TABLE orders (id bigserial PRIMARY KEY, note text); ALTER TABLE orders OWNER TO shop"
         )
         yield shop
+        shop.cloud.stop()
 
 
 def test_before_the_first_base_no_moment_can_be_restored(shop: Shop) -> None:
@@ -127,7 +134,7 @@ def test_the_restored_moment_holds_what_was_committed_and_nothing_else(shop: Sho
     shop.on(SEND)
     (window,) = shop.target()["point_in_time"]
     assert window["from"] < moment.replace(" ", "T") < window["until"]
-    beside = shop.restore(moment, "--into", "shop_then", "--target", "second")
+    beside = shop.restore(moment, "--into", "shop_then", "--target", "cloud")
     assert "database shop_then: 1 tables, 110 rows" in beside
     assert shop.counted("shop_then") == {"before": 100, "first": 10}
     assert "after" in shop.counted()
@@ -157,19 +164,19 @@ def test_moments_out_of_reach_are_refused_with_those_that_can_be(shop: Shop) -> 
 
 def test_a_target_that_is_away_catches_up(shop: Shop) -> None:
     """The log waits on the host, the database goes on, the other target has everything meanwhile."""
-    shop.on("mv /mnt/second /mnt/elsewhere")
+    shop.cloud.stop()
     moments = []
-    for turn in range(3):
+    for turn in range(2):
         moments.append(shop.rows(f"away{turn}", 3))
         shop.on(f"! {SEND}; systemctl reset-failed")
-    assert int(shop.on(f"ls {SPOOL} | wc -l")) >= 3
+    assert int(shop.on(f"ls {SPOOL} | wc -l")) >= 2
     assert len(shop.on("ls /mnt/backups/shop/e2e-pitr/web-1.wal/snapshots").split()) > 3
-    shop.on("mv /mnt/elsewhere /mnt/second")
+    shop.cloud.start()
     shop.on(SEND)
     assert shop.on(f"ls {SPOOL} | wc -l") == "0"
-    shop.restore(moments[1], "--into", "shop_away", "--target", "second")
+    shop.restore(moments[0], "--into", "shop_away", "--target", "cloud")
     found = shop.counted("shop_away")
-    assert ("away1" in found, "away2" in found) == (True, False)
+    assert ("away0" in found, "away1" in found) == (True, False)
 
 
 def test_a_drill_brings_the_newest_base_to_the_newest_moment(shop: Shop) -> None:

@@ -5,7 +5,6 @@ What goes wrong there (another key, no such bucket, no server); and that the hos
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from orchestrator.workflows import sandbox
 from tests.support import shapes
-from tests.support.receivers import IDENTIFIER, RCLONE, SECRET, Cloud, Hook
+from tests.support.receivers import IDENTIFIER, RCLONE, SECRET, Cloud, Hook, gateway
 from tests.support.vps import Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -86,15 +85,14 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     place = tmp_path_factory.mktemp("s3")
     with pytest.MonkeyPatch.context() as patch, project_on_sandbox(place / "shop", NAME) as project:
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
-        gateway = ipaddress.ip_network(sandbox.status(NAME).subnet)[1]
-        shop = Shop(project, Cloud(place, str(gateway)), Hook(str(gateway)))
+        here = gateway(NAME)
+        shop = Shop(project, Cloud(place, here), Hook(here))
         patch.setenv("E2E_S3_SLACK", f"http://{shop.hook.endpoint}/slack-canary")
         shop.cloud.start()
         shop.configure("mine")
         shop.set_key(IDENTIFIER, SECRET)
-        trust = "cat > /usr/local/share/ca-certificates/s3.crt <<'PEM'\n"
         shop.run("provision", "host")
-        shop.on(f"{trust}{shop.cloud.certificate}PEM\nupdate-ca-certificates >/dev/null 2>&1")
+        shop.on(shop.cloud.trusted)
         shop.on("seq 1000 > /srv/shop/shared/uploads/a.txt; chown shop:shop /srv/shop/shared/uploads/a.txt")
         yield shop
         shop.cloud.stop()

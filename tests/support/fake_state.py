@@ -84,5 +84,6 @@ class State:
         self.pending_updates: list[Json] = []
         self.reboot_required = False
         self.stale: list[str] = []
+        self.behind: list[str] = []
         self.states: list[str] = []
         self.boots = 0

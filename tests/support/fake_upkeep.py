@@ -178,17 +178,25 @@ class Upkeep(State):
             "reboot_required": self.reboot_required,
             "reboot_for": [],
             "stale": self.stale,
+            "behind": self.behind,
             "state": state,
         }
         return {"pending": self.pending_updates, "boot": f"boot-{self.boots}", **standing}
 
     def upgrade(self, request: Json) -> Json:
         """Install at once; a new kernel asks for a reboot."""
-        wanted = [one for one in self.pending_updates if one["security"] or request["all"]]
+        wanted = [
+            one
+            for one in self.pending_updates
+            if (one["security"] or request["all"]) and not (request["hold"] and one["restarts"])
+        ]
         self.pending_updates = [one for one in self.pending_updates if one not in wanted]
         self.reboot_required |= any(one["package"].startswith("linux-image") for one in wanted)
+        behind = {*self.behind} if request["renew"] else set[str]()
+        restarted = sorted({one["restarts"] for one in wanted if one["restarts"]} | behind)
+        self.behind = [one for one in self.behind if one not in behind]
         self.history.append({"verb": "upgrade"})
-        return {**self.updates({}), "upgraded": wanted, "nginx_renewed": False}
+        return {**self.updates({}), "upgraded": wanted, "nginx_renewed": False, "restarted": restarted}
 
     def reboot(self, _: Json) -> Json:
         """In memory it takes no time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import socket
 import subprocess
@@ -12,10 +13,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from orchestrator.workflows import sandbox
 from tests.support import shapes
 
 RCLONE = Path(sys.executable).with_name("rclone")
 IDENTIFIER, SECRET = "AKIAEXAMPLE", "s3cret-canary"
+
+
+def gateway(sandbox_name: str) -> str:
+    """The address of this machine that a sandbox's hosts reach."""
+    return str(ipaddress.ip_network(sandbox.status(sandbox_name).subnet)[1])
 
 
 class Cloud:
@@ -38,6 +45,12 @@ class Cloud:
     def certificate(self) -> str:
         """What clients have to trust."""
         return (self.place / "cert.pem").read_text()
+
+    @property
+    def trusted(self) -> str:
+        """A shell's script that has a host trust it."""
+        into = "/usr/local/share/ca-certificates/s3.crt"
+        return f"cat > {into} <<'PEM'\n{self.certificate}PEM\nupdate-ca-certificates >/dev/null 2>&1"
 
     @property
     def buckets(self) -> list[str]:

@@ -253,15 +253,22 @@ def _closed(call: Call, server: Server, database: str, user: str) -> Iterator[No
             server.ask(f"ALTER USER {one} ACCOUNT UNLOCK")
 
 
-def safety_dump(call: Call, server: Server, database: str, *tables: str) -> Path:
+def safety_dump(call: Call, server: Server, database: str, *tables: str, of: str = "") -> Path:
     """What is there now, kept as a dump that was read to its end; the newest few stay.
 
+    Args:
+        call: For the app.
+        server: Where it is.
+        database: What the dump is called after.
+        tables: Only these.
+        of: Another database, that holds a copy of them.
     Raises: BackupFailed: it could not be kept: then nothing is replaced.
     """
-    size = int(mariadb_dump.about(server, database, *tables)["size_bytes"])
+    source = of or database
+    size = int(mariadb_dump.about(server, source, *tables)["size_bytes"])
 
     def write(path: Path) -> None:
         space.require(path.parent, size, 16)
-        mariadb_dump.snapshot(server, path, database, *tables)
+        mariadb_dump.snapshot(server, path, source, *tables)
 
     return replaced.keep(call, database, ".sql", write)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent.backup import mariadb_restore, refusals
+from orchestrator.agent.backup import mariadb_locked, mariadb_restore, refusals
 from orchestrator.agent.backup.mariadb import Server, literal, name, sql
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.call import Call
@@ -24,6 +24,8 @@ ORDER BY a.ORDINAL_POSITION"""
 _TRIGGERS = """
 SELECT TRIGGER_NAME FROM information_schema.TRIGGERS
 WHERE EVENT_OBJECT_SCHEMA = {live} AND EVENT_OBJECT_TABLE = {table}"""
+_ENGINE = "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = {live} AND TABLE_NAME = {table}"
+_WITH_TRANSACTIONS = "InnoDB"
 _LOCKED = """
 SET SESSION foreign_key_checks = 0, SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO';
 SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
@@ -77,11 +79,20 @@ def _having(wanted: list[Dumped], short: str) -> Dumped:
 
 
 def _refuse(server: Server, database: str, short: str) -> None:
-    """Rows that come back are no new ones: what a trigger does with new ones must not be done again."""
+    """Rows that come back are no new ones: what a trigger does with new ones must not be done again.
+
+    And nobody may write between the dump of what is there and the new rows: not every engine can be kept from it.
+    """
     words = {"live": literal(database), "table": literal(short)}
     if found := [row[0] for row in server.ask(_TRIGGERS.format(**words))]:
         raise UsageError(
             f"the table {short} has triggers", why=f"{', '.join(found)} would take each row for a new one",
+            state="nothing was touched", next="restore it without --force: it is in a database beside the real one",
+        )  # fmt: skip
+    engine = server.one(_ENGINE.format(**words))
+    if engine and engine not in (_WITH_TRANSACTIONS, *mariadb_locked.ENGINES):
+        raise UsageError(
+            f"the rows of {short} cannot be replaced", why=f"nobody can be kept from writing to a table of {engine}",
             state="nothing was touched", next="restore it without --force: it is in a database beside the real one",
         )  # fmt: skip
 
@@ -127,8 +138,9 @@ def _replace(call: Call, server: Server, names: tuple[str, str, str]) -> Path:
 
     Rows of other tables that point to one that is gone are not followed: the restore is of this table alone.
 
-    Returns: the safety dump. Nobody writes between it and the new rows, in a table with transactions: all rows, and
-        what is between them, are locked. Whoever wants to write waits; readers do not.
+    Returns: the safety dump. Nobody writes between it and the new rows: in a table with transactions all rows, and
+        what is between them, are locked; another one is as a whole. Whoever wants to write waits; readers do only
+        there.
     """
     database, short, beside = names
     live, back = f"{name(database)}.{name(short)}", f"{name(beside)}.{name(short)}"
@@ -140,9 +152,12 @@ def _replace(call: Call, server: Server, names: tuple[str, str, str]) -> Path:
             state=f"they are in {beside}.{short}",
             next=f"RENAME TABLE {back} TO {live}; or restore the whole database with --into",
         )  # fmt: skip
-    with server.session(database) as session:
-        session.ask(sql(_LOCKED, live))
-        safe = mariadb_restore.safety_dump(call, server, database, short)
-        session.ask(sql("DELETE FROM %s", live) + sql(_REFILLED, live, columns, columns, back))
+    if server.one(_ENGINE.format(**words)) == _WITH_TRANSACTIONS:
+        with server.session(database) as session:
+            session.ask(sql(_LOCKED, live))
+            safe = mariadb_restore.safety_dump(call, server, database, short)
+            session.ask(sql("DELETE FROM %s", live) + sql(_REFILLED, live, columns, columns, back))
+    else:
+        safe = mariadb_locked.replace(call, server, names, columns)
     server.drop(beside)
     return safe

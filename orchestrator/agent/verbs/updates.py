@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from orchestrator.agent import apt, stale
+from orchestrator.agent import apt, services, stale
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import HostNotReady
 
@@ -22,23 +24,44 @@ def updates(call: Call) -> dict[str, Any]:
     """What waits, what runs on replaced files, whether a reboot is asked for; changes nothing but package lists."""
     if call.request.flag("refresh"):
         apt.refresh(call.systemd)
-    return {"pending": [one.told() for one in apt.pending(call.systemd)], **_standing(call)}
+    return {"pending": _told(apt.pending(call.systemd), services.units(call)), **_standing(call)}
 
 
 def upgrade(call: Call) -> dict[str, Any]:
     """Install security updates, or with `all` every update; then nginx goes on with what it was given, without a break.
 
-    The app's instances are not touched: the controller has drained them, or leaves them as they are.
+    The app's instances are not touched: the controller has drained them, or leaves them as they are. With `hold` what
+    restarts a database or broker of the app is left out; with `renew` one that runs replaced files is restarted.
+
+    Returns: also `restarted`: the app's databases and brokers that were, by their packages or by us.
     """
-    wanted = [one for one in apt.pending(call.systemd) if one.security or call.request.flag("all")]
-    if wanted:
-        apt.install(call.systemd, wanted)
+    carried = services.units(call)
+    wanted = [
+        one
+        for one in apt.pending(call.systemd)
+        if (one.security or call.request.flag("all"))
+        and not (call.request.flag("hold") and services.restarted_by(one.package, carried.values()))
+    ]
+    before = _runs(call, carried)
+    for part in _parts(wanted, carried):
+        apt.install(call.systemd, part)
     renewed = _renew_nginx(call)
+    if call.request.flag("renew"):
+        for unit in _behind(call, carried):
+            call.systemd.run_checked(["systemctl", "restart", unit])
+    restarted = sorted(carried[unit] for unit, run in _runs(call, carried).items() if run != before[unit])
     call.record(
         "upgrade", old=None, new=None, result=f"{len(wanted)} packages",
-        packages=[f"{one.package} {one.new}" for one in wanted], nginx_renewed=renewed,
+        packages=[f"{one.package} {one.new}" for one in wanted], nginx_renewed=renewed, restarted=restarted,
     )  # fmt: skip
-    return {"upgraded": [one.told() for one in wanted], "nginx_renewed": renewed, **_standing(call)}
+    told = _told(wanted, carried)
+    return {"upgraded": told, "nginx_renewed": renewed, "restarted": restarted, **_standing(call)}
+
+
+def _runs(call: Call, units: Iterable[str]) -> dict[str, str]:
+    """Names the present run of each unit. Source: systemd.exec(5), INVOCATION_ID."""
+    shown = call.systemd.show([*units], ["InvocationID"])
+    return {unit: shown.get(unit, {}).get("InvocationID", "") for unit in units}
 
 
 def reboot(call: Call) -> dict[str, Any]:
@@ -50,13 +73,40 @@ def reboot(call: Call) -> dict[str, Any]:
     return {"boot": _boot(call.layout.proc)}
 
 
+def _told(upgrades: Iterable[apt.Upgrade], carried: dict[str, str]) -> list[dict[str, Any]]:
+    """For the controller, with the service that each restarts."""
+    return [
+        {**one.told(), "restarts": services.restarted_by(one.package, carried.values())} for one in upgrades
+    ]
+
+
+def _parts(wanted: Iterable[apt.Upgrade], carried: dict[str, str]) -> list[list[apt.Upgrade]]:
+    """What is installed at once: each database or broker by itself, last.
+
+    Its package stops it before anything is unpacked, and starts it at the end: in one transaction each would be down
+    for as long as all take.
+    """
+
+    def restarts(one: apt.Upgrade) -> str:
+        return services.restarted_by(one.package, carried.values())
+
+    return [list(part) for _, part in itertools.groupby(sorted(wanted, key=restarts), restarts)]
+
+
+def _behind(call: Call, carried: dict[str, str]) -> list[str]:
+    """Units of the app's databases and brokers that run what an upgrade has replaced."""
+    return sorted({*carried} & {*stale.units(call.layout.proc)})
+
+
 def _standing(call: Call) -> dict[str, Any]:
     required = call.layout.root / "run/reboot-required"
     packages = call.layout.root / "run/reboot-required.pkgs"
+    carried = services.units(call)
     named = packages.read_text().split() if packages.is_file() else []
     return {
         "reboot_required": required.exists(), "reboot_for": sorted(set(named)),
         "stale": list(stale.units(call.layout.proc)), "boot": _boot(call.layout.proc),
+        "behind": sorted(carried[unit] for unit in _behind(call, carried)),
         "state": call.systemd.program(["systemctl", "is-system-running"]).output.strip(),
     }  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ class Apt:
     def __init__(self, host: Host, simulated: str = SIMULATED) -> None:
         self.simulated, self.refuses = simulated, ""
         self.told: list[list[str]] = []
-        self._others = host.systemd
+        self.on_install: Callable[[], None] = lambda: None
+        self.others = host.systemd
         self.running = host.systemd.running
         host.systemd = self  # type: ignore[assignment]  # stands in for it as the agent calls it
 
@@ -39,9 +41,14 @@ class Apt:
             return Finished(0, self.simulated, "")
         if self.refuses and ("update" in arguments or "install" in arguments):
             return Finished(100, "", self.refuses)
+        if "install" in arguments:
+            self.on_install()
+            answer = self.others(arguments)
+            self.running.discard(f"{apt.UNIT}.service")  # it is waited for
+            return answer
         if "is-system-running" in arguments:
             return Finished(0, "running\n", "")
-        return self._others(arguments)
+        return self.others(arguments)
 
     def installs(self) -> list[str]:
         """The packages of the transactions."""
@@ -64,7 +71,7 @@ def test_what_waits_is_told_with_where_it_comes_from(bare: Host) -> None:
         ("evil", False), ("libssl3", True), ("linux-image-amd64", True), ("tzdata", False),
     ]  # fmt: skip
     assert answer["pending"][1] | {"security": 0} == {
-        "package": "libssl3", "from": "3.0.15-1", "to": "3.0.16-1", "security": 0,
+        "package": "libssl3", "from": "3.0.15-1", "to": "3.0.16-1", "security": 0, "restarts": "",
     }  # fmt: skip
     assert (answer["reboot_required"], answer["stale"], answer["state"]) == (False, [], "running")
 
@@ -148,6 +155,63 @@ def test_a_reboot_begins_after_the_answer_and_names_the_boot_that_ends(host: Hos
     assert "--on-active=1" in told
     (host.layout.proc / "1/stat").write_text(stat.format(901))
     assert host.call("updates")["boot"] == "b1-901"
+
+
+POSTGRESQL = """\
+Inst postgresql-17 [17.6-1] (17.7-1 Debian-Security:13/stable-security [amd64])
+Inst postgresql-client-17 [17.6-1] (17.7-1 Debian-Security:13/stable-security [amd64])
+Inst libpq5 [17.6-1] (17.7-1 Debian-Security:13/stable-security [amd64])
+Inst redis-server [5:8.0.2-3] (5:8.0.5-1 Debian-Security:13/stable-security [amd64])
+"""
+UNIT = "postgresql@17-main.service"
+
+
+@pytest.fixture(name="carrying")
+def _carrying(host: Host) -> Host:
+    """A host that carries PostgreSQL for the app, and Redis for somebody else."""
+    host.layout.services.mkdir(parents=True)
+    for app, service, unit in (("shop", "postgresql", UNIT), ("blog", "redis", "redis-server.service")):
+        about = {"app": app, "service": service, "unit": unit, "user": app}
+        (host.layout.services / f"{service}.json").write_text(json.dumps(about))
+    host.systemd.properties[UNIT] = {"InvocationID": "one"}
+    return host
+
+
+def test_what_restarts_a_database_of_the_app_is_told_and_left_out_where_nothing_may_be(
+    carrying: Host,
+) -> None:
+    """The library that clients share is none of it; another app's server is not ours to speak of."""
+    fake = Apt(carrying, POSTGRESQL)
+    told = {one["package"]: one["restarts"] for one in carrying.call("updates")["pending"]}
+    assert told == {
+        "postgresql-17": "postgresql", "postgresql-client-17": "postgresql", "libpq5": "", "redis-server": ""
+    }  # fmt: skip
+    answer = carrying.call("upgrade", hold=True)
+    assert [one["package"] for one in answer["upgraded"]] == ["libpq5", "redis-server"]
+    assert fake.installs() == ["libpq5=17.7-1", "redis-server=5:8.0.5-1"]
+    assert answer["restarted"] == []
+
+
+def test_a_server_that_its_package_has_restarted_is_told(carrying: Host) -> None:
+    """systemd says so: it is another run. It is installed by itself, after all else, to be away for less."""
+    fake = Apt(carrying, POSTGRESQL)
+    fake.on_install = lambda: fake.others.properties.update({UNIT: {"InvocationID": "two"}})
+    assert carrying.call("upgrade")["restarted"] == ["postgresql"]
+    assert [told[told.index("install") + 1 :] for told in fake.told if "install" in told] == [
+        ["libpq5=17.7-1", "redis-server=5:8.0.5-1"], ["postgresql-17=17.7-1", "postgresql-client-17=17.7-1"],
+    ]  # fmt: skip
+
+
+def test_a_database_that_runs_replaced_files_is_restarted_only_where_that_is_allowed(carrying: Host) -> None:
+    """A library was mended: the server's own package is as it was."""
+    fake = Apt(carrying, "")
+    process(carrying, 9, UNIT, "/usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)")
+    process(carrying, 10, "redis-server.service", "/usr/lib/x86_64-linux-gnu/libssl.so.3 (deleted)")
+    assert carrying.call("updates")["behind"] == ["postgresql"]
+    carrying.call("upgrade")
+    assert not any("restart" in told for told in fake.told)
+    carrying.call("upgrade", renew=True)
+    assert [told for told in fake.told if "restart" in told] == [["systemctl", "restart", UNIT]]
 
 
 @pytest.mark.parametrize(

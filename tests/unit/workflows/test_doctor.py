@@ -15,6 +15,7 @@ from orchestrator.model.diagnosis import Diagnosis, Level, error, ok, warning
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.integrity import Integrity
 from orchestrator.model.maintenance import Maintenance
+from orchestrator.model.patch import HostUpdates, Upgrade
 from orchestrator.report import doctor as report
 from orchestrator.workflows import doctor, doctor_hosts
 
@@ -138,3 +139,14 @@ def test_exit_code_and_json(tmp_path: Path) -> None:
     assert (shown["kind"], shown["ok"]) == ("doctor", False)
     assert {"area": "config", "level": "error", "text": f"no vpsdeploy.yml in {tmp_path}",
             "next": "vpsdeploy init, or name the project's directory with --project"} in shown["findings"]  # fmt: skip
+
+
+def test_what_no_night_brings_to_a_database_is_told() -> None:
+    """Security updates that restart it, and files that were replaced under it; what the nights bring is not."""
+    library = Upgrade("libpq5", "17.6-1", "17.7-1", security=True)
+    server = Upgrade("postgresql-17", "17.6-1", "17.7-1", security=True, restarts="postgresql")
+    seen = HostUpdates("db-1", (library, server), False, (), (), "b", "running", ("redis",))
+    first, second = doctor_hosts.judge_updates(seen)
+    assert first.text.endswith("postgresql wait, because they restart what they mend: postgresql-17 17.7-1")
+    assert second.text == "files that updates have replaced still run in redis"
+    assert "vpsdeploy host patch db-1 --allow-outage" in first.next
