@@ -102,8 +102,13 @@ def ask(config: AppConfig, stage: Stage, host: Host) -> Seen:
             reached = ssh_check.ask(ssh_config, stage, host, lambda one: question(config, stage, one))
         finally:
             ssh_check.close_all(ssh_config, (host,))
-    if reached.error:
-        raise reached.error
+    if error := reached.error:
+        # The way on is this command again: provisioning would go to the lost host's address.
+        error.next = error.next.replace(
+            f"vpsdeploy provision host {host.name} ",
+            f"vpsdeploy host rebuild {host.address} --host {host.name} ",
+        )
+        raise error
     return parse(reached.said)
 
 
