@@ -19,7 +19,6 @@ from orchestrator.report import provision as provision_report
 from orchestrator.report.provision_progress import Progress
 from orchestrator.report.reporter import Reporter
 from orchestrator.secret import Secret
-from orchestrator.transport import ssh_accept
 from orchestrator.workflows import (
     backup,
     backup_keys,
@@ -193,7 +192,9 @@ def _check(this: _Run, ask: Ask) -> tuple[dict[str, Secret], str]:
     with this.part("look at both hosts and the backups") as said:
         alive = this.wish.address != this.lost.address and rebuild_checks.answers(this.stage, this.lost)
         rebuild_checks.refuse_without_others(this.stage, this.name)
-        _accept(this)
+        rebuild_address.accept(
+            this.host, this.new_stage, this.wish.accept_host_key, this.reporter, unseen=this.wish.accept_new
+        )
         seen = rebuild_checks.ask(this.config, this.new_stage, this.host)
         rebuild_checks.refuse_used(this.config, this.host, seen, shared=not this.is_moving)
         looked = rebuild_checks.looked_at(this.config, this.stage, this.name, kept, seen, this.target)
@@ -215,14 +216,6 @@ def _check(this: _Run, ask: Ask) -> tuple[dict[str, Secret], str]:
             next="vpsdeploy backup restore brings data back to it; to replace it all the same: stop it, or --yes",
         )  # fmt: skip
     return backup_keys.ready(this.config, this.stage) if kept else {}, text
-
-
-def _accept(this: _Run) -> None:
-    if this.wish.accept_host_key:
-        if ssh_accept.accept(this.host, this.new_stage, this.wish.accept_host_key):
-            this.reporter.note(f"{this.name}: host key {this.wish.accept_host_key} is known from now on")
-    elif this.wish.accept_new and (learned := ssh_accept.accept_new(this.host, this.new_stage)):
-        this.reporter.note(f"{this.name}: its host key {learned} is accepted unseen: compare it")
 
 
 def _provision(

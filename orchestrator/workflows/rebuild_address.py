@@ -6,6 +6,8 @@ from orchestrator.config import inventory_edit
 from orchestrator.config.connection import is_address
 from orchestrator.errors import UsageError
 from orchestrator.model.fleet import Host, Stage
+from orchestrator.report.reporter import Reporter
+from orchestrator.transport import ssh_accept
 from orchestrator.workflows import provision
 
 
@@ -54,6 +56,15 @@ def told(stage: Stage, lost: Host, new: Host) -> str:
     """That the inventory has changed."""
     shown = stage.path.relative_to(stage.path.parents[2])
     return f"{shown}: {lost.name} is at {new.address} now (before: {lost.address}); commit it"
+
+
+def accept(new: Host, stage: Stage, fingerprint: str, reporter: Reporter, *, unseen: bool) -> None:
+    """Learn the new host's key: if it has this fingerprint; or unseen, where that is asked for."""
+    if fingerprint:
+        if ssh_accept.accept(new, stage, fingerprint):
+            reporter.note(f"{new.name}: host key {fingerprint} is known from now on")
+    elif unseen and (learned := ssh_accept.accept_new(new, stage)):
+        reporter.note(f"{new.name}: its host key {learned} is accepted unseen: compare it")
 
 
 def _has_private(host: Host) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,6 @@ from orchestrator.workflows import (
 )
 from orchestrator.workflows.rebuild import Wish
 from orchestrator.workflows.rebuild_checks import Target
-from tests.support import shapes
 from tests.support.changes import OLD, live_fleet
 from tests.support.fleet import APP, FakeFleet
 from tests.unit.workflows.with_rebuild import CONFIG, EMPTY, HOSTS, World, at, fleet_of, world_of  # noqa: F401 - world_of: a fixture
@@ -121,7 +121,7 @@ def test_a_host_that_only_routes_needs_no_backup(world: World, tmp_path: Path) -
         text = report.text(done)
         assert "no backup was needed" in text
         assert "now: vpsdeploy status" in text
-        line = shapes.json.loads(envelope.result_line("host_rebuild", report.fields(done)))
+        line = json.loads(envelope.result_line("host_rebuild", report.fields(done)))
         assert line["backup"] is None
 
 
