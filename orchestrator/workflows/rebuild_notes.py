@@ -30,5 +30,5 @@ def provisioned(notices: Iterable[tuple[str, ...]], *, is_restored: bool) -> lis
 
 def without_backup(host: Host, why: str) -> str:
     """What is not back, where a host came back without a backup."""
-    seen = "; ".join(why.splitlines())
+    seen = "; ".join(one.partition(": {")[0][:100] for one in why.splitlines())
     return f"{host.name} came back without a backup ({seen}): nothing but its own history and certificate was in any"
