@@ -77,7 +77,7 @@ test-roles: venv-dev ## Molecule: every role on Debian 13, the site on Debian 12
 	@$(BIN)/python molecule/run.py
 
 test-e2e: venv-dev ## end to end on sandbox hosts
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'not drill' tests/e2e tests/drills
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m 'not drill and not full' tests/e2e tests/drills
 
 test-big: deps venv-dev ## a bundle of 1 GiB in 100,000 files: memory of the controller and the agents (minutes, 4 GB of disk)
 	@VPSDEPLOY_TEST_BIG=1 $(BIN)/pytest -q tests/e2e/test_sending.py -k large_bundle

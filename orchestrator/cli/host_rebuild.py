@@ -53,7 +53,7 @@ def rebuild(
     """Make an empty host the lost one: provision it, restore its data, its certificate and its release, and ask it.
 
     The inventory gets the new address. Nothing is touched where the lost host still answers, the new one is not empty,
-    the keys are not here or there is no backup. An interrupted rebuild goes on when it is run again.
+    the keys are not here or there is no backup of what it kept. An interrupted rebuild goes on when it is run again.
 
     \b
     Examples:

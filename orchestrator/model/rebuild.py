@@ -49,6 +49,7 @@ class Rebuilt:
 
     Attributes:
         before: The lost host's address.
+        backup: None where there is none, and the host keeps nothing that only a backup has.
         way: Where the release came from.
         release: What is live now; empty where the host serves no users.
         url: Where it answered, asked by the route that users take; empty where the host serves none.
@@ -62,7 +63,7 @@ class Rebuilt:
     host: str
     address: str
     before: str
-    backup: Chosen
+    backup: Chosen | None
     way: Way
     release: str
     url: str

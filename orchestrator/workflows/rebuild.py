@@ -7,28 +7,29 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from orchestrator.config import AppConfig, inventory_edit
-from orchestrator.config.connection import is_address
 from orchestrator.config.inventory import choose_hosts
 from orchestrator.errors import UsageError, VpsdeployError
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.model.rebuild import Chosen, Part, Rebuilt, Way
+from orchestrator.plan import rebuild as plan
 from orchestrator.report import provision as provision_report
 from orchestrator.report.provision_progress import Progress
 from orchestrator.report.reporter import Reporter
 from orchestrator.secret import Secret
-from orchestrator.transport import ssh_accept
 from orchestrator.workflows import (
     backup,
     backup_keys,
     provision,
     provision_services,
+    rebuild_address,
     rebuild_checks,
     rebuild_notes,
     rebuild_release,
 )
-from orchestrator.workflows.fleet import Opener, open_over_ssh, opened
+from orchestrator.workflows.fleet import Context, Opener, open_over_ssh, opened
 
 Ask = Callable[[str], bool]
 """Whether to go on; shown is what would happen."""
@@ -57,9 +58,19 @@ class Wish:
     accept_new: bool = False
 
 
+class _Data(NamedTuple):
+    """What came back, and what lay in its place; in words."""
+
+    restored: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+
+
 @dataclass(slots=True)
 class _Run:
-    """One rebuild, from the checks to the good answer."""
+    """One rebuild, from the checks to the good answer.
+
+    `needs`: what of the host only its backups have; empty: it comes back without one, too.
+    """
 
     config: AppConfig
     stage: Stage
@@ -69,12 +80,18 @@ class _Run:
     opener: Opener
     target: str
     snapshot: str
+    needs: tuple[str, ...]
     parts: list[Part] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:
         return self.lost.name
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether it comes back without a backup where there is none."""
+        return not self.needs and not self.wish.source
 
     @property
     def is_moving(self) -> bool:
@@ -135,9 +152,8 @@ def run(
         if text:
             provision_services.moved(config, stage, this.new_stage, this.name, reporter)
             inventory_edit.write(stage.path, text)
-            reporter.note(_moved(this))
-        _provision(this, watch)
-        return _restore(this, keys, began)
+            reporter.note(rebuild_address.told(stage, this.lost, this.host))
+        return _restore(this, keys, _provision(this, watch), began)
     except VpsdeployError as error:
         error.next = error.next or "run the same command again: it goes on where it stopped"
         raise
@@ -148,13 +164,15 @@ def _begun(config: AppConfig, stage: Stage, wish: Wish, reporter: Reporter, open
 
     Raises: UsageError: nothing was touched.
     """
-    backup.chosen(config, stage, "")
     if not wish.host and len(stage.hosts) > 1:
         raise UsageError(
             "which host was lost?", why=f"{stage.name} has {', '.join(one.name for one in stage.hosts)}",
             state="nothing was touched", next="name it with --host",
         )  # fmt: skip
     lost = choose_hosts(stage, [wish.host])[0] if wish.host else stage.hosts[0]
+    needs = plan.only_in_backups(config, stage, lost)
+    if needs or wish.source:
+        backup.chosen(config, stage, "")
     match = _SOURCE.fullmatch(wish.source)
     if match is None:
         raise UsageError(
@@ -163,23 +181,27 @@ def _begun(config: AppConfig, stage: Stage, wish: Wish, reporter: Reporter, open
         )  # fmt: skip
     backup.check_target(config, match[1] or "")
     wish = replace(wish, address=wish.address or lost.address)
-    return _Run(config, stage, lost, wish, reporter, opener, match[1] or "", match[2] or "")
+    return _Run(config, stage, lost, wish, reporter, opener, match[1] or "", match[2] or "", needs)
 
 
 def _check(this: _Run, ask: Ask) -> tuple[dict[str, Secret], str]:
     """What can be known before anything is touched. Returns: the hosts' keys, and the inventory's new text."""
-    kept = backup_keys.kept(this.config, this.stage)
-    _check_address(this)
-    text = _inventory(this)
+    kept = backup_keys.kept(this.config, this.stage) if this.config.backup.is_on else {}
+    rebuild_address.check(this.stage, this.lost, this.host, this.wish.private_address)
+    text = rebuild_address.inventory(this.stage, this.lost, this.host)
     with this.part("look at both hosts and the backups") as said:
         alive = this.wish.address != this.lost.address and rebuild_checks.answers(this.stage, this.lost)
         rebuild_checks.refuse_without_others(this.stage, this.name)
-        _accept(this)
+        rebuild_address.accept(
+            this.host, this.new_stage, this.wish.accept_host_key, this.reporter, unseen=this.wish.accept_new
+        )
         seen = rebuild_checks.ask(this.config, this.new_stage, this.host)
         rebuild_checks.refuse_used(this.config, this.host, seen, shared=not this.is_moving)
         looked = rebuild_checks.looked_at(this.config, this.stage, this.name, kept, seen, this.target)
-        if hint := rebuild_checks.refuse_without_backup(
-            looked, this.name, this.snapshot, named=bool(this.target)
+        if not this.is_optional and (
+            hint := rebuild_checks.refuse_without_backup(
+                looked, this.name, this.snapshot, this.needs, named=bool(this.target)
+            )
         ):
             this.reporter.note(hint)
         said.append(
@@ -193,58 +215,16 @@ def _check(this: _Run, ask: Ask) -> tuple[dict[str, Secret], str]:
             f"{this.name} is not lost", why=f"it answers at {this.lost.address}", state="nothing was touched",
             next="vpsdeploy backup restore brings data back to it; to replace it all the same: stop it, or --yes",
         )  # fmt: skip
-    return backup_keys.ready(this.config, this.stage), text
+    return backup_keys.ready(this.config, this.stage) if kept else {}, text
 
 
-def _check_address(this: _Run) -> None:
-    address, private = this.wish.address, this.wish.private_address
-    for one in filter(None, (address, private)):
-        if not is_address(one):
-            raise UsageError(f"{one[:60]!r} is no address", why="it is an IP address or a host name")
-    other = next((one for one in this.stage.hosts if one.address == address and one.name != this.name), None)
-    if other:
-        raise UsageError(
-            f"{address} is {other.name}", why="a rebuild takes an empty host", state="nothing was touched"
-        )
-    provision.refuse_placeholders(this.stage, (this.host,))
-    has_private = this.lost.private_address not in ("", this.lost.address)
-    if has_private and not private and this.is_moving:
-        raise UsageError(
-            "which private address has the new host?",
-            why=f"the inventory has vpsdeploy_private_address {this.lost.private_address} for {this.name}",
-            state="nothing was touched",
-            next=f"--private-address {this.lost.private_address}, where it was moved along",
-        )  # fmt: skip
+def _provision(
+    this: _Run, watch: Callable[[tuple[str, ...]], Progress]
+) -> tuple[tuple[str, ...], ...]:  # fmt: skip
+    """The new host; and the others, which know it by its address, its keys and its certificates.
 
-
-def _inventory(this: _Run) -> str:
-    """The inventory's new text; empty where it need not change.
-
-    Raises: ConfigError: it has to be edited by hand.
+    Returns: What each noticed.
     """
-    new = {}
-    if this.host.address != this.lost.address:
-        new[inventory_edit.ADDRESS] = this.host.address
-    if this.lost.private_address not in ("", this.lost.address, this.host.private_address):
-        new[inventory_edit.PRIVATE] = this.host.private_address
-    return inventory_edit.moved(this.stage, this.name, new) if new else ""
-
-
-def _moved(this: _Run) -> str:
-    shown = this.stage.path.relative_to(this.stage.path.parents[2])
-    return f"{shown}: {this.name} is at {this.wish.address} now (before: {this.lost.address}); commit it"
-
-
-def _accept(this: _Run) -> None:
-    if this.wish.accept_host_key:
-        if ssh_accept.accept(this.host, this.new_stage, this.wish.accept_host_key):
-            this.reporter.note(f"{this.name}: host key {this.wish.accept_host_key} is known from now on")
-    elif this.wish.accept_new and (learned := ssh_accept.accept_new(this.host, this.new_stage)):
-        this.reporter.note(f"{this.name}: its host key {learned} is accepted unseen: compare it")
-
-
-def _provision(this: _Run, watch: Callable[[tuple[str, ...]], Progress]) -> None:
-    """The new host; and the others, which know it by its address, its keys and its certificates."""
     stage = this.new_stage
     with this.part(f"provision {', '.join(one.name for one in stage.hosts)}"):
         done = provision.run(
@@ -252,25 +232,21 @@ def _provision(this: _Run, watch: Callable[[tuple[str, ...]], Progress]) -> None
         )
         if failure := provision_report.failure(done):
             raise failure
-    this.notes += rebuild_notes.provisioned(one.notices for one in done.hosts)
+    return tuple(one.notices for one in done.hosts)
 
 
-def _restore(this: _Run, keys: dict[str, Secret], began: float) -> Rebuilt:
+def _restore(
+    this: _Run, keys: dict[str, Secret], notices: tuple[tuple[str, ...], ...], began: float
+) -> Rebuilt:  # fmt: skip
     config, stage, name = this.config, this.new_stage, this.name
     with opened(config, stage, this.opener) as context:
-        with this.part("choose the backup") as said:
-            context.call(name, "backup-keys", {"keys": keys})
-            asked = {"target": this.target, "snapshot": this.snapshot}
-            chosen = _chosen(context.call(name, "rebuild", {"part": "look", **asked}))
-            said.append(f"{chosen.target}:{chosen.snapshot}, data of {chosen.time}")
-        with this.part("restore the data") as said:
-            told = context.call(name, "rebuild", {"part": "data"})
-            said += told["restored"] or ["done before"]
-        with this.part("restore the certificate") as said:
-            certificate = context.call(name, "rebuild", {"part": "certificate"})
-            said.append(str(certificate["certificate"]))
+        chosen = _choose(this, context, keys)
+        told, certificate = _data(this, context) if chosen else (_Data(), ())
+    this.notes += rebuild_notes.provisioned(notices, is_restored=chosen is not None)
     with this.part("restore the release") as said:
-        back = rebuild_release.bring_back(config, stage, this.host, this.reporter, this.opener)
+        back = rebuild_release.bring_back(
+            config, stage, this.host, this.reporter, this.opener, is_in_backup=chosen is not None
+        )
         said.append(f"{back.release or 'none'}, from {back.way}")
     url = ""
     if back.way is not Way.NONE:
@@ -281,9 +257,36 @@ def _restore(this: _Run, keys: dict[str, Secret], began: float) -> Rebuilt:
         context.call(name, "rebuild", {"part": "end"})
     return Rebuilt(
         stage.name, name, this.host.address, this.lost.address, chosen, back.way, back.release, url,
-        round(time.monotonic() - began, 1), tuple(this.parts), tuple(told["restored"]), tuple(told["kept"]),
-        tuple(certificate["names"]), (*this.notes, *back.notes, *rebuild_notes.dns(config, this.host)),
+        round(time.monotonic() - began, 1), tuple(this.parts), told.restored, told.kept, certificate,
+        (*this.notes, *back.notes, *rebuild_notes.dns(config, this.host)),
     )  # fmt: skip
+
+
+def _choose(this: _Run, context: Context, keys: dict[str, Secret]) -> Chosen | None:
+    """The backup; None where there is none, and the host can do without."""
+    with this.part("choose the backup") as said:
+        if keys:
+            context.call(this.name, "backup-keys", {"keys": keys})
+        asked = {"target": this.target, "snapshot": this.snapshot, "optional": this.is_optional}
+        raw = context.call(this.name, "rebuild", {"part": "look", **asked})
+        chosen = _chosen(raw) if raw["target"] else None
+        said.append(
+            f"{chosen.target}:{chosen.snapshot}, data of {chosen.time}" if chosen else "none is needed"
+        )
+    if chosen is None:
+        this.notes.append(rebuild_notes.without_backup(this.lost, str(raw["why"])))
+    return chosen
+
+
+def _data(this: _Run, context: Context) -> tuple[_Data, tuple[str, ...]]:
+    """What the backup has. Returns: the data, and the names of the certificate."""
+    with this.part("restore the data") as said:
+        told = context.call(this.name, "rebuild", {"part": "data"})
+        said += told["restored"] or ["done before"]
+    with this.part("restore the certificate") as said:
+        certificate = context.call(this.name, "rebuild", {"part": "certificate"})
+        said.append(str(certificate["certificate"]))
+    return _Data(tuple(told["restored"]), tuple(told["kept"])), tuple(certificate["names"])
 
 
 def _chosen(raw: dict[str, object]) -> Chosen:

@@ -102,8 +102,13 @@ def ask(config: AppConfig, stage: Stage, host: Host) -> Seen:
             reached = ssh_check.ask(ssh_config, stage, host, lambda one: question(config, stage, one))
         finally:
             ssh_check.close_all(ssh_config, (host,))
-    if reached.error:
-        raise reached.error
+    if error := reached.error:
+        # The way on is this command again: provisioning would go to the lost host's address.
+        error.next = error.next.replace(
+            f"vpsdeploy provision host {host.name} ",
+            f"vpsdeploy host rebuild {host.address} --host {host.name} ",
+        )
+        raise error
     return parse(reached.said)
 
 
@@ -212,13 +217,16 @@ def _look(
         return Target(name, (), str(error) or type(error).__name__)
 
 
-def refuse_without_backup(looked: tuple[Target, ...], host: str, snapshot: str, *, named: bool) -> str:
+def refuse_without_backup(
+    looked: tuple[Target, ...], host: str, snapshot: str, needs: tuple[str, ...], *, named: bool
+) -> str:
     """See that there is something to rebuild the host from.
 
     Args:
         looked: The targets.
         host: Its name in the repositories.
         snapshot: The one that is asked for; empty for the newest.
+        needs: What of the host only a backup has, in words.
         named: Whether the user named the target: then one that cannot be seen from here is left to the host to see.
     Returns: What somebody should know; empty where all is well.
     Raises: BackupFailed: there is none.
@@ -230,6 +238,8 @@ def refuse_without_backup(looked: tuple[Target, ...], host: str, snapshot: str, 
     if named and hidden:
         return f"{hidden[0].name} cannot be seen from here ({hidden[0].problem}): {host} looks for its backup itself"
     seen = "\n".join(f"{one.name}: {one.problem or _count(one, snapshot)}" for one in looked)
+    if needs:
+        seen += f"\nof {host} only a backup has: {', '.join(needs)}"
     raise BackupFailed(
         f"there is no backup of {host}" + (f" with the id {snapshot}" if snapshot else ""), why=seen,
         state="nothing was touched",

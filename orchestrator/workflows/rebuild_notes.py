@@ -21,6 +21,14 @@ def dns(config: AppConfig, host: Host) -> list[str]:
     ]  # fmt: skip
 
 
-def provisioned(notices: Iterable[tuple[str, ...]]) -> list[str]:
+def provisioned(notices: Iterable[tuple[str, ...]], *, is_restored: bool) -> list[str]:
     """What provisioning has noticed; of certificates there is more to say once the lost host's is back."""
-    return [text for of_host in notices for text in of_host if "certificate" not in text]
+    return [
+        text for of_host in notices for text in of_host if not (is_restored and "certificate" in text)
+    ]  # fmt: skip
+
+
+def without_backup(host: Host, why: str) -> str:
+    """What is not back, where a host came back without a backup."""
+    seen = "; ".join(one.partition(": {")[0][:100] for one in why.splitlines())
+    return f"{host.name} came back without a backup ({seen}): nothing but its own history and certificate was in any"

@@ -33,9 +33,18 @@ class Back:
     notes: tuple[str, ...] = ()
 
 
-def bring_back(config: AppConfig, stage: Stage, host: Host, reporter: Reporter, opener: Opener) -> Back:
+def bring_back(
+    config: AppConfig, stage: Stage, host: Host, reporter: Reporter, opener: Opener, *, is_in_backup: bool
+) -> Back:  # fmt: skip
     """Make the host serve what the lost one served, behind the same gate and flip as every release.
 
+    Args:
+        config: The app.
+        stage: With the new host in the lost one's place.
+        host: The new host; its data are back.
+        reporter: Progress.
+        opener: How the agents are reached.
+        is_in_backup: Whether the host is made of a backup, which may have the releases.
     Raises: VpsdeployError: the data are restored; its state says what is live.
     """
     with opened(config, stage, opener) as context:
@@ -43,7 +52,8 @@ def bring_back(config: AppConfig, stage: Stage, host: Host, reporter: Reporter, 
         if there := _serves(facts, host):
             return Back(Way.FLEET if len(facts.apps) > 1 else Way.BACKUP, there)
         others = [one for one in facts.apps if one.name != host.name and one.current]
-        told = context.call(host.name, "rebuild", {"part": "releases"}) if host.is_app and not others else {}
+        from_backup = host.is_app and is_in_backup and not others
+        told = context.call(host.name, "rebuild", {"part": "releases"}) if from_backup else {}
     if others:
         return _from_others(config, stage, host, reporter, opener, others[0].current)
     if not told:

@@ -66,6 +66,7 @@ class State:
         self.database = b"PGDMP" + b"rows" * 100_000
         self.backup_files: dict[str, Any] = {}
         self.rebuilt: list[str] = []
+        self.no_backup = False
         self.kept_release, self.bits_lost = "", False
         self.receivers: list[Json] = []
         self.authority = ""

@@ -106,6 +106,9 @@ class Upkeep(State):
         """A part of what a lost host was: two tables, a certificate, and the release that `kept_release` names."""
         part, name = request["part"], self.kept_release
         self.rebuilt.append(part)
+        if part == "look" and request["optional"] and self.no_backup:
+            return {"target": "", "snapshot": "", "done": [], "backup_time": "", "age_seconds": 0, "release": None,
+                    "why": "disk: there is no repository"}  # fmt: skip
         if part == "look":
             live = {"id": name, "revision": "c0ffee", "subject": "x"} if name else None
             return {"target": request["target"] or "disk", "snapshot": request["snapshot"] or "6f06cbf8", "done": [],

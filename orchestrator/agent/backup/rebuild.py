@@ -35,37 +35,35 @@ _LINES = ("history.jsonl", "migrations.jsonl")
 def look(call: Call) -> dict[str, Any]:
     """Choose the backup, and keep that choice: the newest of the first target that has one, or what is asked for.
 
+    A host that keeps nothing that only a backup has (`optional`) may have none: `target` is empty then, `why` says it.
     Raises: UsageError: the host is in use, or was rebuilt already. BackupFailed: there is no backup.
     """
-    found, begun = kept.read(call), durable.read_json(call.app.rebuild_file) or {}
-    wanted = call.request.text("snapshot", "")
+    begun = durable.read_json(call.app.rebuild_file) or {}
     if begun.get("ended"):
+        came = f"from backup {begun['snapshot']}" if begun["snapshot"] else "without a backup"
         raise UsageError(
-            "the host was rebuilt already", why=f"from backup {begun['snapshot']}, {begun['ended']}",
-            state="nothing was touched", next="vpsdeploy backup restore brings data back to a host that serves",
+            "the host was rebuilt already", why=f"{came}, {begun['ended']}", state="nothing was touched",
+            next="vpsdeploy backup restore brings data back to a host that serves",
         )  # fmt: skip
     with state.alone(call, "a rebuild", PATIENCE_SECONDS):
         if not begun:
             _refuse_used(call)
-        if begun.get("done"):
-            _check_same(begun, call.request.text("target", ""), wanted)
-            repository, one = _pinned(call, found, begun)
+        chosen, why, manifest = _choose(call, begun), "", dict[str, Any]()
+        if isinstance(chosen, str):
+            target, snapshot, why = "", "", chosen
         else:
-            repository, one = _first(call, found, wanted)
-        with fetch.place(call.app.restored, 0) as into:
-            manifest = fetch.manifest(call, repository, one, into)
+            repository, one = chosen
+            target, snapshot = repository.name, one.id
+            with fetch.place(call.app.restored, 0) as into:
+                manifest = fetch.manifest(call, repository, one, into)
+        done = begun.get("done", [])
         began = begun.get("began") or timestamp()
-        kept_choice = {
-            "target": repository.name,
-            "snapshot": one.id,
-            "began": began,
-            "done": begun.get("done", []),
-        }
-        durable.write_json(call.app.rebuild_file, kept_choice)
-    age = max(0, round(time.time() - float(manifest["at"])))
+        choice = {"target": target, "snapshot": snapshot, "began": began, "done": done}
+        durable.write_json(call.app.rebuild_file, choice)
+    age = max(0, round(time.time() - float(manifest["at"]))) if manifest else 0
     return {
-        "target": repository.name, "snapshot": one.id, "backup_time": manifest["time"], "age_seconds": age,
-        "release": manifest.get("release"), "done": kept_choice["done"],
+        "target": target, "snapshot": snapshot, "backup_time": manifest.get("time", ""), "age_seconds": age,
+        "release": manifest.get("release"), "done": done, "why": why,
     }  # fmt: skip
 
 
@@ -128,7 +126,7 @@ def end(call: Call) -> dict[str, Any]:
     """The host is what the lost one was: from now on it makes backups of its own."""
     begun = begun_here(call)
     durable.write_json(call.app.rebuild_file, {**begun, "ended": timestamp()})
-    call.record("rebuild", old=None, new=begun["snapshot"], result="done", target=begun["target"])
+    call.record("rebuild", old=None, new=begun["snapshot"] or None, result="done", target=begun["target"])
     return {}
 
 
@@ -160,8 +158,15 @@ def _pinned(call: Call, found: Settings, begun: dict[str, Any]) -> tuple[Reposit
     return repository, fetch.snapshot(repository, begun["snapshot"])
 
 
-def _first(call: Call, found: Settings, wanted: str) -> tuple[Repository, Snapshot]:
-    whys = []
+def _choose(call: Call, begun: dict[str, Any]) -> tuple[Repository, Snapshot] | str:
+    """The backup; or why there is none, where the host can do without."""
+    optional, wanted = call.request.flag("optional"), call.request.text("snapshot", "")
+    if begun.get("done"):
+        _check_same(begun, call.request.text("target", ""), wanted)
+        return _pinned(call, kept.read(call), begun)
+    if optional and not call.app.backup_file.exists():
+        return "the app has no backups"
+    found, whys = kept.read(call), list[str]()
     for name in kept.chosen(call, found):
         repository = Repository(call, found, name)
         try:
@@ -169,6 +174,8 @@ def _first(call: Call, found: Settings, wanted: str) -> tuple[Repository, Snapsh
             return repository, fetch.snapshot(repository, wanted)
         except AgentError as error:
             whys.append(f"{name}: {error.what}" + (f": {error.why}" if error.why else ""))
+    if optional:
+        return "\n".join(whys)
     raise BackupFailed(
         "there is no backup to rebuild the host from", why="\n".join(whys), state="nothing was restored",
         next="--from TARGET names another one; docs/disaster.md",

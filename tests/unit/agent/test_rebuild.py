@@ -200,3 +200,30 @@ def test_a_certificate_is_put_only_where_none_is(lost: World, new: Callable[[], 
     world = new()
     rebuild(world, "look")
     assert rebuild(world, "certificate")["certificate"] == "off"
+
+
+def test_a_host_that_can_do_without_a_backup_is_noted_all_the_same(
+    lost: World, new: Callable[[], World]
+) -> None:
+    """It makes no backup until its end, goes on where it was interrupted, and is not rebuilt twice."""
+    lost.restic.made.clear()
+    world = new()
+    assert rebuild(world, "look")["what"] == "there is no backup to rebuild the host from"
+    chosen = rebuild(world, "look", optional=True)
+    assert (chosen["target"], chosen["snapshot"], chosen["release"]) == ("", "", None)
+    assert "disk: " in chosen["why"]
+    assert world.unit("backup")["what"] == "the host is being rebuilt"
+    assert rebuild(world, "look", optional=True)["target"] == ""
+    rebuild(world, "end")
+    assert world.unit("backup")["last"]["result"] == "done"
+    refused = rebuild(world, "look", optional=True)
+    assert refused["what"] == "the host was rebuilt already"
+    assert refused["why"].startswith("without a backup")
+
+
+def test_an_app_without_backups_has_none_to_look_for(lost: World, new: Callable[[], World]) -> None:
+    """Its host is told nothing of them."""
+    del lost
+    world = new()
+    world.host.app.backup_file.unlink()
+    assert rebuild(world, "look", optional=True)["why"] == "the app has no backups"

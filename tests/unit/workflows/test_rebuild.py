@@ -113,7 +113,9 @@ def test_without_a_backup_or_its_keys_nothing_begins(world: World) -> None:
     world.looked = (Target("disk", ()), Target("far", (), "no route to host"))
     with pytest.raises(BackupFailed) as caught:
         world.run(Wish("10.9.9.9"))
-    assert caught.value.why == "disk: no backup of this name\nfar: no route to host"
+    assert caught.value.why == (
+        "disk: no backup of this name\nfar: no route to host\nof web-1 only a backup has: the releases"
+    )
     world.looked = (Target("disk", ("6f06cbf8aa",)),)
     with pytest.raises(BackupFailed, match="with the id 11111111"):
         world.run(Wish("10.9.9.9", source="disk:11111111"))

@@ -12,7 +12,7 @@ from orchestrator.config.app import AppConfig
 from orchestrator.errors import HostUnreachable, UsageError
 from orchestrator.model.fleet import Host, Stage
 from orchestrator.secret import Secret
-from orchestrator.transport import s3, sftp, ssh
+from orchestrator.transport import s3, sftp, ssh, ssh_check
 from orchestrator.workflows import rebuild_checks
 from orchestrator.workflows.rebuild_checks import Seen
 from tests.support.fleet import APP, stage
@@ -116,3 +116,15 @@ def test_other_hosts_are_asked_as_releases_ask_them(monkeypatch: pytest.MonkeyPa
     with pytest.raises(HostUnreachable, match="web-3 cannot be reached either"):
         rebuild_checks.refuse_without_others(stage("web-1", "web-2", "web-3"), "web-1")
     assert sorted(asked) == [("web-2", "deploy"), ("web-3", "deploy")]
+
+
+def test_an_unknown_key_leads_on_with_the_rebuild(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Provisioning would go to the lost host's address."""
+    hint = "compare it, then\nvpsdeploy provision host web-1 --accept-host-key SHA256:x --stage production"
+    reached = ssh_check.Reached(HostUnreachable("unknown host key", next=hint), "", ONE.hosts[0])
+    monkeypatch.setattr(ssh_check, "ask", lambda *_: reached)
+    monkeypatch.setattr(ssh_check, "close_all", lambda *_: None)
+    new = replace(ONE.hosts[0], address="10.9.9.9")
+    with pytest.raises(HostUnreachable) as caught:
+        rebuild_checks.ask(config(disk="/mnt/x"), ONE, new)
+    assert "vpsdeploy host rebuild 10.9.9.9 --host web-1 --accept-host-key SHA256:x" in caught.value.next

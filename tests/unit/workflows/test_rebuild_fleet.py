@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from orchestrator.config import secrets
 from orchestrator.config.app import AppConfig
-from orchestrator.errors import (
-    HostUnreachable,
-    UsageError,
-)
+from orchestrator.errors import BackupFailed, HostUnreachable, UsageError
 from orchestrator.model.rebuild import Way
 from orchestrator.plan import service_url, services
+from orchestrator.report import envelope
+from orchestrator.report import rebuild as report
 from orchestrator.secret import Secret
 from orchestrator.workflows import (
     backup_keys,
     env,
 )
 from orchestrator.workflows.rebuild import Wish
+from orchestrator.workflows.rebuild_checks import Target
 from tests.support.changes import OLD, live_fleet
 from tests.support.fleet import APP, FakeFleet
 from tests.unit.workflows.with_rebuild import CONFIG, EMPTY, HOSTS, World, at, fleet_of, world_of  # noqa: F401 - world_of: a fixture
@@ -105,3 +106,56 @@ def test_in_a_fleet_it_serves_what_the_others_do(world: World, tmp_path: Path) -
     assert world.provisioned == [("web-1@10.0.0.1", "web-2@10.9.9.9")]
     assert 'ansible_host: "10.9.9.9"' in world.stage.path.read_text()
     assert "releases" not in lost.rebuilt
+
+
+def test_a_host_that_only_routes_needs_no_backup(world: World, tmp_path: Path) -> None:
+    """Neither one that exists nor one that is configured; what it found instead is said."""
+    for n, config in enumerate((CONFIG, AppConfig(app=APP))):
+        fleet_of(world, tmp_path / str(n), "web-1", balancers=("lb-1",), lost="lb-1")
+        world.looked, world.fleet.hosts["lb-1"].no_backup = (Target("disk", ()),), True
+        done = world.run(Wish("10.9.9.9", "lb-1"), config=config)
+        assert (done.backup, done.way, done.release) == (None, Way.FLEET, OLD)
+        assert world.fleet.hosts["lb-1"].rebuilt == ["look", "end"]
+        assert "lb-1 came back without a backup (disk: there is no repository)" in " ".join(done.notes)
+        assert world.fleet.summary() == {("green", OLD)}
+        text = report.text(done)
+        assert "no backup was needed" in text
+        assert "now: vpsdeploy status" in text
+        line = json.loads(envelope.result_line("host_rebuild", report.fields(done)))
+        assert line["backup"] is None
+
+
+def test_a_backup_of_it_is_used_all_the_same(world: World, tmp_path: Path) -> None:
+    """It has the certificate; one that is named has to be there."""
+    fleet_of(world, tmp_path / "fleet", "web-1", balancers=("lb-1",), lost="lb-1")
+    done = world.run(Wish("10.9.9.9", "lb-1"))
+    assert done.backup
+    assert (done.backup.target, done.certificate) == ("disk", ("shop.example",))
+    fleet_of(world, tmp_path / "again", "web-1", balancers=("lb-1",), lost="lb-1")
+    world.looked = (Target("disk", ()),)
+    with pytest.raises(BackupFailed, match="no backup of lb-1"):
+        world.run(Wish("10.9.9.9", "lb-1", source="disk"))
+    with pytest.raises(UsageError, match="shop has no backups"):
+        world.run(Wish("10.9.9.9", "lb-1", source="disk"), config=AppConfig(app=APP))
+
+
+@pytest.mark.parametrize(
+    ("more", "kept"),
+    [({"services": {"redis": {"host": "web-2"}}}, "redis"), ({"shared": ("uploads",)}, "the shared directories")],
+)  # fmt: skip
+def test_what_only_a_backup_has_keeps_a_host_from_being_rebuilt_without(
+    world: World, tmp_path: Path, more: dict[str, object], kept: str
+) -> None:
+    """It is named, before anything is touched; without it the others have all that the host had."""
+    targets = {"targets": {"disk": "/mnt/backups"}}
+    fleet_of(world, tmp_path / "fleet", "web-1", "web-2", lost="web-2")
+    world.looked, world.fleet.hosts["web-2"].no_backup = (Target("disk", ()),), True
+    with pytest.raises(BackupFailed) as caught:
+        world.run(
+            Wish("10.9.9.9", "web-2"),
+            config=AppConfig.model_validate({"app": APP, "backup": targets, **more}),
+        )
+    assert f"of web-2 only a backup has: {kept}" in caught.value.why
+    assert world.provisioned == []
+    done = world.run(Wish("10.9.9.9", "web-2"))
+    assert (done.backup, done.release) == (None, OLD)
