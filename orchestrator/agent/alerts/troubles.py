@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrator.agent import certificates, durable, job_facts, pools
+from orchestrator.agent.alerts import held
 from orchestrator.agent.backup import settings as backup_settings
 from orchestrator.agent.backup import state as backup_state
 from orchestrator.agent.call import Call
@@ -232,5 +233,6 @@ PARTS: Mapping[str, Part] = {
     "certificate": Part(_certificate, "the certificate"),
     "disk": Part(_disks, "its disks"),
     "cron": Part(_entries, "cron entries"),
+    "updates": Part(held.look, "updates of its databases and brokers", passes=True),
     SERVICES: Part(_services, "services", passes=True),
 }

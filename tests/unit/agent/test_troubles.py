@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.agent import durable
+from orchestrator.agent import apt, durable
 from orchestrator.agent.alerts import troubles, watch
 from tests.unit.agent.with_alerts import HOOK, SLACK, Net, look, net_of  # noqa: F401 - net_of: a fixture
 from tests.unit.agent.with_backups import World, world_of  # noqa: F401 - world_of: a fixture
@@ -153,3 +153,36 @@ def test_a_service_that_ends_again_and_again_is_down(world: World, net: Net) -> 
         world.properties["nginx.service"] = {"NRestarts": str(count)}
         look(world.host)
         assert [told in text for text in net.texts()] == ([True, True] if told else []), count
+
+
+def test_security_updates_that_restart_a_database_are_told(
+    world: World, net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody else says so: the nights leave them alone. apt is asked again where its lists or packages have changed."""
+    lists = world.host.layout.root / "var/lib/apt/lists"
+    lists.mkdir(parents=True)
+    about = {"service": "redis", "app": "shop", "unit": "redis-server.service"}
+    world.host.layout.services.mkdir(parents=True, exist_ok=True)
+    (world.host.layout.services / "redis.json").write_text(json.dumps(about))
+    world.running.add("redis-server.service")
+    new = apt.Upgrade("redis-server", "7.0", "7.1", security=True)
+    waiting = [(new, apt.Upgrade("libssl3", "1", "2", security=True)), (new._replace(security=False),)]
+    asked: list[int] = []
+
+    def pending(_: object) -> tuple[apt.Upgrade, ...]:
+        asked.append(1)
+        return waiting.pop(0)
+
+    monkeypatch.setattr(apt, "pending", pending)
+    for _ in range(3):
+        look(world.host)
+    text = net.texts()[0]
+    assert (
+        "security updates of redis wait, because they restart it: redis-server 7.1 (vpsdeploy host patch"
+        in text
+    )
+    os.utime(lists, (1.0, 1.0))
+    for _ in range(3):
+        look(world.host)
+    assert "over since" in net.texts()[0]
+    assert len(asked) == 2
