@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from orchestrator.config import AppConfig
-from orchestrator.model.fleet import Host
+from orchestrator.model.fleet import Host, Stage
+from orchestrator.model.service import UNPROTECTED
+from orchestrator.plan import services
 from orchestrator.transport import names
 
 
@@ -18,6 +20,15 @@ def dns(config: AppConfig, host: Host) -> list[str]:
     return [
         f"DNS: {domain} leads to {', '.join(found) or 'nowhere'}; let it lead to {host.address}"
         for domain, found in astray.items() if not wanted & set(found)
+    ]  # fmt: skip
+
+
+def gone(config: AppConfig, stage: Stage, host: Host) -> list[str]:
+    """What the host kept that no backup holds; it is empty now."""
+    carried = services.on_host(services.placed(config, stage), host.name)
+    return [
+        f"{one.kind} is empty: what it held was in no backup, and is lost with the host (docs/{one.kind}.md)"
+        for one in carried if one.kind in UNPROTECTED
     ]  # fmt: skip
 
 

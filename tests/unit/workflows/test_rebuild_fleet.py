@@ -159,3 +159,16 @@ def test_what_only_a_backup_has_keeps_a_host_from_being_rebuilt_without(
     assert world.provisioned == []
     done = world.run(Wish("10.9.9.9", "web-2"))
     assert (done.backup, done.release) == (None, OLD)
+
+
+def test_what_no_backup_holds_is_told_to_be_lost(world: World, tmp_path: Path) -> None:
+    """A rebuild that ends well must not look as if everything were back."""
+    config = AppConfig.model_validate({"app": APP, "services": {"mongodb": {"host": "web-2"}}})
+    fleet_of(world, tmp_path / "fleet", "web-1", "web-2", lost="web-2")
+    done = world.run(
+        Wish("10.9.9.9", "web-2"), config=CONFIG.model_copy(update={"services": config.services})
+    )
+    assert (
+        "mongodb is empty: what it held was in no backup, and is lost with the host (docs/mongodb.md)"
+        in done.notes
+    )
