@@ -258,7 +258,7 @@ def _restore(
     return Rebuilt(
         stage.name, name, this.host.address, this.lost.address, chosen, back.way, back.release, url,
         round(time.monotonic() - began, 1), tuple(this.parts), told.restored, told.kept, certificate,
-        (*rebuild_notes.gone(config, stage, this.host), *this.notes, *back.notes, *rebuild_notes.dns(config, this.host)),
+        (*this.notes, *back.notes, *rebuild_notes.about(config, stage, this.host)),
     )  # fmt: skip
 
 

@@ -11,6 +11,11 @@ from orchestrator.plan import services
 from orchestrator.transport import names
 
 
+def about(config: AppConfig, stage: Stage, host: Host) -> list[str]:
+    """What only its owner can see to: data that are gone, names that lead elsewhere."""
+    return [*gone(config, stage, host), *dns(config, host)]
+
+
 def dns(config: AppConfig, host: Host) -> list[str]:
     """Names that lead elsewhere: nobody but their owner can change that."""
     if not host.is_loadbalancer:
