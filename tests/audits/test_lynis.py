@@ -1,89 +1,31 @@
-"""Lynis, Debian's package, with its own profile."""
+"""Lynis in a sandbox host: what it suggests there. test_machine.py has what it gives a host with a kernel of its own."""
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
+from tests.audits import lynis
 from tests.audits.conftest import Audited
 from tests.support.vps import DEBIAN
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.audit]
 
-AIM = 85
-CONTAINER = "container: "
-STAYS = {
-    "LYNIS": "it is Debian's version, older than four months",
-    "DEB-0280": "a /tmp for each login (libpam-tmpdir) breaks what apt runs as others; services have theirs",
-    "DEB-0810": "apt-listbugs asks a person, and updates come at night",
-    "DEB-0811": "apt-listchanges asks a person, and updates come at night",
-    "BOOT-5264": "Debian's own services are Debian's to box; the app, nginx and the exchange of bans are",
-    "KRNL-5788": f"{CONTAINER}no kernel is installed",
-    "AUTH-9284": "root has no password on purpose",
-    "AUTH-9286": "passwords do not expire: keys would end with them",
-    "FILE-6310": "a VPS has one disk; logs and the journal have limits instead",
-    "NAME-4028": "no service of ours needs a domain of the host's own",
-    "PKGS-7370": "dpkg itself verifies its packages every night (vpsdeploy-integrity); debsums does the same",
-    "PKGS-7394": "apt says what is to be upgraded: `vpsdeploy host patch --check`",
-    "HTTP-6710": "clients choose among strong ciphers only: Mozilla's guideline",
-    "HTTP-6712": "the page with nginx's own figures, for the host alone, writes no log",
-    "SSH-7408": "port 22 is where people look for SSH; 10 sessions, as Ansible and releases open several",
-    "LOGG-2154": "where logs are sent is their owner's choice",
-    "ACCT-9622": "auditd records what matters; each process of each release would be too much",
-    "ACCT-9626": "a release's figures are vpsdeploy's; sysstat writes all day",
-    "ACCT-9628": f"{CONTAINER}the kernel's records are its machine's",
-    "TIME-3104": f"{CONTAINER}the clock is its machine's",
-    "FINT-4350": "vpsdeploy-integrity looks every night; it knows none but its list of products",
-    "FILE-7524": "/etc/crontab and /etc/ssh/sshd_config hold no secret",
-    "KRNL-6000": f"{CONTAINER}these settings are its machine's",
-    "HRDN-7230": "scanners for viruses of desktops, and root kits of the last century",
-}
-"""Suggestions that stay, each with its reason."""
-
-ONLY = {
-    12: {
-        "NETW-3200": "3.0.8 looks for /bin/true only; /bin/false, which fails, is known to 3.1.4",
-        "HRDN-7222": "an assembler, of binutils, without which Debian 12 has no needrestart",
-    },
-    13: {
-        "BOOT-5180": f"{CONTAINER}it finds no runlevel",
-        "NAME-4404": "/etc/hosts is the provider's; libnss-myhostname answers for the host's name",
-    },
-}
-"""Those of one Debian's version only."""
-
 
 @pytest.fixture(scope="module", name="report")
 def _report(audited: Audited) -> str:
-    """All its tests, none skipped."""
-    audited.install("lynis")
-    audited.on("sh", "-c", "cd / && lynis audit system --quick --no-colors --quiet")
-    report = audited.on("cat", "/var/log/lynis-report.dat")
+    """What it found."""
+    audited.install(lynis.PACKAGE)
+    audited.on("sh", "-c", lynis.JUDGE)
+    report = audited.on("cat", lynis.REPORT)
     audited.keep("lynis.dat", report)
-    audited.keep("lynis.log", audited.on("cat", "/var/log/lynis.log"))
-    found = dict(re.findall(r"^(hardening_index|lynis_version|lynis_tests_done)=(.*)$", report, re.MULTILINE))
-    suggested = sorted({name for name, _ in _suggestions(report)})
-    audited.figure("lynis", {**found, "suggestions": suggested})
+    audited.keep("lynis.log", audited.on("cat", lynis.LOG))
+    audited.figure("lynis", lynis.figures(report))
     return report
-
-
-def _suggestions(report: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = re.findall(r"^suggestion\[\]=([^|]+)\|(.*)$", report, re.MULTILINE)
-    return found
 
 
 def test_lynis_warns_of_nothing_and_suggests_nothing_but_what_stays(report: str) -> None:
     """A suggestion that is on no list fails, and so does one on the list that is not made any more."""
-    assert re.findall(r"^warning\[\]=.*$", report, re.MULTILINE) == []
-    stays = STAYS.keys() | ONLY[DEBIAN].keys()
-    assert [text for text in _suggestions(report) if text[0] not in stays] == []
-    assert {name for name, _ in _suggestions(report)} == stays
-
-
-@pytest.mark.xfail(
-    reason="of 294 points 12 are the machine's, 44 would serve nobody; docs/security.md has each", strict=True
-)
-def test_lynis_gives_85_of_100(report: str) -> None:
-    """The aim, as it is: it is not lowered to what is reached."""
-    assert int(re.findall(r"^hardening_index=(\d+)$", report, re.MULTILINE)[0]) >= AIM
+    assert lynis.warnings(report) == []
+    stays = lynis.STAYS.keys() | lynis.ONLY[DEBIAN].keys()
+    assert [text for text in lynis.suggestions(report) if text[0] not in stays] == []
+    assert {name for name, _ in lynis.suggestions(report)} == stays

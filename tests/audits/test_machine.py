@@ -1,0 +1,141 @@
+"""The host as a machine with a kernel of its own, as a VPS is: what a container cannot have is in force after a reboot."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import shutil
+import socket
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from orchestrator.workflows import sandbox
+from tests.audits import lynis, virtual
+from tests.audits.conftest import AUDITED, OUTSIDE, SHOP, Audited
+from tests.support import roles
+from tests.support.vps import DEBIAN, Project
+
+pytestmark = [pytest.mark.sandbox, pytest.mark.audit]
+
+SETTINGS, RULES = "etc/sysctl.d/99-vpsdeploy.conf.j2", "/etc/audit/rules.d/50-vpsdeploy.rules"
+MOUNT_OPTIONS = {"nodev", "nosuid", "noexec"}
+MODULES = ("sctp", "dccp", "rds", "tipc", "udf", "hfs", "usb-storage")
+
+
+@pytest.fixture(scope="module", name="machine")
+def _machine(audited: Audited, tmp_path_factory: pytest.TempPathFactory) -> Iterator[virtual.Machine]:
+    """Provisioned once more, as what a container cannot have is withheld until then, and restarted."""
+    virtual.install_qemu()
+    place = tmp_path_factory.mktemp("machine")
+    twin = audited.project.twin(place)
+    key = yaml.safe_load(twin.inventory.read_text())["all"]["vars"]["ansible_ssh_private_key_file"]
+    ports = {port: virtual.free_port() for port in (22, 443)}
+    machine = virtual.Machine(place, Path(key), twin.inventory.with_name("known_hosts"), ports)
+    addresses = {host.name: host.address for host in sandbox.status(audited.project.name).hosts}
+    _move(twin, addresses[AUDITED], ports[22])
+    virtual.make_disk(audited.project, AUDITED, OUTSIDE, addresses, machine)
+    with virtual.running(machine):
+        twin.json("provision", "host", "--full")
+        # A provider's image has its boot loader's settings there.
+        machine.on("update-grub")
+        machine.reboot()
+        yield machine
+    shutil.rmtree(place)
+
+
+def _move(project: Project, address: str, port: int) -> None:
+    """Have a project find the host at a port of this machine."""
+    inventory = yaml.safe_load(project.inventory.read_text())
+    here = {"ansible_host": virtual.HERE, "ansible_port": port, "vpsdeploy_private_address": virtual.ADDRESS}
+    inventory["all"]["hosts"][AUDITED] = here
+    project.inventory.write_text(yaml.safe_dump(inventory))
+    known = project.inventory.with_name("known_hosts")
+    text = known.read_text()
+    moved = [line.split(" ", 1)[1] for line in text.splitlines() if line.startswith(f"{address} ")]
+    known.write_text(text + "".join(f"[{virtual.HERE}]:{port} {key}\n" for key in moved))
+
+
+def test_nothing_failed_since_it_booted(machine: virtual.Machine) -> None:
+    """Every unit, ours and Debian's."""
+    assert machine.on("systemctl --failed --no-legend --plain") == ""
+    assert machine.on("systemctl is-system-running --wait").strip() == "running"
+
+
+def test_every_setting_of_the_kernel_is_in_force(machine: virtual.Machine) -> None:
+    """Of every network interface too, also of one that came after the settings."""
+    text = machine.on("cd /proc/sys && grep -rsH . dev fs kernel net || true")
+    found = dict(line.split(":", 1) for line in text.splitlines())
+    wanted = [
+        line.split(" = ")
+        for line in roles.render("kernel", SETTINGS).splitlines()
+        if line and not line.startswith("#")
+    ]
+    assert wanted
+    for name, value in wanted:
+        matched = fnmatch.filter(found, name.lstrip("-").replace(".", "/"))
+        assert {one: found[one] for one in matched} == dict.fromkeys(matched, value)
+        assert matched, name
+
+
+def test_every_rule_of_auditd_is_loaded(machine: virtual.Machine) -> None:
+    """As many as the file has, by auditd's own start at boot."""
+    asked = machine.on(f"grep -cE '^-[aw] ' {RULES}")
+    assert machine.on("auditctl -l | wc -l") == asked
+    assert int(asked)
+    assert machine.on("systemctl is-active auditd.service vpsdeploy-audit.service").split() == ["active"] * 2
+
+
+def test_blocked_modules_do_not_come(machine: virtual.Machine) -> None:
+    """Not on demand either, though the kernel has them."""
+    there = machine.on(f"modinfo -F filename {' '.join(MODULES)} 2>/dev/null || true")
+    assert "sctp.ko" in there
+    for name in MODULES:
+        assert machine.tried(f"modprobe {name}").returncode != 0, name
+    loaded = {line.split()[0] for line in machine.on("cat /proc/modules").splitlines()}
+    assert not loaded & {name.replace("-", "_") for name in MODULES}
+
+
+@pytest.mark.parametrize("path", ["/tmp", "/dev/shm"])
+def test_no_program_runs_from_where_everybody_writes(path: str, machine: virtual.Machine) -> None:
+    """Nor does a device file or a setuid bit count there."""
+    assert set(machine.on(f"findmnt -no OPTIONS {path} | tail -1").strip().split(",")) >= MOUNT_OPTIONS
+
+
+def test_the_firewall_is_there(machine: virtual.Machine) -> None:
+    """What is not let in is dropped."""
+    assert "policy drop" in machine.on("nft list table inet vpsdeploy")
+
+
+def test_the_app_answers_by_https(audited: Audited, machine: virtual.Machine) -> None:
+    """From outside, with the certificate that it was given as a container."""
+    context = ssl.create_default_context(cadata=audited.authority.root())
+    with socket.create_connection((virtual.HERE, machine.ports[443]), 30) as connection:
+        with context.wrap_socket(connection, server_hostname=SHOP) as secure:
+            secure.sendall(f"GET /health HTTP/1.1\r\nHost: {SHOP}\r\nConnection: close\r\n\r\n".encode())
+            assert secure.recv(12) == b"HTTP/1.1 200"
+
+
+def test_nothing_is_changed(machine: virtual.Machine) -> None:
+    """The nightly look finds every file as packages and provisioning have left it."""
+    machine.on("systemctl start vpsdeploy-integrity.service")
+
+
+@pytest.fixture(scope="module", name="report")
+def _report(audited: Audited, machine: virtual.Machine) -> str:
+    """What lynis says of it."""
+    machine.on(f"apt-get update -q && apt-get install -qy --no-install-recommends {lynis.PACKAGE}")
+    machine.tried(lynis.JUDGE, timeout_seconds=_LYNIS_SECONDS)
+    report = machine.on(f"cat {lynis.REPORT}")
+    audited.keep("lynis-machine.dat", report)
+    audited.keep("lynis-machine.log", machine.on(f"cat {lynis.LOG}"))
+    audited.figure("lynis, as a machine", {**lynis.figures(report), "run by": virtual.accelerator()[1]})
+    return report
+
+
+def test_lynis_gives_85_of_100(report: str) -> None:
+    """The aim."""
+    assert lynis.index(report) >= AIM

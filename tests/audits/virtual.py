@@ -1,0 +1,150 @@
+"""A host with a kernel of its own: a sandbox host's file system on a disk, under qemu, on this machine."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.vps import Project
+from tests.support.waiting import until
+
+DISK_SCRIPT = Path(__file__).with_name("disk.sh").read_text()
+ADDRESS, ADMIN = "10.0.2.15", "admin"
+"""What qemu's own network gives its machine, and who may do everything there after `provision host`."""
+HERE = "127.0.0.1"
+_SSH_SECONDS, _SHUTDOWN_SECONDS = 600, 120
+# Of a copy of a running host: neither what is mounted there nor what judges have brought.
+_TAR = ("tar", "--xattrs", "--xattrs-include=security.capability", "--numeric-owner", "-S")
+_PACK = (*_TAR, "-C", "/", "--one-file-system", "--exclude=./run/*", "--exclude=./tmp/*", "-cf", "-", ".")
+_UNPACK = (*_TAR, "-C", "/root/disk/root", "-xpf", "-")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A machine of this kind.
+
+    Attributes:
+        place: Its disk, its kernel, what it wrote to its console.
+        key: The private key that logs in.
+        known_hosts: Where its host keys are.
+        ports: Its ports, and where they are here.
+    """
+
+    place: Path
+    key: Path
+    known_hosts: Path
+    ports: dict[int, int]
+
+    def tried(self, script: str, timeout_seconds: float = _SSH_SECONDS) -> subprocess.CompletedProcess[str]:
+        """Run a shell's script as root; how it ends is the caller's to judge."""
+        words = ("sudo", "-n", "sh", "-c", shlex.quote(script))
+        target = login(self.key, self.known_hosts, f"{ADMIN}@{HERE}", self.ports[22])
+        return subprocess.run(
+            [*target, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            timeout=timeout_seconds,
+        )  # fmt: skip
+
+    def on(self, script: str) -> str:
+        """The same, and it has to succeed; its standard output."""
+        done = self.tried(script)
+        assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def wait(self, unlike: str = "") -> str:
+        """Wait until it has booted, by another name of the boot than this one. Returns: that name."""
+        found: list[str] = []
+
+        def booted() -> bool:
+            done = self.tried("systemctl is-system-running --wait; cat /proc/sys/kernel/random/boot_id")
+            found[:] = done.stdout.split()[-1:]
+            return bool(found) and found[0] != unlike
+
+        until(booted)
+        return found[0]
+
+    def reboot(self) -> None:
+        """Restart it as its owner would."""
+        before = self.wait()
+        self.tried("systemctl reboot")
+        self.wait(unlike=before)
+
+
+def login(key: Path, known_hosts: Path, target: str, port: int = 22) -> tuple[str, ...]:
+    """OpenSSH's client, which asks nobody and trusts the keys of this file only."""
+    options = ("BatchMode=yes", "IdentitiesOnly=yes", "ConnectTimeout=20", f"UserKnownHostsFile={known_hosts}")
+    settings = [part for option in options for part in ("-o", option)]
+    return ("ssh", "-q", "-F", "none", "-i", str(key), "-p", str(port), *settings, target)
+
+
+def accelerator() -> tuple[str, ...]:
+    """The processor's own, where this machine lets us; else an emulated one, twenty times slower.
+
+    A kernel without MSR 0x10a (many machines that are virtual themselves) stops at `host` with arch-capabilities.
+    """
+    if False:
+        return ("-accel", "kvm", "-cpu", "Nehalem")
+    return ("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,la57=off")
+
+
+def free_port() -> int:
+    """One that nobody listens on here."""
+    with socket.socket() as one:
+        one.bind((HERE, 0))
+        return int(one.getsockname()[1])
+
+
+def install_qemu() -> None:
+    """Bring the emulator to this machine where it has none."""
+    if subprocess.run(["which", "qemu-system-x86_64"], capture_output=True, check=False).returncode:
+        sudo = [] if os.geteuid() == 0 else ["sudo"]
+        install = ["apt-get", "install", "-qy", "--no-install-recommends", "qemu-system-x86"]
+        subprocess.run([*sudo, *install], check=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+
+def pipe(source: Sequence[str], target: Sequence[str]) -> None:
+    """Hand what one program writes to another; both have to succeed."""
+    with subprocess.Popen(source, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as first:
+        subprocess.run(target, stdin=first.stdout, check=True)
+    assert first.returncode == 0, source
+
+
+def make_disk(project: Project, host: str, builder: str, addresses: dict[str, str], machine: Machine) -> None:
+    """Copy a provisioned host's file system to a bare one, make a disk of it there and bring that here."""
+    known = project.inventory.with_name("known_hosts")
+    provisioned = login(machine.key, known, f"{ADMIN}@{addresses[host]}")
+    bare = login(machine.key, known, f"root@{addresses[builder]}")
+    names = project.on(host, "cat", "/etc/hosts").replace(addresses[host], ADDRESS)
+    project.on(builder, "mkdir", "-p", "/root/disk/root")
+    pipe([*provisioned, "sudo", "-n", *_PACK], [*bare, *_UNPACK])
+    project.on(builder, "sh", "-c", DISK_SCRIPT, "sh", host, names.strip())
+    pipe([*bare, "tar", "-S", "-C", "/root/disk", "-cf", "-", "."], ["tar", "-S", "-C", str(machine.place), "-xf", "-"])
+    project.on(builder, "rm", "-r", "/root/disk")
+
+
+@contextmanager
+def running(machine: Machine) -> Iterator[None]:
+    """Boot it, and shut it down at the end."""
+    forwarded = "".join(f",hostfwd=tcp:{HERE}:{here}-:{there}" for there, here in machine.ports.items())
+    command = [
+        "qemu-system-x86_64", *accelerator(), "-smp", "2", "-m", "2048", "-display", "none", "-monitor", "none",
+        "-serial", f"file:{machine.place / 'console'}", "-device", "virtio-rng-pci",
+        "-drive", f"file={machine.place / 'disk'},format=raw,if=virtio,cache=unsafe",
+        "-nic", f"user,model=virtio-net-pci{forwarded}",
+        "-kernel", str(machine.place / "kernel"), "-initrd", str(machine.place / "initrd"),
+        "-append", "root=/dev/vda ro console=ttyS0 quiet tsc=reliable mitigations=off",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        machine.wait()
+        yield
+        machine.tried("systemctl poweroff")
+        process.wait(_SHUTDOWN_SECONDS)
+    finally:
+        process.kill()
+        process.wait()
