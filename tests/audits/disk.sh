@@ -4,7 +4,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 cd /root/disk
 apt-get update -q
 apt-get install -qy --no-install-recommends e2fsprogs
-mkdir -p root/proc root/sys root/dev root/run root/tmp
+mkdir -p root/proc root/sys root/dev root/run root/tmp root/boot/grub
 chmod 1777 root/tmp
 # Files that podman mounts on a sandbox host are no part of its file system.
 echo "$1" > root/etc/hostname

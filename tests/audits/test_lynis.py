@@ -1,4 +1,4 @@
-"""Lynis in a sandbox host: what it suggests there. test_machine.py has what it gives a host with a kernel of its own."""
+"""Lynis in a sandbox host. What it gives a host with a kernel of its own is in test_machine.py."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ DISK_SCRIPT = Path(__file__).with_name("disk.sh").read_text()
 ADDRESS, ADMIN = "10.0.2.15", "admin"
 """What qemu's own network gives its machine, and who may do everything there after `provision host`."""
 HERE = "127.0.0.1"
+_KERNEL_ARGUMENTS = "root=/dev/vda ro console=ttyS0 quiet tsc=reliable mitigations=off"
 _SSH_SECONDS, _SHUTDOWN_SECONDS = 600, 120
 # Of a copy of a running host: neither what is mounted there nor what judges have brought.
 _TAR = ("tar", "--xattrs", "--xattrs-include=security.capability", "--numeric-owner", "-S")
@@ -56,39 +57,40 @@ class Machine:
         assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
         return done.stdout
 
-    def wait(self, unlike: str = "") -> str:
-        """Wait until it has booted, by another name of the boot than this one. Returns: that name."""
-        found: list[str] = []
-
-        def booted() -> bool:
-            done = self.tried("systemctl is-system-running --wait; cat /proc/sys/kernel/random/boot_id")
-            found[:] = done.stdout.split()[-1:]
-            return bool(found) and found[0] != unlike
-
-        until(booted)
-        return found[0]
+    def boot_id(self) -> str:
+        """The name of this start, once everything has been started; none before."""
+        words = self.tried(
+            "systemctl is-system-running --wait; cat /proc/sys/kernel/random/boot_id"
+        ).stdout.split()
+        return words[-1] if words else ""
 
     def reboot(self) -> None:
         """Restart it as its owner would."""
-        before = self.wait()
+        before = self.boot_id()
         self.tried("systemctl reboot")
-        self.wait(unlike=before)
+        until(lambda: self.boot_id() not in ("", before))
 
 
 def login(key: Path, known_hosts: Path, target: str, port: int = 22) -> tuple[str, ...]:
     """OpenSSH's client, which asks nobody and trusts the keys of this file only."""
-    options = ("BatchMode=yes", "IdentitiesOnly=yes", "ConnectTimeout=20", f"UserKnownHostsFile={known_hosts}")
+    options = (
+        "BatchMode=yes",
+        "IdentitiesOnly=yes",
+        "ConnectTimeout=20",
+        f"UserKnownHostsFile={known_hosts}",
+    )
     settings = [part for option in options for part in ("-o", option)]
     return ("ssh", "-q", "-F", "none", "-i", str(key), "-p", str(port), *settings, target)
 
 
 def accelerator() -> tuple[str, ...]:
-    """The processor's own, where this machine lets us; else an emulated one, twenty times slower.
+    """The processor's own, where this machine has it and lets us; else an emulated one, many times slower.
 
-    A kernel without MSR 0x10a (many machines that are virtual themselves) stops at `host` with arch-capabilities.
+    A /dev/kvm without either of these modules is software too (kvm-pvm), and does not get through Debian's kernel.
     """
-    if False:
-        return ("-accel", "kvm", "-cpu", "Nehalem")
+    own = any(Path("/sys/module", name).exists() for name in ("kvm_intel", "kvm_amd"))
+    if own and os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return ("-accel", "kvm", "-cpu", "host")
     return ("-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max,la57=off")
 
 
@@ -123,7 +125,10 @@ def make_disk(project: Project, host: str, builder: str, addresses: dict[str, st
     project.on(builder, "mkdir", "-p", "/root/disk/root")
     pipe([*provisioned, "sudo", "-n", *_PACK], [*bare, *_UNPACK])
     project.on(builder, "sh", "-c", DISK_SCRIPT, "sh", host, names.strip())
-    pipe([*bare, "tar", "-S", "-C", "/root/disk", "-cf", "-", "."], ["tar", "-S", "-C", str(machine.place), "-xf", "-"])
+    pipe(
+        [*bare, "tar", "-S", "-C", "/root/disk", "-cf", "-", "."],
+        ["tar", "-S", "-C", str(machine.place), "-xf", "-"],
+    )
     project.on(builder, "rm", "-r", "/root/disk")
 
 
@@ -137,11 +142,12 @@ def running(machine: Machine) -> Iterator[None]:
         "-drive", f"file={machine.place / 'disk'},format=raw,if=virtio,cache=unsafe",
         "-nic", f"user,model=virtio-net-pci{forwarded}",
         "-kernel", str(machine.place / "kernel"), "-initrd", str(machine.place / "initrd"),
-        "-append", "root=/dev/vda ro console=ttyS0 quiet tsc=reliable mitigations=off",
+        "-append", _KERNEL_ARGUMENTS,
     ]  # fmt: skip
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
-        machine.wait()
+        until(lambda: process.poll() is not None or machine.boot_id() != "")
+        assert process.poll() is None, f"qemu ended with {process.returncode}"
         yield
         machine.tried("systemctl poweroff")
         process.wait(_SHUTDOWN_SECONDS)
