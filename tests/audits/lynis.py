@@ -50,6 +50,19 @@ ONLY = {
 }
 """Those of one Debian's version only."""
 
+MACHINE = {
+    "BOOT-5122": "who has the console has the provider's account; a boot loader's password keeps nobody else out"
+}
+"""Those that only a machine of its own gets."""
+
+
+def stays(debian: int, *, container: bool) -> set[str]:
+    """The names of all that stay on such a host."""
+    everywhere = STAYS | ONLY[debian]
+    if container:
+        return set(everywhere)
+    return {name for name, why in everywhere.items() if not why.startswith(CONTAINER)} | MACHINE.keys()
+
 
 def suggestions(report: str) -> list[tuple[str, str]]:
     """The name of each, and its text."""

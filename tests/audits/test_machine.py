@@ -16,7 +16,7 @@ from orchestrator.workflows import sandbox
 from tests.audits import lynis, virtual
 from tests.audits.conftest import AUDITED, OUTSIDE, SHOP, Audited
 from tests.support import roles
-from tests.support.vps import Project
+from tests.support.vps import DEBIAN, Project
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.audit]
 
@@ -138,6 +138,12 @@ def _report(audited: Audited, machine: virtual.Machine) -> str:
     audited.keep("lynis-machine.log", machine.on(f"cat {lynis.LOG}"))
     audited.figure("lynis, as a machine", {**lynis.figures(report), "run by": virtual.accelerator()[1]})
     return report
+
+
+def test_lynis_warns_of_nothing_and_suggests_nothing_but_what_stays(report: str) -> None:
+    """The container's list without what is the container's, and what only a machine gets."""
+    assert lynis.warnings(report) == []
+    assert {name for name, _ in lynis.suggestions(report)} == lynis.stays(DEBIAN, container=False)
 
 
 def test_lynis_gives_85_of_100(report: str) -> None:
