@@ -31,7 +31,6 @@ MODULES = ("sctp", "dccp", "rds", "tipc", "udf", "hfs", "usb-storage")
 @pytest.fixture(scope="module", name="machine")
 def _machine(audited: Audited, tmp_path_factory: pytest.TempPathFactory) -> Iterator[virtual.Machine]:
     """Provisioned once more, as what a container cannot have is withheld until then, and restarted."""
-    virtual.install_qemu()
     place = tmp_path_factory.mktemp("machine")
     twin = audited.project.twin(place)
     key = yaml.safe_load(twin.inventory.read_text())["all"]["vars"]["ansible_ssh_private_key_file"]

@@ -20,7 +20,7 @@ ADDRESS, ADMIN = "10.0.2.15", "admin"
 HERE = "127.0.0.1"
 _KERNEL_ARGUMENTS = "root=/dev/vda ro console=ttyS0 quiet tsc=reliable mitigations=off"
 _SSH_SECONDS, _SHUTDOWN_SECONDS = 600, 120
-# Of a copy of a running host: neither what is mounted there nor what judges have brought.
+# Of a running host: not what is mounted there.
 _TAR = ("tar", "--xattrs", "--xattrs-include=security.capability", "--numeric-owner", "-S")
 _PACK = (*_TAR, "-C", "/", "--one-file-system", "--exclude=./run/*", "--exclude=./tmp/*", "-cf", "-", ".")
 _UNPACK = (*_TAR, "-C", "/root/disk/root", "-xpf", "-")
@@ -99,14 +99,6 @@ def free_port() -> int:
     with socket.socket() as one:
         one.bind((HERE, 0))
         return int(one.getsockname()[1])
-
-
-def install_qemu() -> None:
-    """Bring the emulator to this machine where it has none."""
-    if subprocess.run(["which", "qemu-system-x86_64"], capture_output=True, check=False).returncode:
-        sudo = [] if os.geteuid() == 0 else ["sudo"]
-        install = ["apt-get", "install", "-qy", "--no-install-recommends", "qemu-system-x86"]
-        subprocess.run([*sudo, *install], check=True, capture_output=True, stdin=subprocess.DEVNULL)
 
 
 def pipe(source: Sequence[str], target: Sequence[str]) -> None:
