@@ -18,7 +18,13 @@ from tests.audits.conftest import AUDITED, OUTSIDE, SHOP, Audited
 from tests.support import roles
 from tests.support.vps import DEBIAN, Project
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.audit]
+pytestmark = [
+    pytest.mark.sandbox,
+    pytest.mark.audit,
+    pytest.mark.skipif(
+        DEBIAN != 13, reason="seen on Debian 13 only: lynis' list for a machine with 12 is not known"
+    ),
+]
 
 SETTINGS, RULES = "etc/sysctl.d/99-vpsdeploy.conf.j2", "/etc/audit/rules.d/50-vpsdeploy.rules"
 MOUNTS = ("/tmp", "/dev/shm")  # noqa: S108 - where they are looked at, not written to

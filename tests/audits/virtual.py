@@ -59,10 +59,8 @@ class Machine:
 
     def boot_id(self) -> str:
         """The name of this start, once everything has been started; none before."""
-        words = self.tried(
-            "systemctl is-system-running --wait; cat /proc/sys/kernel/random/boot_id"
-        ).stdout.split()
-        return words[-1] if words else ""
+        said = self.tried("systemctl is-system-running --wait; cat /proc/sys/kernel/random/boot_id").stdout
+        return said.split()[-1] if said else ""
 
     def reboot(self) -> None:
         """Restart it as its owner would."""
