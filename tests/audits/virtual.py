@@ -75,6 +75,7 @@ def login(key: Path, known_hosts: Path, target: str, port: int = 22) -> tuple[st
         "BatchMode=yes",
         "IdentitiesOnly=yes",
         "ConnectTimeout=20",
+        "ServerAliveInterval=30",
         f"UserKnownHostsFile={known_hosts}",
     )
     settings = [part for option in options for part in ("-o", option)]
