@@ -44,7 +44,7 @@ ONLY = {
         "HRDN-7222": "an assembler, of binutils, without which Debian 12 has no needrestart",
     },
     13: {
-        "BOOT-5180": f"{CONTAINER}it finds no runlevel",
+        "BOOT-5180": "Debian 13 tells no runlevel: `runlevel` says unknown, on a machine of its own too",
         "NAME-4404": "/etc/hosts is the provider's; libnss-myhostname answers for the host's name",
     },
 }
