@@ -33,7 +33,7 @@ STAYS = {
     "TIME-3104": f"{CONTAINER}the clock is its machine's",
     "FINT-4350": "vpsdeploy-integrity looks every night; it knows none but its list of products",
     "FILE-7524": "/etc/crontab and /etc/ssh/sshd_config hold no secret",
-    "KRNL-6000": "kernel.modules_disabled: nftables loads modules when rules come; in a container what is its machine's",
+    "KRNL-6000": "kernel.modules_disabled: nftables loads modules; in a container what is its machine's",
     "HRDN-7230": "scanners for viruses of desktops, and root kits of the last century",
 }
 """Suggestions that stay, each with its reason."""
