@@ -85,9 +85,7 @@ def running(
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
     if program is None:
         pytest.fail("nginx is not there: `make test-unit` brings it, or apt-get install nginx")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     for applied in (*before, values):
         nginx_tree(root, {"nginx_upstreams": ["127.0.0.1"], "nginx_ipv6_enabled": False, **applied})
     for file in root.rglob("*.conf"):
@@ -114,6 +112,15 @@ def running(
     finally:
         process.terminate()
         process.communicate(timeout=10)
+
+
+def _free_port() -> int:
+    """Nobody else takes it before nginx does: no client's port, which the kernel chooses, nor another worker's test's."""
+    for port in range(20_000 + os.getpid() % 10_000, 32_768):
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    pytest.fail("no port is free")
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
