@@ -115,7 +115,7 @@ def running(
 
 
 def _free_port() -> int:
-    """Nobody else takes it before nginx does: no client's port, which the kernel chooses, nor another worker's test's."""
+    """Nobody else takes it before nginx does: no client, whose port the kernel chooses, nor another worker's test."""
     for port in range(20_000 + os.getpid() % 10_000, 32_768):
         with socket.socket() as tried, contextlib.suppress(OSError):
             tried.bind(("127.0.0.1", port))
