@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.templates.running import Nginx
-from tests.templates.test_limits import BURST, nginx_of, statuses  # noqa: F401 - nginx_of: a fixture
+from tests.templates.with_limits import BURST, nginx_of, statuses  # noqa: F401 - nginx_of: a fixture
 
 
 @pytest.mark.parametrize("headers", [{}, {"Accept": "text/event-stream"}])

@@ -47,7 +47,7 @@ def upgrade(call: Call) -> dict[str, Any]:
         apt.install(call.systemd, part)
     renewed = _renew_nginx(call)
     if call.request.flag("renew"):
-        for unit in _behind(call, carried):
+        for unit in _behind(stale.units(call.layout.proc), carried):
             call.systemd.run_checked(["systemctl", "restart", unit])
     restarted = sorted(carried[unit] for unit, run in _runs(call, carried).items() if run != before[unit])
     call.record(
@@ -93,20 +93,20 @@ def _parts(wanted: Iterable[apt.Upgrade], carried: dict[str, str]) -> list[list[
     return [list(part) for _, part in itertools.groupby(sorted(wanted, key=restarts), restarts)]
 
 
-def _behind(call: Call, carried: dict[str, str]) -> list[str]:
-    """Units of the app's databases and brokers that run what an upgrade has replaced."""
-    return sorted({*carried} & {*stale.units(call.layout.proc)})
+def _behind(units: Iterable[str], carried: dict[str, str]) -> list[str]:
+    """Of units that run what an upgrade has replaced, those of the app's databases and brokers."""
+    return sorted({*carried} & {*units})
 
 
 def _standing(call: Call) -> dict[str, Any]:
     required = call.layout.root / "run/reboot-required"
     packages = call.layout.root / "run/reboot-required.pkgs"
-    carried = services.units(call)
+    carried, units = services.units(call), stale.units(call.layout.proc)
     named = packages.read_text().split() if packages.is_file() else []
     return {
         "reboot_required": required.exists(), "reboot_for": sorted(set(named)),
-        "stale": list(stale.units(call.layout.proc)), "boot": _boot(call.layout.proc),
-        "behind": sorted(carried[unit] for unit in _behind(call, carried)),
+        "stale": list(units), "boot": _boot(call.layout.proc),
+        "behind": sorted(carried[unit] for unit in _behind(units, carried)),
         "state": call.systemd.program(["systemctl", "is-system-running"]).output.strip(),
     }  # fmt: skip
 

@@ -16,7 +16,7 @@ from orchestrator.workflows import patch
 from tests.support.changes import CONFIG, Silent, live_fleet
 from tests.support.fleet import FakeFleet
 from tests.unit.workflows.conftest import Clock
-from tests.unit.workflows.test_patch import FLEET, OPENSSL, _no_network, did, fleet_of, whole  # noqa: F401 - _no_network: a fixture
+from tests.unit.workflows.with_patch import FLEET, OPENSSL, did, fleet_of, no_network_of, whole  # noqa: F401 - no_network_of: a fixture
 
 DATABASE = {
     "package": "postgresql-17", "from": "17.6-1", "to": "17.7-1", "security": True, "restarts": "postgresql"
