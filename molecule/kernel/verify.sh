@@ -23,6 +23,8 @@ for place in /tmp /dev/shm; do
 done
 has "the next boot mounts them so" enabled systemctl is-enabled vpsdeploy-mounts.service
 same "services write no core dumps" 0 systemctl show --property DefaultLimitCORE --value
-same "logins do not either" 0 su - nobody -s /bin/sh -c 'ulimit -Hc'
+for login in nobody root; do
+  same "logins of $login do not either, whoever asks" "0 0" su - $login -s /bin/sh -c 'echo $(ulimit -Sc) $(ulimit -Hc)'
+done
 expect "apt asks packages' questions elsewhere" sh -c 'apt-config dump | grep -q "TempDir \"/var/tmp\""'
 same "nothing failed" "" systemctl list-units --failed --no-legend --plain

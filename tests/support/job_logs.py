@@ -25,8 +25,9 @@ const job = () => {
 job();
 """
 
-# A shell, since Node may take longer than a tick to start on a busy machine.
-TICK = 'echo "$(date +%s%3N) TEXT $VPSDEPLOY_RELEASE" >>work/tick.log'
+# A shell, since Node may take longer than a tick to start on a busy machine; and when the timer was due, not when the
+# shell began, which on such a machine may be a tick later (systemd.exec(5), TRIGGER_TIMER_REALTIME_USEC).
+TICK = 'echo "$((${TRIGGER_TIMER_REALTIME_USEC:-$(date +%s%6N)} / 1000)) TEXT $VPSDEPLOY_RELEASE" >>work/tick.log'
 
 
 def log(project: Project, name: str, host: str = "web-1") -> list[list[str]]:
