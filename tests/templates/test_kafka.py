@@ -119,13 +119,15 @@ def test_what_is_looked_for_beforehand_is_what_is_fetched(mirror: str, version: 
     """The preflight of the whole site and the role come to the same; of another release in the inventory, too."""
     top, loader = roles.ROLES.parent, DataLoader()
     own: dict[str, Any] = {"kafka_version": version} if version else {}
-    site = loader.load_from_file(str(top / "playbooks/vars/site.yml"), trusted_as_template=True)
+    services = loader.load_from_file(str(top / "playbooks/vars/services.yml"), trusted_as_template=True)
     asked = {"host": "web-1", "mirror": mirror, "clients": [], "memory": "25%", "port": 9092, "user": "shop"}
     given: dict[str, Any] = {
         "vpsdeploy_services": {"kafka": asked}, "inventory_hostname": "web-1",
     }  # fmt: skip
     given["__kafka_defaults"] = roles.defaults("kafka")
-    looked = Templar(loader, variables={**site, **given, **own}).template(site["__archives"])["kafka"]
+    looked = Templar(loader, variables={**services, **given, **own}).template(
+        services["__archives"]
+    )["kafka"]
     variables: dict[str, Any] = {"inventory_hostname": "web-1", "kafka_debian": 13}
     for file in ("defaults/main.yml", "vars/main.yml"):
         path = str(roles.ROLES / "kafka" / file)
