@@ -125,9 +125,7 @@ def test_what_is_looked_for_beforehand_is_what_is_fetched(mirror: str, version: 
         "vpsdeploy_services": {"kafka": asked}, "inventory_hostname": "web-1",
     }  # fmt: skip
     given["__kafka_defaults"] = roles.defaults("kafka")
-    looked = Templar(loader, variables={**services, **given, **own}).template(
-        services["__archives"]
-    )["kafka"]
+    looked = Templar(loader, variables={**services, **given, **own}).template(services["__archives"])["kafka"]
     variables: dict[str, Any] = {"inventory_hostname": "web-1", "kafka_debian": 13}
     for file in ("defaults/main.yml", "vars/main.yml"):
         path = str(roles.ROLES / "kafka" / file)

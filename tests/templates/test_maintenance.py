@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.agent.closing import Wanted, close, reopen
 from tests.templates.running import Nginx, running
+from tests.templates.with_limits import BURST, LIMITS, statuses
 
 MESSAGE = 'Back at 14:00 <b>"UTC"</b>'
 RECORD = {"message": MESSAGE}
@@ -70,6 +71,17 @@ def test_new_streams_are_answered_so_too(nginx: Closed, headers: dict[str, str])
     nginx.close()
     assert nginx.ask(**headers)[0] == 503
     assert nginx.ask(**headers)[1]["Retry-After"] == "1800"
+
+
+def test_who_comes_often_gets_it_too(tmp_path: Path) -> None:
+    """Never 429: it would not say when maintenance ends, and be taken for an attack."""
+    with running(tmp_path, LIMITS, Closed) as nginx:
+        nginx.close()
+        answers = [nginx.ask(X_Forwarded_For="203.0.113.7") for _ in range(2 * BURST)]
+        assert {(status, headers["Retry-After"]) for status, headers, _ in answers} == {(503, "1800")}
+        assert {line["limited"] for line in nginx.log()} == {""}
+        reopen(nginx.app)
+        assert statuses(nginx, 2 * BURST, "203.0.113.7")[-1] == 429
 
 
 def test_an_address_that_is_let_through_reaches_the_app(nginx: Closed) -> None:
