@@ -16,7 +16,7 @@ from tests.support import shapes
 from tests.support.receivers import IDENTIFIER, RCLONE, SECRET, Cloud, Hook, gateway
 from tests.support.vps import Project, project_on_sandbox
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.full]
 
 NAME, HOST = "e2e-s3", "web-1"
 CONFIG = """\

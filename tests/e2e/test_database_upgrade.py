@@ -30,7 +30,7 @@ from tests.support import nest_projects, runbook
 from tests.support.vps import TIMEOUT_SECONDS, VPSDEPLOY, Project, project_on_sandbox
 from tests.support.waiting import until
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
+pytestmark = [pytest.mark.sandbox, pytest.mark.npm, pytest.mark.full]
 
 NAME, OLD, NEW = "e2e-upgrade", "web-1", "web-2"
 """The machines; in the inventory the newer one is db-1."""

@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.vps import TIMEOUT_SECONDS, Project, project_on_sandbox
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
+pytestmark = [pytest.mark.sandbox, pytest.mark.npm, pytest.mark.full]
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "hello-nest"
 DATABASE = "/srv/shop/shared/shop.sqlite"

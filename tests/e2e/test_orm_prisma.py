@@ -17,7 +17,7 @@ from tests.support import nest_projects
 from tests.support.notes import DATABASES, rows, stored
 from tests.support.vps import Project, project_on_sandbox
 
-pytestmark = [pytest.mark.sandbox, pytest.mark.npm]
+pytestmark = [pytest.mark.sandbox, pytest.mark.npm, pytest.mark.full]
 
 DETECTED = "prisma migrate deploy"
 CONFIG = (

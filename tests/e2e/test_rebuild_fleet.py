@@ -15,7 +15,7 @@ from tests.support.machines import Machines
 from tests.support.node_apps import bundle
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.full]
 
 LOST, OTHER, NEW = "e2e-fleet-lost", "e2e-fleet-other", "e2e-fleet-new"
 CONFIG = """\
