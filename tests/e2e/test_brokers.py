@@ -5,13 +5,14 @@ The order matters: a bare host, its first provision and release, then what peopl
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support import nest_projects
+from tests.support import nest_projects, newer_packages
 from tests.support.canaries import Canaries
 from tests.support.secrets_on_host import assert_only_root_and_the_app_have
 from tests.support.vps import Project, project_on_sandbox
@@ -23,6 +24,9 @@ CONFIG = (
     "app: shop", "instances: 1", "health: {path: /health/live}", "release: {drain_seconds: 5, watch_seconds: 1}",
     "services: {rabbitmq: {memory: 256M}, nats: {memory: 64M}}", "backup: {targets: {disk: /var/backups/shop}}",
 )  # fmt: skip
+UNITS = {"rabbitmq-server": "rabbitmq-server.service", "nats-server": "nats-server.service"}
+"""By the names of their packages."""
+
 MODULES = (
     "@nestjs/microservices@12", "amqplib", "amqp-connection-manager", "@nats-io/transport-node@3",
     "@nats-io/jetstream@3",
@@ -111,6 +115,20 @@ def asked(url: str, *, post: bool = False) -> int:
         return int(answer.read())
 
 
+def answers(project: Project) -> bool:
+    """Whether a question comes back through both."""
+    try:
+        return [asked(f"{project.url}double/{via}/4") for via in ("rabbitmq", "nats")] == [8, 8]
+    except OSError:
+        return False
+
+
+def runs(project: Project) -> dict[str, str]:
+    """Names the present run of each server."""
+    show = ("systemctl", "show", "--property=InvocationID", "--value")
+    return {unit: project.on("web-1", *show, unit).strip() for unit in UNITS.values()}
+
+
 def test_a_bare_host_gets_both_and_the_app_its_urls(shop: Project) -> None:
     """Every variable that apps look into; nobody but root is in the servers besides."""
     printed = shop.run("provision", "host", "--verbose")
@@ -188,19 +206,32 @@ def test_what_is_lost_comes_back_from_a_backup_that_was_proven(shop: Project) ->
 
 def test_brokers_that_die_come_back_and_so_does_the_app(shop: Project) -> None:
     """The drivers connect again by themselves; the stream has what it had."""
-    units = ("rabbitmq-server.service", "nats-server.service")
-    shop.on("web-1", "systemctl", "kill", "--signal=KILL", *units)
+    shop.on("web-1", "systemctl", "kill", "--signal=KILL", *UNITS.values())
     assert "rabbitmq on web-1 does not run: " in shop.run("status")
-    url = shop.url
+    until(lambda: answers(shop))
+    assert asked(f"{shop.url}stored") == 3
 
-    def answers() -> bool:
-        try:
-            return [asked(f"{url}double/{via}/4") for via in ("rabbitmq", "nats")] == [8, 8]
-        except OSError:
-            return False
 
-    until(answers)
-    assert asked(f"{url}stored") == 3
+@pytest.mark.full
+def test_their_updates_wait_and_come_where_an_outage_is_allowed(shop: Project) -> None:
+    """Debian's packages restart both; a stream has afterwards what it had, and the app goes on through both."""
+    newer_packages.publish(shop, "web-1", list(UNITS))
+    before = runs(shop)
+    shop.on("web-1", "sh", "-c", "apt-get -q update && unattended-upgrade")
+    told = " ".join(one["text"] for one in json.loads(shop.vpsdeploy("doctor", "--json").stdout)["findings"])
+    assert "security updates of nats, rabbitmq wait" in told
+    shop.run("host", "patch", code=2)
+    assert newer_packages.installed(shop, "web-1", list(UNITS)) == []
+    assert runs(shop) == before
+    (patched,) = shop.json("host", "patch", "--allow-outage")[-1]["hosts"]
+    assert (patched["restarted"], patched["held"]) == (["nats", "rabbitmq"], [])
+    assert newer_packages.installed(shop, "web-1", list(UNITS)) == sorted(UNITS)
+    assert [new == before[unit] for unit, new in runs(shop).items()] == [False, False]
+    until(lambda: answers(shop))
+    assert asked(f"{shop.url}stored") == 3
+    assert [(one["running"], one["waits"]) for one in shop.services().values()] == [(True, [])] * 2
+    result = shop.json("provision", "host")[-1]
+    assert [(host["audited"], host["module_calls"]) for host in result["hosts"]] == [(True, 0)]
 
 
 def test_a_broker_whose_archive_is_nowhere_to_be_had_changes_nothing(shop: Project) -> None:
