@@ -14,6 +14,9 @@ from orchestrator.agent.systemd import number
 
 _ATTEMPT_SECONDS = 5.0
 """Longest wait for one answer: a readiness check that takes longer would not carry traffic either."""
+_ACCEPT_SECONDS = 1.0
+"""Longest wait to be accepted, which takes microseconds on loopback. Seen once on a busy machine: nothing came back at
+all, and one attempt took what the gate had."""
 _TELLING_SECONDS = 1.0
 """Shortest wait that says something: a busy machine may need longer than what the gate's end leaves of the last one."""
 _FIRST_PAUSE_SECONDS = 0.02
@@ -82,12 +85,14 @@ class _Probe(threading.Thread):
     def _ask(self) -> int:
         """One request. Returns: its status; 0 where there was none, then `last` says why."""
         url = f"GET http://127.0.0.1:{self.port}{self._path}"
-        wait = max(0.05, min(_ATTEMPT_SECONDS, self._left()))
+        answer_by = max(0.05, min(_ATTEMPT_SECONDS, self._left()))
+        wait = min(_ACCEPT_SECONDS, answer_by)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait)
         done = "was not accepted"
         try:
             connection.connect()
-            done = "was accepted, but not answered"
+            done, wait = "was accepted, but not answered", answer_by
+            connection.sock.settimeout(wait)
             connection.request(
                 "GET", self._path, headers={"Connection": "close", "User-Agent": "vpsdeploy-gate"}
             )

@@ -21,6 +21,11 @@ class Connection:
     status = 0
 
     def __init__(self, _host: str, _port: int, timeout: float) -> None:
+        self.sock = self
+        self.settimeout(timeout)
+
+    def settimeout(self, timeout: float) -> None:
+        """How long each step may take."""
         self._is_late = timeout < SHORT_SECONDS
 
     def connect(self) -> None:
@@ -57,11 +62,38 @@ def test_the_last_look_that_could_tell_something_is_told(
     host: Host, monkeypatch: pytest.MonkeyPatch, behaviour: dict[str, Any], told: str
 ) -> None:
     """Not the one that the gate's own end cut short."""
-    connection = type("Behaving", (Connection,), behaviour)
+    assert told in judged(host, monkeypatch, type("Behaving", (Connection,), behaviour), 4 * SHORT_SECONDS)
+
+
+def test_what_is_never_accepted_leaves_time_to_ask_again(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One attempt that nothing comes back from is not all that the gate has."""
+    accepted_within = list[float]()
+
+    class Lost(Connection):
+        refuses = True
+
+        def connect(self) -> None:
+            if len(accepted_within) < 2:
+                raise TimeoutError
+            super().connect()
+
+        def settimeout(self, timeout: float) -> None:
+            accepted_within.append(timeout)
+            super().settimeout(timeout)
+
+    why = judged(host, monkeypatch, Lost, 4 * SHORT_SECONDS, accept_seconds=SHORT_SECONDS)
+    assert "nothing listens on 127.0.0.1:" in why
+    assert max(accepted_within) == SHORT_SECONDS
+
+
+def judged(
+    host: Host, patch: pytest.MonkeyPatch, connection: type, limit: float, accept_seconds: float = 1.0
+) -> str:
+    """Why the gate fails where instances behave so."""
     client = SimpleNamespace(HTTPConnection=connection, HTTPException=http.client.HTTPException)
-    monkeypatch.setattr(gate, "http", SimpleNamespace(client=client))
+    patch.setattr(gate, "http", SimpleNamespace(client=client))
+    patch.setattr(gate, "_ACCEPT_SECONDS", accept_seconds)
     host.ship(RELEASES[0])
     host.call("start", release=RELEASES[0], colour=GREEN)
-    limit = 4 * SHORT_SECONDS
-    answer = host.call("gate", colour=GREEN, path="/", timeout_seconds=limit, interval_seconds=0.02)
-    assert told in answer["why"]
+    asked = host.call("gate", colour=GREEN, path="/", timeout_seconds=limit, interval_seconds=0.02)
+    return str(asked["why"])
