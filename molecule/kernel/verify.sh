@@ -4,6 +4,20 @@ setting net.ipv4.conf.default.accept_redirects 0
 setting net.ipv4.conf.eth0.rp_filter 1
 setting net.ipv6.conf.all.accept_redirects 0
 setting net.ipv4.tcp_syncookies 1
+# From the very port whose connection the server had closed: an instance that crashed has to be missed at once.
+cat > /root/closed.py <<'END'
+import socket
+server, client = socket.create_server(("127.0.0.1", 4999)), socket.create_connection(("127.0.0.1", 4999))
+server.accept()[0].close(), client.recv(1)
+address = client.getsockname()
+client.close(), server.close()
+again = socket.socket()
+again.settimeout(5)
+again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+again.bind(address)
+print(again.connect_ex(("127.0.0.1", 4999)) == 111)
+END
+same "a port that was just closed refuses" True python3 /root/closed.py
 setting net.ipv4.tcp_fin_timeout 41
 # A container has its machine's kernel: systemd passes over what it has no say in, and fails nothing.
 has "all interfaces are named for those who do not know the star" "net.ipv4.conf.all.rp_filter = 1" cat /etc/sysctl.d/99-vpsdeploy.conf
