@@ -15,8 +15,8 @@ from orchestrator.agent.systemd import number
 _ATTEMPT_SECONDS = 5.0
 """Longest wait for one answer: a readiness check that takes longer would not carry traffic either."""
 _ACCEPT_SECONDS = 1.0
-"""Longest wait to be accepted, which takes microseconds on loopback. A kernel with tcp_rfc1337 leaves some connections to
-a port that was just closed unanswered: one attempt would take what the gate has."""
+"""Longest wait to be accepted, which takes microseconds on loopback. A kernel with tcp_rfc1337 leaves some connections
+to a port that was just closed unanswered: one attempt would take what the gate has."""
 _TELLING_SECONDS = 1.0
 """Shortest wait that says something: a busy machine may need longer than what the gate's end leaves of the last one."""
 _FIRST_PAUSE_SECONDS = 0.02
