@@ -237,6 +237,7 @@ def test_a_wrong_network_is_refused_before_any_connection(project: Project) -> N
     assert 'firewall_allow[0].from[0]: "10.0.0.0/33" is not allowed' in done.stderr
 
 
+@pytest.mark.full
 def test_an_owner_s_rule_opens_a_port(project: Project) -> None:
     """Proven and confirmed like any other change; gone again with the next run."""
     address = variables(project)["ansible_host"]

@@ -73,23 +73,33 @@ def test_a_second_run_needs_no_ansible(project: Project) -> None:
     assert [(h["audited"], h["module_calls"], h["changed"]) for h in result["hosts"]] == [(True, 0, 0)] * 2
 
 
-@pytest.mark.parametrize(
-    ("damage", "told"),
-    [
-        ("echo >> /etc/nginx/nginx.conf", "/etc/nginx/nginx.conf"),
-        ("chmod 0644 /etc/sudoers.d/vpsdeploy", "/etc/sudoers.d/vpsdeploy"),
-        ("systemctl stop nginx.service", "nginx.service: start"),
-        ("systemctl disable -q vpsdeploy-boot.service", "vpsdeploy-boot.service: enable"),
-        ("apt-get remove -qy less >/dev/null", "packages less"),
-        ("rm -r /opt/node/*", "/opt/node/v"),
-    ],
+DAMAGES = (
+    {
+        "echo >> /etc/nginx/nginx.conf": "/etc/nginx/nginx.conf",
+        "chmod 0644 /etc/sudoers.d/vpsdeploy": "/etc/sudoers.d/vpsdeploy",
+        "systemctl disable -q vpsdeploy-boot.service": "vpsdeploy-boot.service: enable",
+    },
+    {
+        "systemctl stop nginx.service": "nginx.service: start",
+        "apt-get remove -qy less >/dev/null": "packages less",
+        "rm -r /opt/node/*": "/opt/node/v",
+    },
 )
-def test_what_was_changed_on_a_host_is_told_and_put_right(project: Project, damage: str, told: str) -> None:
+"""What is done to a host, and what it says of it: in each group, a task of its own puts each right."""
+
+
+@pytest.mark.parametrize("damages", DAMAGES, ids=["files", "programs"])
+def test_what_was_changed_on_a_host_is_told_and_put_right(project: Project, damages: dict[str, str]) -> None:
     """Ansible is run on that host and on no other; after it the audit is clean again."""
-    project.on("web-1", "sh", "-c", damage)
+    project.on("web-1", "sh", "-ec", "\n".join(damages))
     lines = project.json("provision", "host")
-    assert any(f"web-1: changed since it was provisioned: {told}" in line.get("text", "") for line in lines)
-    assert [(h["audited"], h["changed"]) for h in lines[-1]["hosts"]] == [(False, 1), (True, 0)]
+    (told,) = [
+        text
+        for line in lines
+        if "web-1: changed since it was provisioned: " in (text := line.get("text", ""))
+    ]
+    assert [one for one in damages.values() if one not in told] == []
+    assert [(h["audited"], h["changed"]) for h in lines[-1]["hosts"]] == [(False, len(damages)), (True, 0)]
     assert all(host["audited"] for host in project.json("provision", "host")[-1]["hosts"])
 
 
@@ -220,6 +230,7 @@ def test_sudo_that_refuses_is_told(project: Project, tmp_path: Path, rule: str, 
     assert f"error: {what} on web-1" in refused.stderr
 
 
+@pytest.mark.full
 def test_a_sudoer_can_provision(project: Project, tmp_path: Path) -> None:
     """Not only root: a login with sudo and without a password for it will do."""
     setup = (
@@ -284,6 +295,7 @@ def test_an_interrupt_ends_ansible_and_running_again_is_safe(project: Project) -
     assert project.vpsdeploy("provision", "host").returncode == 0
 
 
+@pytest.mark.full
 def test_a_package_installation_that_runs_is_waited_for(project: Project) -> None:
     """dpkg's lock held by somebody else for a while delays the run and does not fail it."""
     project.on("web-1", "apt-get", "remove", "-y", "less")

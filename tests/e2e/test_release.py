@@ -209,6 +209,7 @@ def test_an_unknown_release_lists_the_kept_ones(shop: Project) -> None:
     assert live(shop) in done.stderr
 
 
+@pytest.mark.full
 def test_a_full_disk_is_one_error_and_leaves_nothing(tmp_path: Path) -> None:
     """A release that does not fit: exit code 6, and the space is free again."""
     from orchestrator.sandbox.spec import SandboxSpec

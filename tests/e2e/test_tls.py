@@ -280,6 +280,7 @@ def test_an_own_certificate_takes_over_and_is_replaced_under_load(shop: Shop) ->
     release(shop, "third")
 
 
+@pytest.mark.full
 def test_off_is_http_again(shop: Shop) -> None:
     """Nothing listens on 443, nothing is redirected, no timer is left."""
     configure(shop.project.path, "mode: off", SHOP, WWW)
