@@ -162,6 +162,7 @@ def test_moments_out_of_reach_are_refused_with_those_that_can_be(shop: Shop) -> 
     assert shop.counted("shop_later")["later"] == 5
 
 
+@pytest.mark.full
 def test_a_target_that_is_away_catches_up(shop: Shop) -> None:
     """The log waits on the host, the database goes on, the other target has everything meanwhile."""
     shop.cloud.stop()
