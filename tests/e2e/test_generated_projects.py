@@ -17,12 +17,13 @@ from orchestrator.project.archive import read
 from orchestrator.transport import listing
 from tests.support.bodies import laid_out
 from tests.support.nest_projects import ENTRIES, GeneratedProjects, build_again
+from tests.support.selection import sample
 
 pytestmark = pytest.mark.npm
 BOOT_SECONDS = 60
 
 
-@pytest.mark.parametrize("kind", ENTRIES)
+@pytest.mark.parametrize("kind", sample(ENTRIES, ("starter", "pnpm")))
 def test_a_generated_project_runs_from_its_bundle(
     generated: GeneratedProjects, tmp_path: Path, kind: str
 ) -> None:

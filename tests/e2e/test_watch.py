@@ -118,7 +118,10 @@ def test_a_canary_gets_its_share_on_every_load_balancer(shop: Project) -> None:
     assert_whole(shop, status(shop)["live"])
 
 
-@pytest.mark.parametrize(("step", "options"), [("watch it", ()), ("watch 5 %", ("--canary", "5,100"))])
+@pytest.mark.parametrize(
+    ("step", "options"),
+    [pytest.param("watch it", (), marks=pytest.mark.full), ("watch 5 %", ("--canary", "5,100"))],
+)
 def test_a_dead_controller_leaves_the_old_release(shop: Project, step: str, options: tuple[str, ...]) -> None:
     """kill -9 in the watch: each load balancer goes back on its own, and the next release works."""
     before = status(shop)["live"]
