@@ -16,7 +16,7 @@ from tests.support import shapes
 from tests.support.receivers import IDENTIFIER, SECRET, Cloud, gateway
 from tests.support.vps import Project, project_on_sandbox
 
-pytestmark = pytest.mark.sandbox
+pytestmark = [pytest.mark.sandbox, pytest.mark.full]
 
 NAME, HOST = "e2e-pitr", "web-1"
 CONFIG = """\
@@ -162,7 +162,6 @@ def test_moments_out_of_reach_are_refused_with_those_that_can_be(shop: Shop) -> 
     assert shop.counted("shop_later")["later"] == 5
 
 
-@pytest.mark.full
 def test_a_target_that_is_away_catches_up(shop: Shop) -> None:
     """The log waits on the host, the database goes on, the other target has everything meanwhile."""
     shop.cloud.stop()
