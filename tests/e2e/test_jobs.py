@@ -100,12 +100,9 @@ def test_each_job_runs_where_it_belongs(shop: Project) -> None:
     assert entry(shop, "tick")["host"] == "web-1"
     unit = processes(shop, "single")[0]["unit"]
     shown = shop.on("web-1", "systemctl", "show", unit, "--property=User,Slice,ProtectSystem,NoNewPrivileges")
-    assert set(shown.split()) == {
-        "User=shop",
-        "Slice=shop.slice",
-        "ProtectSystem=strict",
-        "NoNewPrivileges=yes",
-    }
+    assert {*shown.split()} == {
+        "User=shop", "Slice=shop.slice", "ProtectSystem=strict", "NoNewPrivileges=yes",
+    }  # fmt: skip
     score = shop.on(
         "web-1", "systemd-analyze", "security", "--threshold=13", "--no-pager", unit, "shop-cron-tick.service"
     )
@@ -187,9 +184,8 @@ def test_a_rollback_brings_the_old_schedule_back(shop: Project) -> None:
     shop.json("rollback")
     assert entry(shop, "tick")["schedule"] == "*/5 * * * * *"
     until(lambda: len(buckets(shop)) > ran)
-    seen = buckets(shop)
-    assert_none_twice(seen[:ran])
-    assert_none_twice(seen[ran:])
+    for part in (slice(ran), slice(ran, None)):
+        assert_none_twice(buckets(shop)[part])
     assert first < buckets(shop)[-1]
     assert {one["release"] for one in processes(shop, "single")} == {configure_and_release["previous"]}
     assert_one_at_a_time(shop)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from orchestrator.workflows import sandbox
+from tests.support.damages import DAMAGES
 from tests.support.vps import VPSDEPLOY, Project, project_on_sandbox
 
 pytestmark = pytest.mark.sandbox
@@ -71,21 +72,6 @@ def test_a_second_run_needs_no_ansible(project: Project) -> None:
     """Each host says itself that it is as it was provisioned."""
     result = project.json("provision", "host")[-1]
     assert [(h["audited"], h["module_calls"], h["changed"]) for h in result["hosts"]] == [(True, 0, 0)] * 2
-
-
-DAMAGES = {
-    3: {
-        "echo >> /etc/nginx/nginx.conf": "/etc/nginx/nginx.conf",
-        "chmod 0644 /etc/sudoers.d/vpsdeploy": "/etc/sudoers.d/vpsdeploy",
-        "systemctl disable -q vpsdeploy-boot.service": "vpsdeploy-boot.service: enable",
-    },
-    2: {
-        "systemctl stop nginx.service": "nginx.service: start",
-        "apt-get remove -qy less >/dev/null": "packages less",
-        "rm -r /opt/node/*": "/opt/node/v",
-    },
-}
-"""By how many tasks put it right: what is done to a host, and what it says of it."""
 
 
 @pytest.mark.parametrize(("tasks", "damages"), DAMAGES.items(), ids=["files", "programs"])
