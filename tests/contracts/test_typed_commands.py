@@ -15,12 +15,11 @@ import pytest
 import typer.main
 
 from orchestrator.cli.main import command_line
+from tests.support import runbook
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")])
-_BLOCK = re.compile(
-    r"^ *```(?:sh|bash|console)[^\n]*\n(.*?)^ *```$|<!-- run: (.*?) -->|`(vpsdeploy [^`\n]+)`", re.M | re.S
-)
+_INLINE = re.compile(r"`(vpsdeploy [^`\n]+)`")
 _END = {"|", "||", "&&", ";", ">", ">>", "<", "2>", "&", ")"}
 """Words of a shell after which another command or a file comes."""
 
@@ -30,9 +29,9 @@ _OPTIONAL = re.compile(r"[\[\]]")
 
 def typed(page: str) -> Iterator[list[str]]:
     """The words after `vpsdeploy`, of each time that it is typed."""
-    for block in _BLOCK.finditer(page):
-        for line in (block[1] or block[2] or block[3]).replace("\\\n", " ").splitlines():
-            yield from _of(line)
+    scripts = [block.script for block in runbook.commands(page)] + _INLINE.findall(page)
+    for line in "\n".join(scripts).replace("\\\n", " ").splitlines():
+        yield from _of(line)
 
 
 def _of(line: str) -> Iterator[list[str]]:
@@ -90,4 +89,4 @@ def test_the_test_finds_what_is_wrong(root: Any) -> None:
         "Type `vpsdeploy host pach --check`.\n<!-- run: vpsdeploy status --jsn -->\n`vpsdeploy exec -- ls --all`\n"
     )
     found = [one for words in typed(page) for one in unknown(words, root)]
-    assert found == ["relase", "--fast", "pach", "--jsn"]
+    assert found == ["relase", "--fast", "--jsn", "pach"]

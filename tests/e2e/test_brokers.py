@@ -123,12 +123,6 @@ def answers(project: Project) -> bool:
         return False
 
 
-def runs(project: Project) -> dict[str, str]:
-    """Names the present run of each server."""
-    show = ("systemctl", "show", "--property=InvocationID", "--value")
-    return {unit: project.on("web-1", *show, unit).strip() for unit in UNITS.values()}
-
-
 def test_a_bare_host_gets_both_and_the_app_its_urls(shop: Project) -> None:
     """Every variable that apps look into; nobody but root is in the servers besides."""
     printed = shop.run("provision", "host", "--verbose")
@@ -216,17 +210,20 @@ def test_brokers_that_die_come_back_and_so_does_the_app(shop: Project) -> None:
 def test_their_updates_wait_and_come_where_an_outage_is_allowed(shop: Project) -> None:
     """Debian's packages restart both; a stream has afterwards what it had, and the app goes on through both."""
     newer_packages.publish(shop, "web-1", list(UNITS))
-    before = runs(shop)
+    before = newer_packages.runs(shop, "web-1", UNITS)
     shop.on("web-1", "sh", "-c", "apt-get -q update && unattended-upgrade")
     told = " ".join(one["text"] for one in json.loads(shop.vpsdeploy("doctor", "--json").stdout)["findings"])
     assert "security updates of nats, rabbitmq wait" in told
     shop.run("host", "patch", code=2)
     assert newer_packages.installed(shop, "web-1", list(UNITS)) == []
-    assert runs(shop) == before
+    assert newer_packages.runs(shop, "web-1", UNITS) == before
     (patched,) = shop.json("host", "patch", "--allow-outage")[-1]["hosts"]
     assert (patched["restarted"], patched["held"]) == (["nats", "rabbitmq"], [])
     assert newer_packages.installed(shop, "web-1", list(UNITS)) == sorted(UNITS)
-    assert [new == before[unit] for unit, new in runs(shop).items()] == [False, False]
+    assert [new == before[name] for name, new in newer_packages.runs(shop, "web-1", UNITS).items()] == [
+        False,
+        False,
+    ]
     until(lambda: answers(shop))
     assert asked(f"{shop.url}stored") == 3
     assert [(one["running"], one["waits"]) for one in shop.services().values()] == [(True, [])] * 2

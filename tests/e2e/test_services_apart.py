@@ -146,12 +146,6 @@ dpkg --verify {" ".join(DATABASES)} | sort
 """
 
 
-def runs(project: Project) -> dict[str, str]:
-    """Names the present run of each server."""
-    show = "systemctl show --property=InvocationID --value"
-    return {kind: project.on("web-2", "sh", "-c", f"{show} {unit}").strip() for kind, unit in UNITS.items()}
-
-
 def settings(project: Project) -> str:
     """What the servers were told by us, as they say; where somebody listens; which of their files were changed."""
     return project.on("web-2", "sh", "-ec", f"cd / && {SETTINGS}")
@@ -186,10 +180,10 @@ class Writer:
 def test_a_night_brings_what_restarts_no_database_and_leaves_the_rest(shop: Project) -> None:
     """Security updates of all three and of a library that they run: needrestart leaves the servers alone, too."""
     newer_packages.publish(shop, "web-2", [*DATABASES, LIBRARY])
-    LATER["runs"], LATER["settings"] = runs(shop), settings(shop)
+    LATER["runs"], LATER["settings"] = newer_packages.runs(shop, "web-2", UNITS), settings(shop)
     shop.on("web-2", "sh", "-c", "apt-get -q update && unattended-upgrade")
     assert newer_packages.installed(shop, "web-2", [*DATABASES, LIBRARY]) == [LIBRARY]
-    assert runs(shop) == LATER["runs"]
+    assert newer_packages.runs(shop, "web-2", UNITS) == LATER["runs"]
     told = [
         one
         for one in json.loads(shop.vpsdeploy("doctor", "--json").stdout)["findings"]
@@ -208,7 +202,7 @@ def test_a_patch_restarts_no_database_unless_an_outage_is_allowed(shop: Project)
         "host", "patch", "web-2", "--no-reboot"
     )
     assert newer_packages.installed(shop, "web-2", DATABASES) == []
-    assert runs(shop) == LATER["runs"]
+    assert newer_packages.runs(shop, "web-2", UNITS) == LATER["runs"]
 
 
 def test_with_an_outage_every_server_is_the_newer_one_and_no_acknowledged_row_is_lost(shop: Project) -> None:
@@ -222,7 +216,7 @@ def test_with_an_outage_every_server_is_the_newer_one_and_no_acknowledged_row_is
     assert patched["restarted"] == ["mariadb", "postgresql", "redis"]
     assert (patched["rebooted"], patched["held"]) == (False, [])
     assert newer_packages.installed(shop, "web-2", DATABASES) == sorted(DATABASES)
-    assert all(new != LATER["runs"][kind] for kind, new in runs(shop).items())
+    assert all(new != LATER["runs"][kind] for kind, new in newer_packages.runs(shop, "web-2", UNITS).items())
     assert {*visitors.seen} == {"200"}
     stored = shop.on(
         "web-2", "sh", "-c", "cd / && runuser -u postgres -- psql -XAtd shop -c 'SELECT n FROM visits'"

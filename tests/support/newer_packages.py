@@ -5,7 +5,7 @@ What is in them stays, their maintainer scripts too: an upgrade to one stops and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.support.vps import Project
 
@@ -57,3 +57,9 @@ def installed(project: Project, host: str, packages: Sequence[str]) -> list[str]
     """Those of the packages that are the newer ones."""
     lines = project.on(host, "dpkg-query", "-Wf", "${Package} ${Version}\n", *packages).splitlines()
     return sorted(name for name, version in map(str.split, lines) if version.endswith(ENDING))
+
+
+def runs(project: Project, host: str, units: Mapping[str, str]) -> dict[str, str]:
+    """Names the present run of each unit: another one after a restart."""
+    show = ("systemctl", "show", "--property=InvocationID", "--value")
+    return {name: project.on(host, *show, unit).strip() for name, unit in units.items()}

@@ -85,13 +85,13 @@ class _Probe(threading.Thread):
     def _ask(self) -> int:
         """One request. Returns: its status; 0 where there was none, then `last` says why."""
         url = f"GET http://127.0.0.1:{self.port}{self._path}"
-        answer_by = max(0.05, min(_ATTEMPT_SECONDS, self._left()))
-        wait = min(_ACCEPT_SECONDS, answer_by)
+        longest = max(0.05, min(_ATTEMPT_SECONDS, self._left()))
+        wait = min(_ACCEPT_SECONDS, longest)
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=wait)
         done = "was not accepted"
         try:
             connection.connect()
-            done, wait = "was accepted, but not answered", answer_by
+            done, wait = "was accepted, but not answered", longest
             connection.sock.settimeout(wait)
             connection.request(
                 "GET", self._path, headers={"Connection": "close", "User-Agent": "vpsdeploy-gate"}
