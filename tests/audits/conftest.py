@@ -6,10 +6,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from orchestrator.workflows import sandbox
 from tests.support.acme import DIRECTORY_URL, Authority
@@ -106,10 +104,7 @@ def audited(project: Project, reports: Path) -> Audited:
     # Who looks from outside is not to be banned for what it tries: every finding is wanted, not the first five.
     lines = (*CONFIG, f"trusted_addresses: [{addresses[OUTSIDE]}]", "")
     (project.path / "vpsdeploy.yml").write_text("\n".join(lines))
-    file = project.path / "inventories" / project.name / "hosts.yml"
-    inventory = yaml.safe_load(file.read_text())
-    _drop(inventory["all"], OUTSIDE)  # what is not in it is not provisioned
-    file.write_text(yaml.safe_dump(inventory))
+    project.leave_out(OUTSIDE)
     authority = Authority(project, OUTSIDE, addresses[OUTSIDE], (AUDITED, OUTSIDE))
     authority.install()
     authority.start()
@@ -118,9 +113,3 @@ def audited(project: Project, reports: Path) -> Audited:
     project.json("provision", "host")
     project.json("release", "--bundle", str(bundle(project.path, "one")))
     return Audited(project, reports, addresses[AUDITED], authority)
-
-
-def _drop(group: dict[str, Any], host: str) -> None:
-    (group.get("hosts") or {}).pop(host, None)
-    for child in (group.get("children") or {}).values():
-        _drop(child or {}, host)

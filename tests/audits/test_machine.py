@@ -7,16 +7,13 @@ import shutil
 import socket
 import ssl
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import yaml
 
-from orchestrator.workflows import sandbox
-from tests.audits import lynis, virtual
+from tests.audits import lynis
 from tests.audits.conftest import AUDITED, OUTSIDE, SHOP, Audited
-from tests.support import roles
-from tests.support.vps import DEBIAN, Project
+from tests.support import roles, virtual
+from tests.support.vps import DEBIAN
 
 pytestmark = [
     pytest.mark.sandbox,
@@ -38,13 +35,7 @@ MODULES = ("sctp", "dccp", "rds", "tipc", "udf", "hfs", "usb-storage")
 def _machine(audited: Audited, tmp_path_factory: pytest.TempPathFactory) -> Iterator[virtual.Machine]:
     """Provisioned once more, as what a container cannot have is withheld until then, and restarted."""
     place = tmp_path_factory.mktemp("machine")
-    twin = audited.project.twin(place)
-    key = yaml.safe_load(twin.inventory.read_text())["all"]["vars"]["ansible_ssh_private_key_file"]
-    ports = {port: virtual.free_port() for port in (22, 443)}
-    machine = virtual.Machine(place, Path(key), twin.inventory.with_name("known_hosts"), ports)
-    addresses = {host.name: host.address for host in sandbox.status(audited.project.name).hosts}
-    _move(twin, addresses[AUDITED], ports[22])
-    virtual.make_disk(audited.project, AUDITED, OUTSIDE, addresses, machine)
+    twin, machine = virtual.twin(audited.project, AUDITED, OUTSIDE, place, 443)
     with virtual.running(machine):
         twin.json("provision", "host", "--full")
         # A provider's image has its boot loader's settings there.
@@ -52,18 +43,6 @@ def _machine(audited: Audited, tmp_path_factory: pytest.TempPathFactory) -> Iter
         machine.reboot()
         yield machine
     shutil.rmtree(place)
-
-
-def _move(project: Project, address: str, port: int) -> None:
-    """Have a project find the host at a port of this machine."""
-    inventory = yaml.safe_load(project.inventory.read_text())
-    here = {"ansible_host": virtual.HERE, "ansible_port": port, "vpsdeploy_private_address": virtual.ADDRESS}
-    inventory["all"]["hosts"][AUDITED] = here
-    project.inventory.write_text(yaml.safe_dump(inventory))
-    known = project.inventory.with_name("known_hosts")
-    text = known.read_text()
-    moved = [line.split(" ", 1)[1] for line in text.splitlines() if line.startswith(f"{address} ")]
-    known.write_text(text + "".join(f"[{virtual.HERE}]:{port} {key}\n" for key in moved))
 
 
 def test_nothing_failed_since_it_booted(machine: virtual.Machine) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from orchestrator.sandbox.hosts import SandboxHost
 from orchestrator.sandbox.lifecycle import Lifecycle
 from orchestrator.sandbox.machine import Machine
@@ -73,6 +75,12 @@ class Project:
         assert old in text
         self.inventory.write_text(text.replace(old, new))
 
+    def leave_out(self, host: str) -> None:
+        """Take a host out of the inventory: what is not in it is not provisioned."""
+        inventory = yaml.safe_load(self.inventory.read_text())
+        _drop(inventory["all"], host)
+        self.inventory.write_text(yaml.safe_dump(inventory))
+
     def twin(self, place: Path) -> Project:
         """A copy with the same hosts, to break."""
         shutil.copytree(self.path, place / "twin")
@@ -91,6 +99,12 @@ class Project:
     def tried_on(self, host: str, *argv: str) -> Result:
         """The same, however it ends."""
         return sandbox.run(self.name, host, argv, timeout_seconds=TIMEOUT_SECONDS)
+
+
+def _drop(group: dict[str, Any], host: str) -> None:
+    (group.get("hosts") or {}).pop(host, None)
+    for child in (group.get("children") or {}).values():
+        _drop(child or {}, host)
 
 
 @contextmanager

@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
+from orchestrator.workflows import sandbox
 from tests.support.vps import Project
 from tests.support.waiting import until
 
@@ -18,6 +21,7 @@ DISK_SCRIPT = Path(__file__).with_name("disk.sh").read_text()
 ADDRESS, ADMIN = "10.0.2.15", "admin"
 """What qemu's own network gives its machine, and who may do everything there after `provision host`."""
 HERE = "127.0.0.1"
+PROCESSORS = 2
 _KERNEL_ARGUMENTS = "root=/dev/vda ro console=ttyS0 quiet tsc=reliable mitigations=off"
 _SSH_SECONDS, _SHUTDOWN_SECONDS = 600, 120
 # Of a running host: not what is mounted there.
@@ -56,6 +60,10 @@ class Machine:
         done = self.tried(script)
         assert done.returncode == 0, f"{script}\n{done.stdout}{done.stderr}"
         return done.stdout
+
+    def run(self, script: str, *words: str) -> None:
+        """The same with words for the script, at whose first failure it ends."""
+        self.on(f"set -eu; set -- {shlex.join(words)}; {script}")
 
     def boot_id(self) -> str:
         """The name of this start, once everything has been started; none before."""
@@ -107,7 +115,41 @@ def pipe(source: Sequence[str], target: Sequence[str]) -> None:
     assert first.returncode == 0, source
 
 
-def make_disk(project: Project, host: str, builder: str, addresses: dict[str, str], machine: Machine) -> None:
+def twin(project: Project, host: str, builder: str, place: Path, *served: int) -> tuple[Project, Machine]:
+    """A machine from a provisioned sandbox host, and a copy of its project that knows the host as that machine.
+
+    Args:
+        project: Whose host it is; it stays as it is.
+        host: The host.
+        builder: A bare host of the same sandbox, where the disk is made.
+        place: An empty directory for the copy and the disk.
+        served: Its ports that are to be reached here, beside SSH's.
+    """
+    copy = project.twin(place)
+    key = yaml.safe_load(copy.inventory.read_text())["all"]["vars"]["ansible_ssh_private_key_file"]
+    ports = {port: free_port() for port in (22, *served)}
+    machine = Machine(place, Path(key), copy.inventory.with_name("known_hosts"), ports)
+    addresses = {one.name: one.address for one in sandbox.status(project.name).hosts}
+    _move(copy, host, addresses[host], ports[22])
+    _make_disk(project, host, builder, addresses, machine)
+    return copy, machine
+
+
+def _move(project: Project, host: str, address: str, port: int) -> None:
+    """Have a project find the host at a port of this machine."""
+    inventory = yaml.safe_load(project.inventory.read_text())
+    here = {"ansible_host": HERE, "ansible_port": port, "vpsdeploy_private_address": ADDRESS}
+    inventory["all"]["hosts"][host] = here
+    project.inventory.write_text(yaml.safe_dump(inventory))
+    known = project.inventory.with_name("known_hosts")
+    text = known.read_text()
+    moved = [line.split(" ", 1)[1] for line in text.splitlines() if line.startswith(f"{address} ")]
+    known.write_text(text + "".join(f"[{HERE}]:{port} {key}\n" for key in moved))
+
+
+def _make_disk(
+    project: Project, host: str, builder: str, addresses: dict[str, str], machine: Machine
+) -> None:
     """Copy a provisioned host's file system to a bare one, make a disk of it there and bring that here."""
     known = project.inventory.with_name("known_hosts")
     provisioned = login(machine.key, known, f"{ADMIN}@{addresses[host]}")
@@ -124,12 +166,12 @@ def make_disk(project: Project, host: str, builder: str, addresses: dict[str, st
 
 
 @contextmanager
-def running(machine: Machine) -> Iterator[None]:
+def running(machine: Machine, processors: int = PROCESSORS) -> Iterator[None]:
     """Boot it, and shut it down at the end."""
     forwarded = "".join(f",hostfwd=tcp:{HERE}:{here}-:{there}" for there, here in machine.ports.items())
     command = [
-        "qemu-system-x86_64", *accelerator(), "-smp", "2", "-m", "2048", "-display", "none", "-monitor", "none",
-        "-serial", f"file:{machine.place / 'console'}", "-device", "virtio-rng-pci",
+        "qemu-system-x86_64", *accelerator(), "-smp", str(processors), "-m", "2048", "-display", "none",
+        "-monitor", "none", "-serial", f"file:{machine.place / 'console'}", "-device", "virtio-rng-pci",
         "-drive", f"file={machine.place / 'disk'},format=raw,if=virtio,cache=unsafe",
         "-nic", f"user,model=virtio-net-pci{forwarded}",
         "-kernel", str(machine.place / "kernel"), "-initrd", str(machine.place / "initrd"),
