@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support import hostile, shapes, writer
+from tests.support.box import Box
 from tests.support.canaries import Canaries
 from tests.support.vps import Project, project_on_sandbox
 from tests.support.waiting import until
@@ -24,7 +24,6 @@ from tests.support.waiting import until
 pytestmark = pytest.mark.sandbox
 
 NAME, HOST = "e2e-backup", "web-1"
-BOX_PORT = 2323
 CONFIG = """\
 app: shop
 instances: 1
@@ -34,7 +33,7 @@ services: {{postgresql: {{memory: 256M}}, redis: {{memory: 64M}}}}
 backup:
   targets:
     disk: /mnt/backups
-    box: {{url: "sftp://box@127.0.0.1:{port}/shop", host_key: "{key}"}}
+    box: {box}
   schedule: "0 3 1 1 *"
   exclude: [uploads/cache]
   drill: {{schedule: "0 5 1 1 *", assertions: [{{query: SELECT count(*) FROM orders, at_least: 10}},
@@ -46,12 +45,6 @@ cd /
 runuser -u postgres -- psql -q -d shop -c 'CREATE TABLE orders (id bigserial PRIMARY KEY, note text,
 made_at timestamptz DEFAULT clock_timestamp()); CREATE TABLE lines (order_id bigint REFERENCES orders, n int);
 ALTER TABLE orders OWNER TO shop; ALTER TABLE lines OWNER TO shop'
-useradd --create-home --shell /bin/sh --password '*' box
-install -d -m 700 -o box /home/box/.ssh
-printf '%s\\n' 'Port PORT' 'ListenAddress 127.0.0.1' 'HostKey /root/box_key' 'PidFile none' \\
-  'AuthorizedKeysFile .ssh/authorized_keys' 'Subsystem sftp internal-sftp' 'PasswordAuthentication no' \\
-  'StrictModes no' 'UsePAM no' > /root/box_sshd
-mkdir -p /run/sshd
 """
 CLIENT = ["runuser", "-u", "postgres", "--", "psql", "-qAtX", "-d", "shop"]
 ORDER = """WITH o AS (INSERT INTO orders (note) VALUES (repeat('x', 2000)) RETURNING id), l AS (INSERT INTO lines
@@ -59,10 +52,10 @@ SELECT id, n FROM o, generate_series(1, 3) n RETURNING order_id) SELECT DISTINCT
 
 
 class Shop:
-    """The project, its canaries, and what its commands have printed."""
+    """The project, its canaries and its storage box, and what its commands have printed."""
 
-    def __init__(self, project: Project, canaries: Canaries) -> None:
-        self.project, self.canaries = project, canaries
+    def __init__(self, project: Project, canaries: Canaries, box: Box) -> None:
+        self.project, self.canaries, self.box = project, canaries, box
         self.printed = ""
 
     def run(self, *arguments: str, stdin: str = "", code: int = 0) -> str:
@@ -101,24 +94,18 @@ class Shop:
 def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """A provisioned host with PostgreSQL and Redis, and an SFTP server that is not ours."""
     place = tmp_path_factory.mktemp("backup")
-    subprocess.run(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", place / "box_key"], check=True
-    )
-    key = (place / "box_key.pub").read_text().strip()
+    box = Box.of(place, "127.0.0.1")
     with (
         pytest.MonkeyPatch.context() as patch,
-        project_on_sandbox(place / "shop", NAME, config=[CONFIG.format(port=BOX_PORT, key=key)]) as project,
+        project_on_sandbox(place / "shop", NAME, config=[CONFIG.format(box=box.target)]) as project,
     ):
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
-        shop = Shop(project, Canaries())
+        shop = Shop(project, Canaries(), box)
         shop.run("backup", "set", "RESTIC_PASSWORD", stdin=f"{shop.canaries.word}\n")
         shop.run("provision", "host")
-        shop.on(PREPARED.replace("PORT", str(BOX_PORT)))
-        secret = (place / "box_key").read_text()
-        shop.on(f"umask 077; cat > /root/box_key <<'KEY'\n{secret}KEY\n")
-        public = shop.json("backup", "keys")["public_key"]
-        shop.on(f"echo '{public}' > /home/box/.ssh/authorized_keys; chown box /home/box/.ssh/authorized_keys")
-        shop.on("systemd-run --quiet --unit=box /usr/sbin/sshd -D -f /root/box_sshd")
+        shop.on(PREPARED)
+        box.start(shop.on)
+        box.admit(shop.on, shop.json("backup", "keys")["public_key"])
         shop.on(
             "cd /srv/shop/shared/uploads; seq 1000 > a.txt; mkdir cache; echo x > cache/x; chown -R shop:shop ."
         )
@@ -261,12 +248,12 @@ def test_what_a_dump_says_is_nowhere_done_as_the_administrator(shop: Shop) -> No
 
 def test_a_target_that_is_gone_is_told_and_the_other_has_its_backup(shop: Shop) -> None:
     """With an exit code of its own, in `status`, and until it is better."""
-    shop.on("systemctl stop box")
+    shop.box.stop(shop.on)
     failed = shop.run("backup", "now", code=11)
     assert "box: the backup failed (box): the target cannot be reached" in failed
     assert "state: stored at disk" in failed
     assert "the last backup failed" in shop.run("status")
-    shop.on("systemctl reset-failed; systemd-run --quiet --unit=box /usr/sbin/sshd -D -f /root/box_sshd")
+    shop.box.again(shop.on)
     shop.run("backup", "now")
     assert "the last backup failed" not in shop.run("status")
     assert len(shop.json("backup", "list")["repositories"][0]["snapshots"]) >= 1

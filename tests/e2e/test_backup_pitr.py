@@ -1,7 +1,7 @@
 """PostgreSQL back at one moment, on a real host: rows of before are there, rows of after are not.
 
-Two targets: a directory, and a bucket on this machine (rclone's S3 server), which is away meanwhile. The timer of the
-log is not waited for: its unit is started when a test wants a turn.
+Three targets: a directory, a bucket on this machine (rclone's S3 server), which is away meanwhile, and an SFTP server.
+The timer of the log is not waited for: its unit is started when a test wants a turn.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support import shapes
+from tests.support.box import Box
 from tests.support.receivers import IDENTIFIER, SECRET, Cloud, gateway
 from tests.support.vps import Project, project_on_sandbox
 
@@ -25,7 +26,7 @@ instances: 1
 limits: {{memory: 128M}}
 services: {{postgresql: {{memory: 256M}}}}
 backup:
-  targets: {{disk: /mnt/backups, cloud: "s3://{endpoint}/mine/backups"}}
+  targets: {{disk: /mnt/backups, cloud: "s3://{endpoint}/mine/backups", box: {box}}}
   schedule: "0 3 1 1 *"
   point_in_time: {{enabled: true, every_minutes: 60}}
   drill: {{schedule: "0 5 1 1 *", assertions: [{{query: SELECT count(*) FROM orders, at_least: 10}}]}}
@@ -97,11 +98,15 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         patch.setenv("XDG_CONFIG_HOME", str(place / "config"))
         shop = Shop(project, Cloud(place, gateway(NAME)))
         shop.cloud.start()
-        (project.path / "vpsdeploy.yml").write_text(CONFIG.format(endpoint=shop.cloud.endpoint))
+        box = Box.of(place, "127.0.0.1")
+        config = CONFIG.format(endpoint=shop.cloud.endpoint, box=box.target)
+        (project.path / "vpsdeploy.yml").write_text(config)
         shop.run("backup", "set", "CLOUD_ACCESS_KEY_ID", stdin=IDENTIFIER)
         shop.run("backup", "set", "CLOUD_SECRET_ACCESS_KEY", stdin=SECRET)
         shop.run("provision", "host")
         shop.on(shop.cloud.trusted)
+        box.start(shop.on)
+        box.admit(shop.on, shop.json("backup", "keys")["public_key"])
         shop.sql(
             "CREATE TABLE orders (id bigserial PRIMARY KEY, note text); ALTER TABLE orders OWNER TO shop"
         )
@@ -142,7 +147,7 @@ def test_the_restored_moment_holds_what_was_committed_and_nothing_else(shop: Sho
     table = shop.json("backup", "restore", "--table", "orders", "--to-time", moment)
     assert table["restored"][0].endswith("orders: 110 rows")
     assert "after" in shop.counted()
-    shop.restore(moment, "--force")
+    shop.restore(moment, "--force", "--target", "box")
     assert shop.counted() == {"before": 100, "first": 10}
     left = set(shop.on("ls /var/lib/postgresql").split()) - {"vpsdeploy-tls", "vpsdeploy-wal"}
     assert left == {shop.on("ls /usr/lib/postgresql")}
@@ -184,7 +189,7 @@ def test_a_drill_brings_the_newest_base_to_the_newest_moment(shop: Shop) -> None
     drilled = shop.json("backup", "drill")["hosts"][0]["backup"]
     rows = sum(shop.counted().values())
     reached = [one["drilled"]["point_in_time"] for one in drilled["targets"]]
-    assert [(one["rows"], one["checks"]) for one in reached] == [(rows, 1)] * 2
+    assert [(one["rows"], one["checks"]) for one in reached] == [(rows, 1)] * 3
     assert drilled["troubles"] == []
     assert f"{rows} rows" in shop.run("backup", "list")
 

@@ -5,6 +5,7 @@ Backups go to a second host by SFTP, as to a storage box. The lost host's machin
 
 from __future__ import annotations
 
+import functools
 import json
 import signal
 import subprocess
@@ -16,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from orchestrator.workflows import sandbox
-from tests.support.machines import Machines, keygen
+from tests.support.box import Box
+from tests.support.machines import Machines
 from tests.support.node_apps import bundle
 from tests.support.vps import DEBIAN
 from tests.support.waiting import until
@@ -35,18 +37,9 @@ services: {{postgresql: {{memory: 256M}}}}
 backup:
   targets:
     disk: /mnt/backups
-    box: {{url: "sftp://box@{address}:2323/shop", host_key: "{key}"}}
+    box: {box}
   schedule: "0 3 1 1 *"
   drill: {{schedule: "0 5 1 1 *"}}
-"""
-SERVER = """
-set -eu
-useradd --create-home --shell /bin/sh --password '*' box
-install -d -m 700 -o box /home/box/.ssh
-printf '%s\\n' 'Port 2323' 'HostKey /root/box_key' 'PidFile none' 'AuthorizedKeysFile .ssh/authorized_keys' \\
-  'Subsystem sftp internal-sftp' 'PasswordAuthentication no' 'StrictModes no' 'UsePAM no' > /root/box_sshd
-mkdir -p /run/sshd
-systemd-run --quiet --unit=box /usr/sbin/sshd -D -f /root/box_sshd
 """
 PATIENT = """
 sshd -T | grep -q '^persourcepenalties' || exit 0
@@ -93,9 +86,8 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
 
 
 def _made(shop: Shop, place: Path) -> None:
-    keygen(place / "box_key")
-    key = (place / "box_key.pub").read_text().strip()
-    (shop.path / "vpsdeploy.yml").write_text(CONFIG.format(address=shop.boot(BOX), key=key))
+    box, on_box = Box.of(place, shop.boot(BOX)), functools.partial(shop.on, BOX)
+    (shop.path / "vpsdeploy.yml").write_text(CONFIG.format(box=box.target))
     stage = shop.path / "inventories" / "production"
     stage.mkdir(parents=True)
     (stage / "hosts.yml").write_text(
@@ -105,13 +97,9 @@ def _made(shop: Shop, place: Path) -> None:
     )
     (stage / "known_hosts").write_text(shop.host_keys(LOST))
     shop.admit(LOST)
-    secret = (place / "box_key").read_text()
-    shop.on(BOX, f"umask 077; cat > /root/box_key <<'KEY'\n{secret}KEY\n{SERVER}")
+    box.start(on_box)
     shop.run("provision", "host")
-    public = shop.json("backup", "keys")["public_key"]
-    shop.on(
-        BOX, f"echo '{public}' > /home/box/.ssh/authorized_keys; chown box /home/box/.ssh/authorized_keys"
-    )
+    box.admit(on_box, shop.json("backup", "keys")["public_key"])
     for text in ("first", "second"):
         shop.run("release", "--bundle", str(bundle(shop.path, text, ballast_bytes=1 << 20)))
     psql = "cd / && runuser -u postgres -- psql -q -d shop -c"
