@@ -1,16 +1,15 @@
 """Hosts of a fleet that do one thing each are lost: the one that keeps the data, then the one that routes.
 
 Both ran Debian 12 and come back at other addresses on Debian 13: PostgreSQL 15 into 17, MariaDB 10.11 into 11.8,
-Redis 7 into 8. Of the one that routes nothing is in any backup.
+Redis 7 into 8. Of the one that routes nothing is in any backup, its certificate neither.
 """
 
 from __future__ import annotations
 
-import http.client
 import json
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,21 +18,27 @@ from orchestrator.sandbox import record
 from orchestrator.sandbox.machine import Machine
 from orchestrator.sandbox.spec import SandboxSpec
 from orchestrator.workflows import sandbox
+from tests.support.acme import DIRECTORY_URL, PORT, Authority
 from tests.support.machines import Machines
 from tests.support.node_apps import bundle
+from tests.support.visitors import Secure, ask
+from tests.support.vps import Project
 
 pytestmark = [pytest.mark.sandbox, pytest.mark.full]
 
 NAME = "e2e-apart-lost"
 LB, DB, WEB, NEW_DB, NEW_LB = (f"web-{n}" for n in range(1, 6))
 """The machines, all on one network: the first two have Debian 12, the others 13."""
-CONFIG = """\
+DOMAIN = "shop.test"
+CONFIG = f"""\
 app: shop
+domains: [{DOMAIN}]
+tls: {{directory_url: "{DIRECTORY_URL}"}}
 instances: 1
-limits: {memory: 128M}
-release: {drain_seconds: 5, watch_seconds: 0}
-services: {postgresql: {memory: 128M}, mariadb: {memory: 128M, database: shop_more}, redis: {memory: 64M}}
-backup: {targets: {disk: /mnt/backups}, schedule: "0 3 1 1 *", drill: {schedule: "0 5 1 1 *"}}
+limits: {{memory: 128M}}
+release: {{drain_seconds: 5, watch_seconds: 0}}
+services: {{postgresql: {{memory: 128M}}, mariadb: {{memory: 128M, database: shop_more}}, redis: {{memory: 64M}}}}
+backup: {{targets: {{disk: /mnt/backups}}, schedule: "0 3 1 1 *", drill: {{schedule: "0 5 1 1 *"}}}}
 """
 POSTGRESQL = """\
 CREATE EXTENSION pg_trgm;
@@ -58,11 +63,20 @@ class Shop(Machines):
         return done.stdout.strip()
 
     def seen(self, host: str) -> dict[str, Any]:
-        """What users get there on /."""
-        with closing(http.client.HTTPConnection(self.addresses[host], timeout=10)) as connection:
-            connection.request("GET", "/")
-            found: dict[str, Any] = json.loads(connection.getresponse().read())
+        """What users get there on /, by HTTPS, with a certificate of the authority's."""
+        secure = partial(Secure, self.addresses[host], DOMAIN, self.authority.root())
+        found: dict[str, Any] = json.loads(ask(secure, Host=DOMAIN)[2])
         return found
+
+    @property
+    def authority(self) -> Authority:
+        """On the host that serves, which checks names from there."""
+        return Authority(Project(self.path, NAME), WEB, self.addresses[WEB], (LB, WEB, NEW_LB))
+
+    def point(self, host: str) -> None:
+        """Have the domain lead to a host."""
+        for name in self.authority.names:
+            self.authority.point(name, DOMAIN, self.addresses[host])
 
 
 @pytest.fixture(scope="module", name="shop")
@@ -75,6 +89,9 @@ def _shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         try:
             _boot(shop)
             _write(shop)
+            shop.authority.install()
+            shop.authority.start()
+            shop.point(LB)
             shop.run("provision", "host")
             shop.run("release", "--bundle", str(bundle(shop.path, "first")))
             yield shop
@@ -109,7 +126,8 @@ def _write(shop: Shop) -> None:
         f"    {group}: {{hosts: {{{host}: {{}}}}}}\n"
         for group, host in (("loadbalancer", "lb-1"), ("app", "web-1"), ("data", "db-1"))
     )
-    (stage / "hosts.yml").write_text(f"all:\n  children:\n{groups}  hosts:\n{hosts}")
+    variables = f"  vars: {{firewall_allow: [{{port: {PORT}}}]}}\n"
+    (stage / "hosts.yml").write_text(f"all:\n{variables}  children:\n{groups}  hosts:\n{hosts}")
     known = tuple(f"{shop.addresses[machine]} " for machine in places.values())
     lines = shop.host_keys(NAME).splitlines(keepends=True)
     (stage / "known_hosts").write_text("".join(line for line in lines if line.startswith(known)))
@@ -141,8 +159,9 @@ def test_the_host_that_keeps_the_data_comes_back_on_a_newer_debian(shop: Shop) -
 
 
 def test_the_host_that_routes_comes_back_without_a_backup(shop: Shop) -> None:
-    """There was none of it; it routes to what the app hosts run, and has backups from then on."""
+    """There was none of it; it asks for a certificate, routes to what runs, and has backups from then on."""
     live = shop.seen(LB)["release"]
+    shop.point(NEW_LB)
     sandbox.power_off(NAME, LB, hard=True)
     done = shop.json("host", "rebuild", shop.addresses[NEW_LB], "--host", "lb-1", "--accept-new")
     assert (done["backup"], done["way"], done["release"]) == (None, "fleet", live)
