@@ -213,7 +213,7 @@ ENGINES = {
 }
 
 
-@pytest.mark.parametrize("engine", sample(ENGINES, "InnoDB", "Aria"))
+@pytest.mark.parametrize("engine", sample(ENGINES, ("InnoDB", "Aria")))
 def test_no_row_is_lost_while_a_table_is_replaced(shop: Shop, engine: str) -> None:
     """Who writes meanwhile waits: each row is in the table afterwards, or in the dump of what was there before.
 
