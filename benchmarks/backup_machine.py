@@ -25,7 +25,6 @@ VARIANTS = {
     "as the role writes it": "",
     "without weights": "Nice=0\nCPUWeight=100\nIOWeight=100\nIOSchedulingClass=best-effort\n",
 }
-_ASKED = {"clients": 4, "period_seconds": 0.25, "without_seconds": 60}
 _SET = f"""\
 rm -rf {DROP_IN}; mkdir -p $(dirname {DROP_IN})
 [ -z "$1" ] || printf '[Service]\\n%s' "$1" > {DROP_IN}
@@ -41,7 +40,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="turns of each variant (count)")
     parser.add_argument("--changed", type=int, default=32, help="of new files each round (mebibytes)")
     asked = parser.parse_args()
-    each = Round(**_ASKED, mebibytes=asked.changed, rows=asked.changed * 500)
+    each = Round(
+        clients=4, period_seconds=0.25, without_seconds=60, mebibytes=asked.changed, rows=asked.changed * 500
+    )
     with (
         tempfile.TemporaryDirectory() as directory,
         project_on_sandbox(Path(directory) / "project", NAME, hosts=2, config=(*CONFIG, SERVICES)) as project,

@@ -86,7 +86,7 @@ def _provision(project: Path, *words: str) -> dict[str, Any]:
 
 
 def _median(results: list[dict[str, Any]]) -> float:
-    return statistics.median(result["seconds"] for result in results)
+    return statistics.median(float(result["seconds"]) for result in results)
 
 
 def _show(title: str, seconds: float, against: str) -> None:

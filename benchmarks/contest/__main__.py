@@ -9,6 +9,7 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def _contenders(app: App, hosts: dict[str, Box], wanted: list[str]) -> list[Cont
     if "control" in used:
         steered = [hosts[name] for name in wanted if name in ("capistrano", "pm2")]
         peers.set_up_control(hosts["control"], steered, app, WORK)
-    make = {
+    make: dict[str, Callable[[Box], Contender]] = {
         OURS: lambda box: Vpsdeploy(projects[OURS], box, app),
         "capistrano": lambda box: peers.Capistrano(box, hosts["control"], app),
         "pm2": lambda box: peers.Pm2(box, hosts["control"], app),

@@ -55,7 +55,9 @@ def project(directory: Path, box: Box, instances: int) -> Path:
         # The peers set up their half as root, as their own guides do, and pull from a git daemon.
         "vpsdeploy_root_login": True, "firewall_allow": [{"port": 9418}],
     }  # fmt: skip
-    groups = {group: {"hosts": {box.name: {}}} for group in ("app", "loadbalancer")}
+    groups: dict[str, dict[str, dict[str, object]]] = {
+        group: {"hosts": {box.name: {}}} for group in ("app", "loadbalancer")
+    }
     tree = {"all": {"hosts": {box.name: variables}, "children": groups}}
     (stage / "hosts.yml").write_text(yaml.safe_dump(tree, sort_keys=False))
     return directory

@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 from benchmarks.load import checks
 from benchmarks.load.http1 import Http1Client
@@ -48,7 +50,7 @@ async def _run(address: tuple[str, int], tally: Tally, period: float, seconds: f
     await asyncio.gather(*clients, steering, return_exceptions=True)
 
 
-def _clients(address, tally, period):
+def _clients(address: tuple[str, int], tally: Tally, period: float) -> Iterator[Coroutine[Any, Any, None]]:
     for n in range(KEEP_ALIVE):
         ask = checks.post("HTTP/1.1 POST") if n % 2 else checks.get("HTTP/1.1 GET")
         yield Http1Client(address, ask, tally).run(Pace(period))

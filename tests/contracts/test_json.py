@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -34,7 +35,7 @@ def test_examples_are_versioned(example: dict[str, object]) -> None:
 
 def test_an_error_has_the_documented_fields() -> None:
     """What a failed command prints has the shape of the example."""
-    printed = shapes.json.loads(envelope.error_line(ReleaseFailed("x")))
+    printed = json.loads(envelope.error_line(ReleaseFailed("x")))
     assert shapes.differences(EXAMPLES["error"], printed) == []
 
 

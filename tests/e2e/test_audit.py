@@ -93,7 +93,7 @@ def test_a_persons_lock_keeps_everybody_out_until_unlock(shop: Project) -> None:
 def test_a_release_waits_for_its_turn(shop: Project) -> None:
     """It tells who holds the lock, and goes on once that one has ended; one that gives up says how long it was."""
     shop.json("lock", "--message", "a minute")
-    command = [VPSDEPLOY, "release", "--wait", "120", "--bundle", bundle(shop.path, "waited")]
+    command = [str(VPSDEPLOY), "release", "--wait", "120", "--bundle", str(bundle(shop.path, "waited"))]
     waiting = subprocess.Popen(
         command, cwd=shop.path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -134,7 +134,7 @@ def test_the_history_tells_failures_and_the_returns_of_timers(shop: Project) -> 
 def test_a_killed_release_is_told_by_its_host(shop: Project) -> None:
     """Nobody told its end: it is read from what the host did."""
     configure(shop, "hooks: {after_flip: [{run: sleep 60, timeout_seconds: 90}]}")
-    command = [VPSDEPLOY, "release", "--bundle", bundle(shop.path, "killed")]
+    command = [str(VPSDEPLOY), "release", "--bundle", str(bundle(shop.path, "killed"))]
     process = subprocess.Popen(command, cwd=shop.path)
     until(lambda: shop.json("status")[-1]["settled"] is False)
     process.kill()
@@ -257,7 +257,7 @@ def test_a_release_whose_lock_is_ended_stops_and_the_next_one_repairs(shop: Proj
     configure(
         shop, "hooks: {after_flip: [{run: 'until [ -e go ]; do sleep 0.1; done', timeout_seconds: 300}]}"
     )
-    command = [VPSDEPLOY, "release", "--bundle", bundle(shop.path, "robbed")]
+    command = [str(VPSDEPLOY), "release", "--bundle", str(bundle(shop.path, "robbed"))]
     process = subprocess.Popen(command, cwd=shop.path, stderr=subprocess.PIPE, text=True)
     until(lambda: shop.json("status")[-1]["settled"] is False)
     held = shop.vpsdeploy("unlock")

@@ -219,7 +219,7 @@ def test_a_migration_whose_caller_was_killed_goes_on_and_is_waited_for(shop: Pro
     """The next release begins its own when that has ended; each ran once."""
     configure(shop, "migrate: {command: node migrate.js 0 4000}")
     earlier = len(migrations(shop)["web-1"])
-    command = [VPSDEPLOY, "release", "--json", "--bundle", made(shop, f"killed-{killed}")]
+    command = [str(VPSDEPLOY), "release", "--json", "--bundle", made(shop, f"killed-{killed}")]
     process = subprocess.Popen(command, cwd=shop.path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     next(line for line in process.stdout if b"migrating as" in line)
@@ -238,7 +238,7 @@ def test_a_migration_whose_caller_was_killed_goes_on_and_is_waited_for(shop: Pro
 def test_ctrl_c_says_that_the_migration_goes_on(shop: Project) -> None:
     """To end it midway would be worse."""
     configure(shop, "migrate: {command: node migrate.js 0 3000}")
-    command = [VPSDEPLOY, "release", "--json", "--bundle", made(shop, "interrupted")]
+    command = [str(VPSDEPLOY), "release", "--json", "--bundle", made(shop, "interrupted")]
     process = subprocess.Popen(command, cwd=shop.path, stdout=subprocess.PIPE)
     assert process.stdout is not None
     next(line for line in process.stdout if b"migrating as" in line)

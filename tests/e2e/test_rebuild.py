@@ -170,6 +170,7 @@ def test_an_empty_host_becomes_the_lost_one(shop: Shop) -> None:
     text = (shop.path / "inventories" / "production" / "hosts.yml").read_text()
     assert f"ansible_host: {new}, ansible_user: root,  # in the cellar" in text
     parts = ", ".join(f"{part['name']} {part['seconds']} s" for part in done["parts"])
+    assert sys.__stdout__ is not None
     sys.__stdout__.write(
         f"\nDebian {DEBIAN}: power-off to good answer {answered - burned:.0f} s, of that {booted - burned:.0f} s until "
         f"there was a new machine; killed once; the run that went on took {done['seconds']} s: {parts}\n"

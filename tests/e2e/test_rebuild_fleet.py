@@ -7,6 +7,7 @@ the release with the address of today. The backups are on a disk that was attach
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
@@ -114,8 +115,12 @@ def test_the_most_important_host_of_a_fleet_comes_back(shop: Machines) -> None:
     assert "mails" in shop.on(NEW, "rabbitmqctl --quiet list_queues --vhost shop --no-table-headers name")
     assert shop.on(NEW, "python3 -", NATS + STORED) == "1"
     for name in (NEW, OTHER):
-        until(lambda name=name: shop.addresses[LOST] not in shop.on(name, ENVIRONMENTS))
+        until(partial(_is_told_of_the_new_host, shop, name))
         assert f"@{new}:3306/shop" in shop.on(name, ENVIRONMENTS)
+
+
+def _is_told_of_the_new_host(shop: Machines, name: str) -> bool:
+    return shop.addresses[LOST] not in shop.on(name, ENVIRONMENTS)
 
 
 def test_it_is_a_fleet_like_any_other_afterwards(shop: Machines) -> None:

@@ -20,7 +20,7 @@ GENERATED = {"__pycache__", ".ansible"}
 def _wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of this checkout."""
     target = tmp_path_factory.mktemp("dist")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", target, ROOT]
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(target), str(ROOT)]
     subprocess.run(build, check=True, capture_output=True)
     (wheel,) = target.glob("*.whl")
     return wheel
@@ -31,8 +31,8 @@ def _venv(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh virtual environment with the wheel and the locked dependencies; its bin is not on the PATH."""
     path = tmp_path_factory.mktemp("elsewhere") / "venv"
     subprocess.run([sys.executable, "-m", "venv", path], check=True)
-    pip = [path / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check"]
-    locked = ["--require-hashes", "--requirement", ROOT / "requirements" / "runtime.txt"]
+    pip = [str(path / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
+    locked = ["--require-hashes", "--requirement", str(ROOT / "requirements" / "runtime.txt")]
     subprocess.run([*pip, *locked], check=True)
     subprocess.run([*pip, "--no-deps", wheel], check=True)
     return path

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
-def pem(key: Any, password: bytes | None = None) -> str:
+def pem(key: Key, password: bytes | None = None) -> str:
     """A private key as PEM."""
     way = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, way).decode()
@@ -42,8 +43,8 @@ class Root:
         self.text = self._certificate.public_bytes(serialization.Encoding.PEM).decode()
 
     def issue(
-        self, *names: str, begin: datetime | None = None, days: int = 90, bits: int = 0, key: Any = None
-    ) -> Leaf:
+        self, *names: str, begin: datetime | None = None, days: int = 90, bits: int = 0, key: Key | None = None,
+    ) -> Leaf:  # fmt: skip
         """A certificate for some names; an RSA key where `bits` is given."""
         made = rsa.generate_private_key(65537, bits) if bits else ec.generate_private_key(ec.SECP256R1())
         own = key or made
@@ -53,7 +54,7 @@ class Root:
         return Leaf(text, text + self.text, pem(own))
 
     def _signed(
-        self, subject: x509.Name, key: Any, begin: datetime, life: timedelta, *,
+        self, subject: x509.Name, key: Key, begin: datetime, life: timedelta, *,
         names: tuple[str, ...] = (), ca: bool = False,
     ) -> x509.Certificate:  # fmt: skip
         builder = (

@@ -11,11 +11,11 @@ import pytest
 
 from orchestrator.config.app import AppConfig
 from orchestrator.facts.fleet import FleetFacts
-from orchestrator.model.change import Changed
+from orchestrator.model.change import Changed, Proof
 from orchestrator.model.fleet import Stage
 from orchestrator.plan import settings, size
 from orchestrator.plan.release import Target, idle_colour
-from orchestrator.transport import http, local
+from orchestrator.transport import local
 from orchestrator.transport.bundle_stream import FromBundle
 from orchestrator.workflows.change_over import ChangeOver
 from orchestrator.workflows.fleet import Context
@@ -71,9 +71,9 @@ class SilentProbe:
         """Nobody is asked."""
         return {}
 
-    def stop(self) -> http.Proof:
+    def stop(self) -> Proof:
         """Nothing was seen."""
-        return http.Proof(0, 0, 0.0, 0.0)
+        return Proof(0, 0, 0.0, 0.0)
 
 
 def release(fleet: FakeFleet, of: Stage, name: str = NEW, pid: int = 1) -> Changed:

@@ -16,10 +16,10 @@ from orchestrator.model.fleet import GROUP_APP, GROUP_LOADBALANCER, Host, Stage
 from orchestrator.model.provision import Event, Output, ProvisionResult
 from orchestrator.report.provision_progress import Lines
 from orchestrator.report.reporter import Console
-from orchestrator.transport import ansible_events
+from orchestrator.transport import agent_pyz, ansible, ansible_events, ssh_check, ssh_public_keys
 from orchestrator.transport.ansible_settings import Play
 from orchestrator.transport.ssh_check import Reached
-from orchestrator.workflows import converged, provision, provision_play
+from orchestrator.workflows import converged, provision
 from orchestrator.workflows.provision import Wish
 
 STREAMS = Path(__file__).parents[1] / "unit" / "transport" / "data"
@@ -81,13 +81,11 @@ class World:
 def world_of(monkeypatch: pytest.MonkeyPatch) -> World:
     """The workflow with this transport, until the test has ended."""
     world = World()
-    monkeypatch.setattr(provision.ansible, "run", world.ansible)
-    monkeypatch.setattr(provision.ssh_check, "ask_all", lambda *given: world.ask_all(given[2]))
-    monkeypatch.setattr(provision.ssh_check, "close_all", world.close)
-    monkeypatch.setattr(provision.ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
-    monkeypatch.setattr(
-        provision_play.agent_pyz, "build", lambda target: SimpleNamespace(path=target, digest="d")
-    )
+    monkeypatch.setattr(ansible, "run", world.ansible)
+    monkeypatch.setattr(ssh_check, "ask_all", lambda *given: world.ask_all(given[2]))
+    monkeypatch.setattr(ssh_check, "close_all", world.close)
+    monkeypatch.setattr(ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
+    monkeypatch.setattr(agent_pyz, "build", lambda target: SimpleNamespace(path=target, digest="d"))
     return world
 
 

@@ -12,8 +12,9 @@ class Routes(State):
     def start(self, request: Json) -> Json:
         """Put the pool on record."""
         first = 4001 if request["colour"] == "blue" else 4101
-        wish = self.settings.get(request["release"], {}).get("instances", 1)
-        count = request.get("instances", request.get("size", wish))
+        wish: int = self.settings.get(request["release"], {}).get("instances", 1)
+        size: int = request.get("size", wish)
+        count = request.get("instances", size)
         ports = list(range(first, first + count))
         self.pools[request["colour"]] = {"release": request["release"], "ports": ports, "state": "running"}
         return {"ports": ports}

@@ -18,7 +18,8 @@ from tests.support.bundles import CONTENT, LISTED, STORED
 from tests.support.fake_releases import Releases
 from tests.support.fake_routes import Routes
 from tests.support.fake_state import APP as APP
-from tests.support.fake_state import VERSION, Json
+from tests.support.fake_state import VERSION as VERSION
+from tests.support.fake_state import Json
 from tests.support.fake_state import https as https
 from tests.support.fake_state import kept as kept
 from tests.support.fake_state import tally as tally

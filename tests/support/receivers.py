@@ -59,9 +59,9 @@ class Cloud:
 
     def start(self) -> None:
         """Serve, and wait until somebody may connect."""
-        command = [RCLONE, "serve", "s3", "--config", "/dev/null", "--addr", self.endpoint, "--auth-key",
-                   f"{IDENTIFIER},{SECRET}", "--cert", self.place / "cert.pem", "--key", self.place / "key.pem",
-                   self.place / "buckets"]  # fmt: skip
+        command = [str(RCLONE), "serve", "s3", "--config", "/dev/null", "--addr", self.endpoint, "--auth-key",
+                   f"{IDENTIFIER},{SECRET}", "--cert", str(self.place / "cert.pem"),
+                   "--key", str(self.place / "key.pem"), str(self.place / "buckets")]  # fmt: skip
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 20
         while True:

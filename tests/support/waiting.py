@@ -23,7 +23,7 @@ def until(condition: Callable[[], bool], seconds: float = TIMEOUT_SECONDS) -> No
 
 def begun(project: Project, file: Path | str, step: str, *options: str) -> subprocess.Popen[bytes]:
     """A release of a bundle file that has just begun a step."""
-    command = [VPSDEPLOY, "release", "--json", "--bundle", str(file), *options]
+    command = [str(VPSDEPLOY), "release", "--json", "--bundle", str(file), *options]
     process = subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE)
     wait_for(process, step)
     return process

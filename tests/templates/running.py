@@ -32,7 +32,7 @@ class Nginx:
         self._asked = 0
 
     def ask(
-        self, method: str = "GET", path: str = "/", body: bytes | None = None, **headers: str
+        self, method: str = "GET", path: str = "/", body: bytes | str | None = None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of one answer; `_` in a header's name is a hyphen."""
         self._asked += 1

@@ -13,7 +13,7 @@ _KEPT = 5
 """Of each database or service (count; our choice)."""
 
 
-def keep(call: Call, name: str, ending: str, write: Callable[[Path], None]) -> Path:
+def keep(call: Call, name: str, ending: str, write: Callable[[Path], object]) -> Path:
     """Have what is there now written; the newest few stay. One that was not written to its end is none.
 
     Raises: AgentError: it could not be kept: then nothing is replaced.

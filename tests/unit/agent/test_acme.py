@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -73,7 +74,7 @@ def test_a_name_leads_here_elsewhere_or_nowhere_that_we_can_see(
     monkeypatch: pytest.MonkeyPatch, answer: Any, expected: str
 ) -> None:
     """Only somebody else's answer is proof of somebody else."""
-    monkeypatch.setattr(acme.socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("203.0.113.9", 80))])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("203.0.113.9", 80))])
     monkeypatch.setattr(acme, "_answer", lambda *_: answer("text"))
     assert acme._astray(SHOP, "token", "text") == expected
 

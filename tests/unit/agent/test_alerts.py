@@ -12,7 +12,7 @@ import pytest
 
 from orchestrator.agent import call as calls
 from orchestrator.agent import durable
-from orchestrator.agent.alerts import post, troubles, watch
+from orchestrator.agent.alerts import post, record, troubles, watch
 from orchestrator.agent.verbs import alerts
 from tests.unit.agent.with_alerts import HOOK, SLACK, Net, look, net_of  # noqa: F401 - net_of: a fixture
 from tests.unit.agent.with_backups import World, world_of  # noqa: F401 - world_of: a fixture
@@ -147,7 +147,7 @@ def test_who_was_told_is_known_though_the_look_is_killed(
     world.restic.broken["backup"] = "Fatal: no space left on device"
     world.unit("backup")
     with monkeypatch.context() as patch:
-        patch.setattr(watch.record, "note", lambda *_: 1 / 0)
+        patch.setattr(record, "note", lambda *_: 1 / 0)
         look(world.host)
     assert net.sent[0].url == HOOK["url"]
     net.texts()
@@ -168,7 +168,7 @@ def test_a_disk_that_takes_nothing_is_told_of_once(
 
     with monkeypatch.context() as patch:
         patch.setattr(durable, "write", full)
-        patch.setattr(watch.record.Call, "record", lambda *_, **__: full(world.host.app.history_file))
+        patch.setattr(calls.Call, "record", lambda *_, **__: full(world.host.app.history_file))
         look(world.host)
         look(world.host)
         assert len(net.texts()) == 2

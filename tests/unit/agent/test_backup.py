@@ -223,7 +223,7 @@ def test_an_sftp_target_is_asked_by_its_own_key_and_known_by_its_own(world: Worl
         seen.append(list(arguments))
         return Finished(1, "", "no")
 
-    world.host.systemd = look  # type: ignore[assignment] - asked for nothing but to be looked at
+    world.host.systemd = look  # type: ignore[assignment] # asked for nothing but to be looked at
     world.unit("backup")
     option = next(word for word in seen[0] if word.startswith("sftp.command="))
     keys = world.host.app.backup_keys

@@ -19,7 +19,7 @@ from orchestrator.agent.body import Body
 from orchestrator.agent.call import Call
 from orchestrator.agent.request import Request
 from orchestrator.agent.systemd import Systemd
-from tests.unit.agent.with_backups import World, world_of  # noqa: F401 - world_of: a fixture
+from tests.unit.agent.with_backups import World, never, world_of  # noqa: F401 - world_of: a fixture
 
 
 def test_a_drill_proves_each_target(world: World) -> None:
@@ -58,7 +58,7 @@ def test_a_dump_that_comes_back_as_another_is_found(world: World, monkeypatch: p
         (place / "x.dump").write_text("what was dumped")
         return Dumped(one.kind, one.database, "x.dump", 15, "0" * 64, 0.0, {}, {})
 
-    monkeypatch.setattr(dumps, "ENGINES", {"other": Engine(dump, *[pytest.fail] * 3)})
+    monkeypatch.setattr(dumps, "ENGINES", {"other": Engine(dump, *[never] * 3)})
     world.unit("backup")
     assert "a dump came back as another" in world.unit("drill")["why"]
 
@@ -74,7 +74,7 @@ def test_a_drill_does_not_fill_the_disk(world: World, monkeypatch: pytest.Monkey
         digest = hashlib.sha256(b"what was dumped").hexdigest()
         return Dumped(one.kind, one.database, "x.dump", 15, digest, 0.0, {}, {"size_bytes": 1 << 60})
 
-    engines = {"other": Engine(dump, *[pytest.fail] * 3)}
+    engines = {"other": Engine(dump, *[never] * 3)}
     monkeypatch.setattr(dumps, "ENGINES", engines)
     monkeypatch.setattr(drill, "ENGINES", engines)
     world.unit("backup")

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.agent import ban_exchange, ban_list, ban_table, durable, trust
 from orchestrator.agent.ban_list import Ban
+from orchestrator.agent.layout import Layout
 from tests.unit.agent.conftest import Host
 from tests.unit.agent.test_bans import remote
 
@@ -106,8 +107,13 @@ def test_lists_that_did_not_change_are_not_read_again(
     tables: list[int] = []
     reads: list[object] = []
     every = ban_list.every
+
+    def read(of: Layout) -> list[Ban]:
+        reads.append(1)
+        return every(of)
+
     monkeypatch.setattr(ban_table, "apply", lambda bans: tables.append(len(bans)))
-    monkeypatch.setattr(ban_list, "every", lambda of: reads.append(1) or every(of))
+    monkeypatch.setattr(ban_list, "every", read)
     enforcer = ban_exchange.Enforcer(layout)
 
     def changed() -> bool:

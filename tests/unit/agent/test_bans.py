@@ -51,7 +51,7 @@ class Firewall:
 def _firewall(bare: Host, monkeypatch: pytest.MonkeyPatch) -> Firewall:
     """A host with the role, and fail2ban's database without a ban."""
     firewall = Firewall()
-    monkeypatch.setattr(ban_table.subprocess, "run", firewall.nft)
+    monkeypatch.setattr(subprocess, "run", firewall.nft)
     monkeypatch.setattr(programs, "run", firewall.fail2ban)
     bare.layout.bans_file.write_text(json.dumps(SETTINGS))
     bare.layout.bans.mkdir()

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.agent import pending
-from orchestrator.agent.verbs import expire
+from orchestrator.agent import mutex, pending
 from tests.unit.agent.conftest import BLUE, GREEN, RELEASES, Host
 
 TIMER = ["return", "--request", '{"protocol":1,"app":"shop"}']
@@ -113,7 +112,7 @@ def test_a_timer_that_was_put_off_waits(two: Host, monkeypatch: pytest.MonkeyPat
         if len(slept) == 3:
             put_off(two, 0)
 
-    monkeypatch.setattr(expire.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     assert two.words(TIMER)["returned"] is True
     assert len(slept) == 3
     assert two.call("facts")["live"] == BLUE
@@ -124,7 +123,8 @@ def test_a_timer_that_is_put_off_at_the_last_moment_waits_on(
 ) -> None:
     """Its time was over, and a `hold` had the mutex: it must not end, or nothing would take the flip back any more."""
     two.call("flip", colour=GREEN, confirm_seconds=0)
-    held, slept = expire.mutex.held, []
+    held = mutex.held
+    slept: list[float] = []
 
     def late(path: Path, wait_seconds: float) -> AbstractContextManager[None]:
         if not slept:
@@ -135,8 +135,8 @@ def test_a_timer_that_is_put_off_at_the_last_moment_waits_on(
         slept.append(seconds)
         put_off(two, 0)
 
-    monkeypatch.setattr(expire.mutex, "held", late)
-    monkeypatch.setattr(expire.time, "sleep", sleep)
+    monkeypatch.setattr(mutex, "held", late)
+    monkeypatch.setattr(time, "sleep", sleep)
     assert two.words(TIMER)["returned"] is True
     assert (len(slept), two.call("facts")["live"]) == (1, BLUE)
 
@@ -144,7 +144,7 @@ def test_a_timer_that_is_put_off_at_the_last_moment_waits_on(
 def test_a_timer_that_is_not_needed_any_more_ends(two: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Confirmed while it waited: nothing is taken back."""
     two.call("flip", colour=GREEN, confirm_seconds=60)
-    monkeypatch.setattr(expire.time, "sleep", lambda _: two.app.pending_file.unlink())
+    monkeypatch.setattr(time, "sleep", lambda _: two.app.pending_file.unlink())
     assert two.words(TIMER)["returned"] is False
     assert two.call("facts")["live"] == GREEN
 
@@ -160,7 +160,7 @@ def test_the_clock_of_the_host_does_not_move_the_timer(two: Host, monkeypatch: p
         asked.append(seconds)
         put_off(two, 0)
 
-    monkeypatch.setattr(expire.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     assert two.words(TIMER)["returned"] is True
     assert len(asked) == 1
 

@@ -148,7 +148,12 @@ def test_one_that_goes_on_without_its_controller_is_waited_for(site: Host, tmp_p
     second = threading.Thread(
         target=lambda: run(["install"], io.BytesIO(line), answers.fileno(), site.layout, Systemd(systemd))
     )
-    systemd.meanwhile = lambda: (second.start(), second.join(0.3))
+
+    def meanwhile() -> None:
+        second.start()
+        second.join(0.3)
+
+    systemd.meanwhile = meanwhile
     with (tmp_path / "second").open("wb") as answers:
         first = site.call("install", manifest_digest=digest, node="24.21.0")
         second.join()

@@ -65,8 +65,8 @@ process.on("exit", () => console.error(JSON.stringify({ state, log })));
 """
 
 ROLES = [{"role": "dbAdmin", "db": "shop"}, {"role": "readWrite", "db": "shop"}]
-ADMIN = {"admin.vpsdeploy": {"pwd": "admin-word", "roles": ["root"]}}
-WHOLE = {**ADMIN, "shop.shop": {"pwd": "app/word", "roles": ROLES}}
+ADMIN: dict[str, dict[str, Any]] = {"admin.vpsdeploy": {"pwd": "admin-word", "roles": ["root"]}}
+WHOLE: dict[str, dict[str, Any]] = {**ADMIN, "shop.shop": {"pwd": "app/word", "roles": ROLES}}
 WISH = {
     "mark": MARK, "server": "127.0.0.1:27017", "port": 27017, "tls": "", "waitMs": 1, "startMs": 60_000, "set": "rs0",
     "database": "shop", "admin": "vpsdeploy", "adminWord": "admin-word", "user": "shop", "word": "app/word",

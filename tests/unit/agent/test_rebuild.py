@@ -14,7 +14,7 @@ from orchestrator.agent.backup.engines import Engine
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.failures import BackupFailed, UsageError
 from tests.unit.agent.conftest import BLUE, RELEASES, Host
-from tests.unit.agent.with_backups import World, set_up, world_of  # noqa: F401 - world_of: a fixture
+from tests.unit.agent.with_backups import World, never, set_up, world_of  # noqa: F401 - world_of: a fixture
 
 ALL = ["files", "databases", "state", "releases"]
 
@@ -162,7 +162,7 @@ def test_a_database_is_restored_once(world: World, monkeypatch: pytest.MonkeyPat
         if used:
             raise UsageError("it is in use")
 
-    engines = {"other": Engine(dump, pytest.fail, refuse, restore)}
+    engines = {"other": Engine(dump, never, refuse, restore)}
     monkeypatch.setattr(dumps, "ENGINES", engines)
     monkeypatch.setattr("orchestrator.agent.backup.rebuild.ENGINES", engines)
     world.unit("backup")

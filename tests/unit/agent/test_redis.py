@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import hashlib
 import json
 import os
@@ -94,7 +95,7 @@ def _server(bare: Host, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     users.write_text("")
     bare.layout.services.mkdir(parents=True)
     (bare.layout.services / "redis.json").write_text(json.dumps(SETTINGS))
-    monkeypatch.setattr(redis.grp, "getgrnam", lambda _: SimpleNamespace(gr_gid=os.getgid()))
+    monkeypatch.setattr(grp, "getgrnam", lambda _: SimpleNamespace(gr_gid=os.getgid()))
     made = Server(users)
     with socketserver.ThreadingUnixStreamServer(str(short / "redis-server.sock"), _Handler) as listening:
         listening.of = made  # type: ignore[attr-defined]  # handlers find it there

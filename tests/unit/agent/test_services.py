@@ -185,7 +185,7 @@ def test_a_server_that_is_down_is_told_in_its_own_words(bare: Host, server: Serv
         ({"service": "postgresql"}, "the request is wrong"),
     ],
 )
-def test_what_cannot_be_is_refused(bare: Host, server: Server, request_: dict[str, str], what: str) -> None:
+def test_what_cannot_be_is_refused(bare: Host, server: Server, request_: dict[str, Any], what: str) -> None:
     """Before the server is asked anything."""
     assert bare.call("service", **request_)["what"] == what
     assert server.asked == []

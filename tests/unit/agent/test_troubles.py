@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from orchestrator.agent import apt, durable
-from orchestrator.agent.alerts import troubles, watch
+from orchestrator.agent import apt, durable, pools
+from orchestrator.agent.alerts import troubles
+from orchestrator.agent.backup import state as backup_state
+from orchestrator.agent.call import timestamp
 from tests.unit.agent.with_alerts import HOOK, SLACK, Net, look, net_of  # noqa: F401 - net_of: a fixture
 from tests.unit.agent.with_backups import World, world_of  # noqa: F401 - world_of: a fixture
 
@@ -84,8 +86,12 @@ def test_a_part_that_cannot_be_looked_at_hides_no_other_and_ends_nothing(
     world.unit("backup")
     look(world.host)
     net.texts()
+
+    def broken(*_: object) -> None:
+        raise KeyError("x")
+
     with monkeypatch.context() as patch:
-        patch.setattr(troubles.backup_state, "named_troubles", lambda *_: {}["x"])
+        patch.setattr(backup_state, "named_troubles", broken)
         patch.setattr(troubles, "_fullest", lambda _: (0.95, "bytes"))
         found = look(world.host)["shop"]
         assert ("backup failed" in found["open"], len(found["open"])) == (True, 2)
@@ -104,7 +110,7 @@ def test_a_service_that_cannot_be_seen_for_one_look_is_still_down(
     world.running.discard("nginx.service")
     look(world.host)
     with monkeypatch.context() as patch:
-        patch.setattr(troubles.pools, "read", lambda _: 1 / 0)
+        patch.setattr(pools, "read", lambda _: 1 / 0)
         look(world.host)
     assert net.sent == []
     look(world.host)
@@ -123,7 +129,7 @@ def test_a_file_system_that_became_read_only_is_told(
 
 def test_a_rebuild_is_told_of_once_nobody_is_at_it_any_more(world: World, net: Net) -> None:
     """Not while it goes on: whoever types it sees it."""
-    began = watch.timestamp()
+    began = timestamp()
     durable.write_json(world.host.app.rebuild_file, {"began": began, "done": []})
     look(world.host)
     assert net.sent == []

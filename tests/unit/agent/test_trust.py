@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import signal
 from pathlib import Path
 
 import pytest
 
-from orchestrator.agent import main, trust
+from orchestrator.agent import amnesty, main, trust
 from tests.unit.agent.conftest import Host
 
 
@@ -22,7 +24,7 @@ def test_an_environment_tells_where_the_key_came_from(
         (tmp_path / str(process)).mkdir()
         (tmp_path / str(process) / "environ").write_bytes(environment)
         (tmp_path / str(process) / "stat").write_text(f"{process} (a (b) c) S {parent} 1 1")
-    monkeypatch.setattr(trust.os, "getppid", lambda: 70)
+    monkeypatch.setattr(os, "getppid", lambda: 70)
     assert trust.caller(tmp_path) == "2001:db8::7"
     assert trust.caller(tmp_path / "nowhere") == ""
 
@@ -54,11 +56,11 @@ def test_what_is_no_address_is_not_trusted(bare: Host, address: str) -> None:
 def test_who_comes_for_the_first_time_is_forgiven(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the verb: a release asks by HTTP next."""
     forgiven: list[str] = []
-    monkeypatch.setattr(main.signal, "signal", lambda *_: None)
-    monkeypatch.setattr(main.trust, "caller", lambda: "203.0.113.7")
-    monkeypatch.setattr(main.amnesty, "grant", lambda _, address: forgiven.append(address))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(trust, "caller", lambda: "203.0.113.7")
+    monkeypatch.setattr(amnesty, "grant", lambda _, address: forgiven.append(address))
     monkeypatch.setattr(main, "run", lambda *_: 0)
     for is_new in (True, False):
-        monkeypatch.setattr(main.trust, "note", lambda *_, told=is_new: told)
+        monkeypatch.setattr(trust, "note", lambda *_, told=is_new: told)
         assert main.main() == 0
     assert forgiven == ["203.0.113.7"]

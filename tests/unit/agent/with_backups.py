@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -15,6 +15,11 @@ from tests.support.fake_restic import Repositories
 from tests.unit.agent.conftest import FakeSystemd, Host
 
 BIG = 3 << 20
+
+
+def never(*_: object) -> NoReturn:
+    """In place of what a test must not call."""
+    pytest.fail("it was called")
 
 
 class World(FakeSystemd):

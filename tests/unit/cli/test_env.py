@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import sys
@@ -128,7 +129,7 @@ def test_a_terminal_is_asked_without_echo(monkeypatch: pytest.MonkeyPatch) -> No
         asked.append(prompt)
         return "hunter2"
 
-    monkeypatch.setattr(typed.getpass, "getpass", answer)
+    monkeypatch.setattr(getpass, "getpass", answer)
     terminal = io.StringIO()
     monkeypatch.setattr(terminal, "isatty", lambda: True)
     monkeypatch.setattr(sys, "stdin", terminal)

@@ -13,10 +13,9 @@ import pytest
 
 from orchestrator.cli.main import main
 from orchestrator.model.provision import Event
-from orchestrator.transport import ansible_events
+from orchestrator.transport import agent_pyz, ansible, ansible_events, ssh_check, ssh_public_keys
 from orchestrator.transport.ansible_settings import Play
 from orchestrator.transport.ssh_check import Reached
-from orchestrator.workflows import provision, provision_play
 
 STREAMS = Path(__file__).parents[1] / "transport" / "data"
 INVENTORY = """\
@@ -48,24 +47,20 @@ def _vpsdeploy(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Vpsdeploy:
     """Run the command line: (exit code, standard output, standard error)."""
-    monkeypatch.setattr(
-        provision.ssh_check, "ask_all", lambda *given: [Reached(None, "", host) for host in given[2]]
-    )
-    monkeypatch.setattr(provision.ssh_check, "close_all", lambda *_: None)
-    monkeypatch.setattr(provision.ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
-    monkeypatch.setattr(
-        provision_play.agent_pyz, "build", lambda target: SimpleNamespace(path=target, digest="d")
-    )
+    monkeypatch.setattr(ssh_check, "ask_all", lambda *given: [Reached(None, "", host) for host in given[2]])
+    monkeypatch.setattr(ssh_check, "close_all", lambda *_: None)
+    monkeypatch.setattr(ssh_public_keys, "collect", lambda *_: ("ssh-ed25519 AAAA",))
+    monkeypatch.setattr(agent_pyz, "build", lambda target: SimpleNamespace(path=target, digest="d"))
 
     def run(*arguments: str, stream: str = "provision_ok", code: int = 0) -> tuple[int, str, str]:
-        def ansible(play: Play, _directory: Path, _config: Path, on_event: Callable[[Event], None]) -> int:
+        def played(play: Play, _directory: Path, _config: Path, on_event: Callable[[Event], None]) -> int:
             for line in (STREAMS / f"{stream}.jsonl").read_text().splitlines():
                 event = ansible_events.parse(json.loads(line))
                 if event and getattr(event, "host", play.hosts[0]) in play.hosts:
                     on_event(event)
             return code
 
-        monkeypatch.setattr(provision.ansible, "run", ansible)
+        monkeypatch.setattr(ansible, "run", played)
         monkeypatch.setattr(
             sys, "argv", ["vpsdeploy", "provision", "host", "--project", str(project), *arguments]
         )

@@ -10,6 +10,7 @@ import pytest
 
 from orchestrator.facts import audit
 from orchestrator.model.fleet import Host
+from orchestrator.transport import agent_protocol
 
 ANSWER = {"event": "result", "fingerprint": "abc", "recorded": ["base", "nginx"], "differences": ["/etc/x"]}
 
@@ -48,6 +49,6 @@ def test_the_request_reaches_the_agent_as_one_line(tmp_path: Path) -> None:
     program = tmp_path / "agent"
     program.write_text("#!/bin/sh\ncat\n")
     program.chmod(0o755)
-    asked = audit.question(Host("web-1", "10.0.0.11")).replace(audit.agent_protocol.PROGRAM, str(program))
+    asked = audit.question(Host("web-1", "10.0.0.11")).replace(agent_protocol.PROGRAM, str(program))
     done = subprocess.run(["/bin/sh", "-c", asked], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout) == {"protocol": 1, "app": "", "by": ""}

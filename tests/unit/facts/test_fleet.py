@@ -24,7 +24,7 @@ def fleet(*blue: str, pending: dict[str, Any] | None = None) -> FleetFacts:
     hosts = tuple(
         Host(name, name, groups=BOTH if n == 0 else frozenset({"app"})) for n, name in enumerate(names)
     )
-    answers = [
+    answers: list[dict[str, Any]] = [
         {
             "version": "1", "arch": "x86_64", "memory_bytes": 1, "disk_free_bytes": 1, "inodes_free": 1,
             "node_versions": [], "apps": {"shop": {}}, "live": "blue" if n == 0 else None,

@@ -70,7 +70,7 @@ def test_a_return_by_somebody_else_is_in_the_notes() -> None:
 def test_lines_without_an_id_stand_alone() -> None:
     """An agent of before wrote none: they are told one by one, not mixed into one change."""
     old = [line("flip", "00:02", change=""), {**line("confirm", "00:03", to=B), "change": None}]
-    assert len(history.parse({"web-1": [*old, "no object"]})) == 2  # type: ignore[list-item] # what a disk may hold
+    assert len(history.parse({"web-1": [*old, "no object"]})) == 2
 
 
 def test_history_for_people() -> None:

@@ -129,7 +129,8 @@ def test_a_tree_of_somebody_s_is_left_alone(site: Site, tmp_path: Path, mark: st
 def looked_for(urls: list[str], root: Path) -> list[str]:
     """What preflight says."""
     one = {"urls": urls, "directory": "/opt/kafka_2.13-4.1.2", "instead": "nats or rabbitmq"}
-    return archives.unreachable({"kafka": one}, root)
+    found: list[str] = archives.unreachable({"kafka": one}, root)
+    return found
 
 
 def test_an_archive_that_is_nowhere_is_told_before_anything_is_changed(site: Site, tmp_path: Path) -> None:

@@ -18,15 +18,17 @@ OURS = grp.getgrgid(os.getgid()).gr_name
 
 def spec(path: Path, content: str = "", **other: Any) -> dict[str, Any]:
     """One file as the module hands it over."""
-    empty = {"binary_content": None, "secret_content": None, "validate": [], "target": None, "state": "file"}
+    empty = {"binary_content": None, "secret_content": None, "target": None}
     owner = {"owner": ME, "group": OURS, "mode": "0755" if other.get("state") == "directory" else "0644"}
-    return {**empty, **owner, "path": str(path), "content": content, **other}
+    usual = {"validate": [], "state": "file", "path": str(path), "content": content}
+    return {**empty, **owner, **usual, **other}
 
 
 def apply(host: Host, *specs: dict[str, Any], check: list[str] | None = None) -> list[str]:
     """Plan and apply; the names of what changed."""
     files.apply(host, files.plan(host, list(specs)), check or [])
-    return host.changes
+    changes: list[str] = host.changes
+    return changes
 
 
 def test_second_run_changes_nothing(tmp_path: Path) -> None:

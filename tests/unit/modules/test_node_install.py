@@ -9,6 +9,7 @@ import json
 import re
 import tarfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from ansible.module_utils.vpsdeploy import node_install, node_sources
@@ -29,7 +30,7 @@ def x64(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(node_install.os, "chown", lambda *_: None)
 
 
-def archive(first: str, mode: str, says: str = "v24.21.0") -> bytes:
+def archive(first: str, mode: Literal["w:gz", "w:xz"], says: str = "v24.21.0") -> bytes:
     """An archive whose bin/node says a version."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode=mode) as tar:

@@ -18,7 +18,7 @@ SCHEDULE = {
 }
 
 
-class FakeDebian(Host):
+class FakeDebian(Host):  # type: ignore[misc] # only Ansible finds its module
     """A host whose dpkg and apt say what they are told to.
 
     Args:
@@ -67,7 +67,8 @@ def converge(host: Host, root: Path, request: str = "20") -> str:
         "packages": [], "packages_beside": [], "units_left": [],
         "request": request, "source": "system", "schedule": SCHEDULE, "directory": str(root),
     }  # fmt: skip
-    return node.converge(params, host)
+    said: str = node.converge(params, host)
+    return said
 
 
 @pytest.mark.parametrize(

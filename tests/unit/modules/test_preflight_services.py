@@ -28,7 +28,8 @@ def _root(tmp_path: Path) -> Path:
 
 def findings(root: Path, memory: str = "25%") -> list[str]:
     """For the app shop."""
-    return preflight_services.findings({"postgresql": memory}, "shop", root, "13")
+    found: list[str] = preflight_services.findings({"postgresql": memory}, "shop", root, "13")
+    return found
 
 
 @pytest.mark.parametrize("memory", ["25%", "80%", "1G", "64M"])
@@ -63,7 +64,8 @@ def test_what_no_backup_holds_is_the_same_to_controller_and_agent() -> None:
 def carries_mongodb(root: Path, flags: str) -> list[str]:
     """What is found on a host whose processor has these flags."""
     (root / "proc/cpuinfo").write_text(f"processor\t: 0\nflags\t\t: fpu {flags} sse2\n")
-    return preflight_services.findings({"mongodb": "512M"}, "shop", root, "13")
+    found: list[str] = preflight_services.findings({"mongodb": "512M"}, "shop", root, "13")
+    return found
 
 
 def test_mongodb_asks_for_its_processor(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

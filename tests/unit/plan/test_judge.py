@@ -31,8 +31,8 @@ def compared(written: dict[str, Any]) -> Compared:
 def seen(written: dict[str, Any]) -> Seen:
     """What a case's watch has seen."""
     looks = tuple(Look(**{"state": "active (running)", **one}) for one in written.get("looks", ()))
-    groups = (compared(written.get(name, {})) for name in ("users", "probe"))
-    return Seen(*groups, looks, written.get("silent_seconds", {}))
+    users, probe = (compared(written.get(name, {})) for name in ("users", "probe"))
+    return Seen(users, probe, looks, written.get("silent_seconds", {}))
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.stem for case in CASES])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from orchestrator.config.app import AppConfig, ReleaseConfig
+from orchestrator.config.app import AppConfig, HealthConfig, ReleaseConfig
 from orchestrator.facts import host
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.fleet import Stage
@@ -90,7 +90,7 @@ def test_the_pool_that_is_not_live_is_used() -> None:
 
 def test_a_rollback_asks_for_health_as_the_release_it_goes_back_to_did() -> None:
     """The configuration of today names a path that the old release does not have."""
-    today = AppConfig(app=APP, instances=4, health={"path": "/new"})
+    today = AppConfig(app=APP, instances=4, health=HealthConfig(path="/new"))
     own = {"path": "/old", "timeout_seconds": 5, "interval_seconds": 1}
     fake = FakeHost(stage("web-1").hosts[0])
     fake.releases = [RELEASE]

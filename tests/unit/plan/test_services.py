@@ -191,8 +191,8 @@ def test_what_needs_quoting_in_a_url_is_quoted_and_read_again() -> None:
 
 def both(*names: str) -> dict[str, str]:
     """The variables of an app with these services."""
-    wanted = {"services": {name: {"database": f"shop_{name}"} if name != "redis" else {} for name in names}}
-    return {one.kind: one.variable for one in services.placed(config(**wanted), stage("web-1"))}
+    wanted = {name: {"database": f"shop_{name}"} if name != "redis" else {} for name in names}
+    return {one.kind: one.variable for one in services.placed(config(services=wanted), stage("web-1"))}
 
 
 def test_mariadb_has_the_usual_name_where_it_is_alone() -> None:
@@ -245,9 +245,9 @@ def test_two_databases_have_two_names() -> None:
 )
 def test_each_service_has_its_form_of_url(kind: str, here: str, elsewhere: str) -> None:
     """By loopback as it is, between hosts by TLS; Node learns by a variable whom to trust."""
-    wanted = {"services": {kind: {}}}
-    (alone,) = services.placed(config(**wanted), stage("web-1"))
-    (remote,) = services.placed(config(**wanted), private(stage("web-1", "web-2")))
+    wanted = config(services={kind: {}})
+    (alone,) = services.placed(wanted, stage("web-1"))
+    (remote,) = services.placed(wanted, private(stage("web-1", "web-2")))
     assert service_url.make(alone, "my-shop", PASSWORD).reveal() == here.format("x" * 43)
     assert service_url.make(remote, "my-shop", PASSWORD).reveal() == elsewhere.format("x" * 43)
     by_variable = kind != "mongodb"  # its URL has a place for the certificate

@@ -185,7 +185,12 @@ def test_unchanged_files_are_not_hashed_again(tmp_path: Path, monkeypatch: pytes
         os.utime(path, (0, 0), follow_symlinks=False)
     _rehash(tmp_path)
     read_again: list[Path] = []
-    monkeypatch.setattr(hashing, "file_digest", lambda path: read_again.append(path) or "0" * 64)
+
+    def digest(path: Path) -> str:
+        read_again.append(path)
+        return "0" * 64
+
+    monkeypatch.setattr(hashing, "file_digest", digest)
     (made.root / "a" / "copy").write_text("other", encoding="utf-8")
     _rehash(tmp_path)
     assert [path.name for path in read_again] == ["copy"]

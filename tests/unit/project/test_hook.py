@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -82,14 +83,14 @@ def test_an_interruption_ends_the_hook(tmp_path: Path, monkeypatch: pytest.Monke
     """Ctrl-C while it runs leaves nothing behind."""
     pids: list[int] = []
 
-    def interrupted(self: object, timeout: float | None = None) -> int:
+    def interrupted(self: subprocess.Popen[str], timeout: float | None = None) -> int:
         if timeout is None:
-            return original(self)  # type: ignore[arg-type] # the real method
-        pids.append(self.pid)  # type: ignore[attr-defined] # a process
+            return original(self)
+        pids.append(self.pid)
         raise KeyboardInterrupt
 
-    original = hook.subprocess.Popen.wait
-    monkeypatch.setattr(hook.subprocess.Popen, "wait", interrupted)
+    original = subprocess.Popen.wait
+    monkeypatch.setattr(subprocess.Popen, "wait", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run("sleep 100", tmp_path)
     assert not is_running(pids[0])

@@ -24,7 +24,7 @@ MONOREPO = {
     },
 }  # fmt: skip
 
-SHAPES = {
+SHAPES: dict[str, tuple[dict[str, object], str, tuple[str, ...]]] = {
     "no files at all": ({}, "", ("dist/main.js", "dist/src/main.js")),
     "entryFile": ({"nest-cli.json": {"entryFile": "server"}}, "", ("dist/server.js", "dist/src/server.js")),
     "rootDir is src": (

@@ -58,7 +58,12 @@ def test_the_second_release_is_the_live_one_by_default() -> None:
     """And a beginning of an id is enough."""
     fleet = _fleet()
     asked: list[dict[str, Any]] = []
-    fleet.hosts["web-1"].compare = lambda request: asked.append(request) or SAME  # type: ignore[attr-defined] # a verb
+
+    def compare(request: dict[str, Any]) -> dict[str, Any]:
+        asked.append(request)
+        return SAME
+
+    fleet.hosts["web-1"].compare = compare  # type: ignore[attr-defined] # a verb
     workflow.run(AppConfig(app=APP), stage("web-1"), "20261101", "", 5, lambda *_: fleet)
     assert {key: asked[0][key] for key in ("a", "b", "names")} == {"a": A, "b": B, "names": 5}
 

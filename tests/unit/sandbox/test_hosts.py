@@ -74,7 +74,7 @@ def test_a_host_has_booted_when_systemd_and_sshd_say_so() -> None:
 
 def test_a_failed_unit_is_named() -> None:
     """A fresh host that is degraded is an error with the unit's name; a used one is its owner's business."""
-    answers = {
+    answers: dict[str, str | tuple[int, str]] = {
         "is-system-running": (1, "degraded\n"),
         "list-units --failed": "x.service loaded failed failed X\n",
     }

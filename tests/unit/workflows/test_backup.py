@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,7 @@ def _hosts(place: Stage) -> FakeFleet:
 
 def shaped(kind: str, fields: dict[str, Any]) -> list[str]:
     """Where fields differ from docs/json.md."""
-    line = shapes.json.loads(envelope.result_line(kind, fields))
+    line = json.loads(envelope.result_line(kind, fields))
     return shapes.differences(shapes.examples()[kind], line)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def _hosts() -> FakeFleet:
 
 def shaped(kind: str, fields: dict[str, Any]) -> list[str]:
     """Where fields differ from docs/json.md."""
-    return shapes.differences(shapes.examples()[kind], shapes.json.loads(envelope.result_line(kind, fields)))
+    return shapes.differences(shapes.examples()[kind], json.loads(envelope.result_line(kind, fields)))
 
 
 def test_a_dump_is_the_host_s_own(hosts: FakeFleet, tmp_path: Path) -> None:

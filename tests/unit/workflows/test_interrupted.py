@@ -23,7 +23,8 @@ from tests.support.changes import (
     live_fleet,
     release,
 )
-from tests.support.fleet import FakeHost, Json
+from tests.support.fake_state import Json
+from tests.support.fleet import FakeHost
 
 
 @pytest.mark.parametrize("verb", BEFORE_FLIP + AFTER_FLIP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -116,7 +117,7 @@ def test_a_wait_ends_when_the_lock_is_free(monkeypatch: pytest.MonkeyPatch) -> N
     def sleep(_: float) -> None:
         fleet.hosts["web-1"].lock = None
 
-    monkeypatch.setattr(waiting.time, "sleep", sleep)
+    monkeypatch.setattr(time, "sleep", sleep)
     waiting.Patience(context, told, 60).lock("web-1", "mine")
     assert "web-1" in context.tokens
     assert len(told.notes) == 1
@@ -127,8 +128,8 @@ def test_a_wait_gives_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the error of one who did not wait, and how long it was."""
     fleet = FakeFleet(STAGE)
     now = [1000.0]
-    monkeypatch.setattr(waiting.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(waiting.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
     with pytest.raises(LockHeld) as caught:
         waiting.Patience(_held(fleet), Told(), 5).lock("web-1", "mine")
     assert "waited 5 s for it" in caught.value.why

@@ -8,6 +8,7 @@ import pytest
 
 from orchestrator.config.app import AppConfig
 from orchestrator.errors import HostUnreachable, UsageError
+from orchestrator.facts import journal
 from orchestrator.workflows import logs
 from tests.support.fleet import APP, FakeFleet, stage
 
@@ -53,7 +54,11 @@ def test_a_lost_host_is_an_error() -> None:
 
 def test_a_line_that_cannot_be_read_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits for the host's end would wait for ever."""
-    monkeypatch.setattr(logs.journal, "parse", lambda *_: {}["time"])
+
+    def broken(*_: object) -> None:
+        raise KeyError("time")
+
+    monkeypatch.setattr(journal, "parse", broken)
     with pytest.raises(KeyError):
         run("web-1", follow=True)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from orchestrator.config.app import AppConfig
+from orchestrator.config.migrate import MigrateConfig
 from orchestrator.errors import HostUnreachable, ReleaseFailed, UsageError, VpsdeployError
 from orchestrator.facts.fleet import FleetFacts
 from orchestrator.model.bundle import Bundle
@@ -41,7 +42,9 @@ def _fleet() -> FakeFleet:
 
 def config(*, irreversible: bool = False) -> AppConfig:
     """An app whose releases migrate."""
-    return AppConfig(app=APP, migrate={"command": "prisma migrate deploy", "irreversible": irreversible})
+    return AppConfig(
+        app=APP, migrate=MigrateConfig(command="prisma migrate deploy", irreversible=irreversible)
+    )
 
 
 def release(fleet: FakeFleet, name: str, of: AppConfig) -> Changed:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from orchestrator.errors import ReleaseFailed, UsageError, VpsdeployError
+from orchestrator.model.news import News
 from orchestrator.report import news as report
 from orchestrator.secret import Secret
 from orchestrator.transport import agent_pyz, local
@@ -184,7 +185,7 @@ def test_slack_s_signs_are_escaped() -> None:
     """&, < and > would be a link or a mention."""
     story = Story("release", NEW)
     story.failed(VpsdeployError("<!channel> & co"), flipped=False)
-    news = report.News(
+    news = News(
         "failure", APP, "production", "release", "", NEW, "", "ann@laptop", "", 1.0, None, story.error, ""
     )
     assert report.payload("slack", news)["text"].endswith(": &lt;!channel&gt; &amp; co")

@@ -18,6 +18,7 @@ from orchestrator.errors import (
 )
 from orchestrator.model.fleet import Host
 from orchestrator.plan import backup
+from orchestrator.transport import names, npm, ssh_accept
 from orchestrator.workflows import provision, provision_play
 from orchestrator.workflows.provision import Wish
 from tests.support.converging import CONFIG, World, run, stage
@@ -42,7 +43,7 @@ def test_a_good_run(world: World) -> None:
 
 def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exactly the variables of docs/internals.md are handed over."""
-    monkeypatch.setattr(provision.npm, "registry", lambda: "https://npm.example/")
+    monkeypatch.setattr(npm, "registry", lambda: "https://npm.example/")
     run(stage(), Wish(check=True, tags=("nginx",)))
     (play,) = world.plays
     assert (play.check, play.tags, play.hosts) == (True, ("nginx",), ("web-1", "web-2"))
@@ -68,7 +69,7 @@ def test_the_play_is_told_the_contract(world: World, monkeypatch: pytest.MonkeyP
 def test_hosts_know_each_other_by_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name would keep the whole firewall from being loaded when a host starts: nobody can be asked then."""
     known = {"one.example": ("192.0.2.1", "2001:db8::1"), "10.1.0.2": ("10.1.0.2",)}
-    monkeypatch.setattr(provision_play.names, "addresses", lambda name: known.get(name, ()))
+    monkeypatch.setattr(names, "addresses", lambda name: known.get(name, ()))
     one, two = Host("web-1", "one.example"), Host("web-2", "alias", private_address="10.1.0.2")
     of = replace(stage(), hosts=(one, two))
     assert provision_play.addresses(of) == {"web-1": ["192.0.2.1", "2001:db8::1"], "web-2": ["10.1.0.2"]}
@@ -159,7 +160,7 @@ def test_an_accepted_host_key_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The key is learned before the host is asked."""
-    monkeypatch.setattr(provision.ssh_accept, "accept", lambda *given: given[-1] == "SHA256:x")
+    monkeypatch.setattr(ssh_accept, "accept", lambda *given: given[-1] == "SHA256:x")
     whole = stage()
     run(whole, Wish(accept_host_key="SHA256:x"), whole.hosts[:1])
     assert "web-1: host key SHA256:x written to known_hosts\n" in capsys.readouterr().err
@@ -177,9 +178,12 @@ def test_new_hosts_are_accepted_unseen_only_where_that_is_asked(
 ) -> None:
     """Each with its fingerprint, to be compared afterwards."""
     asked: list[str] = []
-    monkeypatch.setattr(
-        provision.ssh_accept, "accept_new", lambda host, _: asked.append(host.name) or "ed SHA256:x"
-    )
+
+    def accept_new(host: Host, _: object) -> str:
+        asked.append(host.name)
+        return "ed SHA256:x"
+
+    monkeypatch.setattr(ssh_accept, "accept_new", accept_new)
     run(stage())
     assert asked == []
     run(stage(), Wish(accept_new=True))

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from orchestrator.config import AppConfig
-from orchestrator.plan import backup
+from orchestrator.plan import backup as plan
 from orchestrator.report.provision_progress import Lines
 from orchestrator.report.reporter import Console
 from orchestrator.secret import Secret
-from orchestrator.workflows import provision
+from orchestrator.workflows import backup, backup_keys, provision
 from orchestrator.workflows.provision import Wish
 from tests.support.converging import World, stage
 
@@ -27,8 +27,8 @@ def test_hosts_are_handed_the_keys_of_their_backups(world: World, monkeypatch: p
         given.append(told[2:4])
         return {"web-2": "no SSH connection: timed out"}
 
-    monkeypatch.setattr(provision.backup_keys, "ready", lambda *_: keys)
-    monkeypatch.setattr(provision.backup, "equip", equip)
+    monkeypatch.setattr(backup_keys, "ready", lambda *_: keys)
+    monkeypatch.setattr(backup, "equip", equip)
     result = provision.run(BACKED_UP, stage(), stage().hosts, Wish(), Console(), lambda _: Lines())
     assert given == [(("web-1", "web-2"), keys)]
     assert [host.notices for host in result.hosts] == [
@@ -39,6 +39,6 @@ def test_hosts_are_handed_the_keys_of_their_backups(world: World, monkeypatch: p
 
 def test_a_rehearsal_makes_no_keys(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is changed, in the repository neither."""
-    monkeypatch.setattr(provision.backup_keys, "ready", lambda *_: pytest.fail("keys were made"))
+    monkeypatch.setattr(backup_keys, "ready", lambda *_: pytest.fail("keys were made"))
     provision.run(BACKED_UP, stage(), stage().hosts, Wish(check=True), Console(), lambda _: Lines())
-    assert world.plays[0].variables["vpsdeploy_backup"] == backup.settings(BACKED_UP)
+    assert world.plays[0].variables["vpsdeploy_backup"] == plan.settings(BACKED_UP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def test_the_only_host_comes_back(world: World) -> None:
     ]  # fmt: skip
     assert (done.url, done.notes) == ("http://10.9.9.9/", ("a notice",))
     assert host.history[-1]["verb"] == "host rebuild"
-    line = shapes.json.loads(envelope.result_line("host_rebuild", report.fields(done)))
+    line = json.loads(envelope.result_line("host_rebuild", report.fields(done)))
     assert shapes.differences(shapes.examples()["host_rebuild"], line) == []
     text = report.text(done)
     assert "web-1 is at 10.9.9.9 now (before: 10.0.0.1)" in text
@@ -120,7 +121,9 @@ def test_without_a_backup_or_its_keys_nothing_begins(world: World) -> None:
     with pytest.raises(BackupFailed, match="with the id 11111111"):
         world.run(Wish("10.9.9.9", source="disk:11111111"))
     world.looked = (Target("far", (), "no route to host"),)
-    assert world.run(Wish("10.9.9.9", source="far")).backup.target == "far"
+    chosen = world.run(Wish("10.9.9.9", source="far")).backup
+    assert chosen is not None
+    assert chosen.target == "far"
     assert any("looks for its backup itself" in text for text in world.told.told)
     world.stage.backup_secrets.unlink()
     with pytest.raises(ConfigError, match="the keys of the backups are not here"):

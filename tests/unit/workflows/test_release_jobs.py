@@ -28,7 +28,7 @@ OLD, NEW, NEXT = "20261101000000-aaaaaaaa", "20261102000000-bbbbbbbb", "20261103
 TWO = stage("web-1", "web-2", balancers=["lb-1", "lb-2"])
 
 
-def config(**nightly: str) -> AppConfig:
+def config(host: str | None = None) -> AppConfig:
     """An app with one of each."""
     return AppConfig(
         app=APP,
@@ -36,7 +36,7 @@ def config(**nightly: str) -> AppConfig:
             "single": WorkerConfig(entry="w", concurrency=1),
             "many": WorkerConfig(entry="w", instances=2),
         },
-        cron={"nightly": CronConfig(schedule="@daily", entry="n", **nightly)},
+        cron={"nightly": CronConfig(schedule="@daily", entry="n", host=host)},
     )
 
 

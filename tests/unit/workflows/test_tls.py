@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -136,7 +135,8 @@ def test_doctor_finds_what_is_missing_or_ends(hosts: FakeFleet) -> None:
     for ends, issued in (("2099-01-01T00:00:00Z", True), ("2026-11-02T00:00:00Z", True), ("", False)):
         hosts.hosts["lb-1"].tls = https(SHOP, ends=ends, issued=issued)
         with fleet.opened(CONFIG, TWO, lambda *_: hosts) as context:
-            host = replace(context.facts().of("lb-1"))  # type: ignore[type-var] # it answers
+            host = context.facts().of("lb-1")
+        assert host is not None
         judged = doctor_hosts.judge(TWO, host, VERSION, is_app=False)
         found[ends] = [one.level for one in judged if "certificate" in one.text]
     assert found == {

@@ -47,7 +47,7 @@ class World:
         self.stage, self.fleet = place, FakeFleet(place)
         self.alive, self.seen = False, EMPTY
         self.silent: set[str] = set()
-        self.looked = (Target("disk", ("6f06cbf8aa",)),)
+        self.looked: tuple[Target, ...] = (Target("disk", ("6f06cbf8aa",)),)
         self.provisioned: list[tuple[str, ...]] = []
         self.failure: TaskFailure | None = None
         self.told = Silent()
