@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from load import Load
+from load import Load  # type: ignore[import-not-found] # beside this program, where Python looks first
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ROOT / "build" / "demo" / "hello-nest"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
+from typing import Any
 
 import h2.config
 import h2.connection
@@ -72,10 +73,10 @@ class Http2Client:
             return self._link
 
 
-class _Connection(h2.connection.H2Connection):
+class _Connection(h2.connection.H2Connection):  # type: ignore[misc] # types of h2 are not asked for: see pyproject.toml
     """Goes on reading after a graceful GOAWAY: what the server has accepted is still answered (RFC 9113, 6.8)."""
 
-    def _receive_goaway_frame(self, frame):  # type: ignore[no-untyped-def]  # h2 declares no types here
+    def _receive_goaway_frame(self, frame: Any) -> Any:
         received = super()._receive_goaway_frame(frame)
         self.state_machine.state = h2.connection.ConnectionState.CLIENT_OPEN
         return received
