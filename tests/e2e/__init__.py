@@ -1,0 +1,1 @@
+"""On sandbox hosts, from end to end."""
