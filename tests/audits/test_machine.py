@@ -27,7 +27,7 @@ SETTINGS, RULES = "etc/sysctl.d/99-vpsdeploy.conf.j2", "/etc/audit/rules.d/50-vp
 MOUNTS = ("/tmp", "/dev/shm")  # noqa: S108 - where they are looked at, not written to
 MOUNT_OPTIONS = {"nodev", "nosuid", "noexec"}
 AIM = 85
-_LYNIS_SECONDS = 3600
+_LYNIS_SECONDS = 7200
 MODULES = ("sctp", "dccp", "rds", "tipc", "udf", "hfs", "usb-storage")
 
 
