@@ -1,10 +1,11 @@
-"""How much slower the app answers while a backup runs, on a host with a kernel of its own: there, weights count.
+"""How much slower the app answers while a backup runs, on a host with a kernel of its own, which has weights.
 
 python -m benchmarks.backup_machine [--rounds 3] [--changed 32]
 
 The host is a machine under qemu with one processor, so that the other core of this machine is the clients'. Emulated
 where this machine has no KVM, so the seconds say nothing about a server; what counts is the comparison: the unit as the
-role writes it, and the same with the weights taken away.
+role writes it, and the same with the weights taken away, one after the other: a difference within what the figure
+without a backup varies by shows nothing.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from load import Load  # type: ignore[import-not-found] # beside this program, where Python looks first
+from load import Load  # type: ignore[import-not-found] # run as a program; mypy knows examples.load
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = ROOT / "build" / "demo" / "hello-nest"

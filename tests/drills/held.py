@@ -74,8 +74,8 @@ def main() -> None:
         tell(self, kind, fields)
         hold.told(kind, fields)
 
-    JsonLines.event = event  # type: ignore[method-assign] # to listen in
-    SshFleet.call = hold.around(SshFleet.call)  # type: ignore[method-assign] # to listen in
+    JsonLines.event = event  # type: ignore[method-assign] # this process is the drill's own and never needs it back
+    SshFleet.call = hold.around(SshFleet.call)  # type: ignore[method-assign] # the same
     if skew := float(os.environ.get("SKEW_SECONDS", "0")):
         _skew(datetime.timedelta(seconds=skew))
     cli.main()
@@ -87,10 +87,10 @@ def _skew(by: datetime.timedelta) -> None:
 
     class Skewed(datetime.datetime):
         @classmethod
-        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:  # type: ignore[override] # a plain datetime
+        def now(cls, tz: datetime.tzinfo | None = None) -> datetime.datetime:  # type: ignore[override] # its zone and value are read, never its class
             return datetime.datetime.now(tz) + by
 
-    release.datetime = Skewed  # type: ignore[attr-defined] # the name that it imports the class by
+    release.datetime = Skewed  # type: ignore[attr-defined] # replaced where it is used, as it is imported there
 
 
 if __name__ == "__main__":

@@ -210,7 +210,9 @@ def test_where_none_are_set_up_there_is_nothing_to_tell(world: World) -> None:
     assert world.host.call("backup-list")["what"] == "no backups of shop are set up here"
 
 
-def test_an_sftp_target_is_asked_by_its_own_key_and_known_by_its_own(world: World) -> None:
+def test_an_sftp_target_is_asked_by_its_own_key_and_known_by_its_own(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No other file of keys counts, nothing is asked of anybody, and one that says nothing is given up."""
     target = {
         "kind": "sftp", "repository": "sftp:u@h:x/shop", "user": "u1", "host": "h.example", "port": 23, "base": "x",
@@ -223,7 +225,7 @@ def test_an_sftp_target_is_asked_by_its_own_key_and_known_by_its_own(world: Worl
         seen.append(list(arguments))
         return Finished(1, "", "no")
 
-    world.host.systemd = look  # type: ignore[assignment] # asked for nothing but to be looked at
+    monkeypatch.setattr(world.host, "systemd", look)
     world.unit("backup")
     option = next(word for word in seen[0] if word.startswith("sftp.command="))
     keys = world.host.app.backup_keys

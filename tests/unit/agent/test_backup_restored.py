@@ -19,7 +19,7 @@ from orchestrator.agent.body import Body
 from orchestrator.agent.call import Call
 from orchestrator.agent.request import Request
 from orchestrator.agent.systemd import Systemd
-from tests.unit.agent.with_backups import World, never, world_of  # noqa: F401 - world_of: a fixture
+from tests.unit.agent.with_backups import World, never, world_of  # noqa: F401 - pytest finds the fixture world_of by its import
 
 
 def test_a_drill_proves_each_target(world: World) -> None:

@@ -14,7 +14,7 @@ from orchestrator.agent.backup.engines import Engine
 from orchestrator.agent.backup.services import Dumped
 from orchestrator.agent.failures import BackupFailed, UsageError
 from tests.unit.agent.conftest import BLUE, RELEASES, Host
-from tests.unit.agent.with_backups import World, never, set_up, world_of  # noqa: F401 - world_of: a fixture
+from tests.unit.agent.with_backups import World, never, set_up, world_of  # noqa: F401 - pytest finds the fixture world_of by its import
 
 ALL = ["files", "databases", "state", "releases"]
 

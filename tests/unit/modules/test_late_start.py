@@ -14,7 +14,7 @@ INSTALL = ["apt-get", "install", "nginx"]
 UNITS = {"cron.service": "enabled", "nftables.service": "disabled", "nginx.service": "enabled"}
 
 
-class Debian(Host):  # type: ignore[misc] # only Ansible finds its module
+class Debian(Host):  # type: ignore[misc] # of ansible.module_utils, which mypy takes for Any
     """A host with dpkg and systemd, as far as they are asked; apt brings three packages with a service each."""
 
     def __init__(self, check_mode: bool = False) -> None:

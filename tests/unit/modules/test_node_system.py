@@ -18,7 +18,7 @@ SCHEDULE = {
 }
 
 
-class FakeDebian(Host):  # type: ignore[misc] # only Ansible finds its module
+class FakeDebian(Host):  # type: ignore[misc] # of ansible.module_utils, which mypy takes for Any
     """A host whose dpkg and apt say what they are told to.
 
     Args:

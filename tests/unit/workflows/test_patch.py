@@ -110,11 +110,11 @@ def test_what_users_would_notice_is_refused_before_anything_is_touched(of: Stage
     assert did(fleet, "lock", "leave", "upgrade", "reboot") == []
 
 
-def test_another_app_on_the_host_is_no_collateral() -> None:
+def test_another_app_on_the_host_is_no_collateral(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only its own project could take it elsewhere."""
     fleet = fleet_of()
-    facts = fleet.hosts["web-2"].facts
-    fleet.hosts["web-2"].facts = lambda _: {**facts({}), "apps": {"shop": {}, "blog": {}}}  # type: ignore[method-assign]
+    facts = fleet.hosts["web-2"].facts({})
+    monkeypatch.setattr(fleet.hosts["web-2"], "facts", lambda _: {**facts, "apps": {"shop": {}, "blog": {}}})
     with pytest.raises(UsageError) as refused:
         run(fleet)
     assert "web-2 cannot be restarted" in refused.value.what
