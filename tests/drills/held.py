@@ -75,7 +75,7 @@ def main() -> None:
         hold.told(kind, fields)
 
     JsonLines.event = event  # type: ignore[method-assign] # this process is the drill's own and never needs it back
-    SshFleet.call = hold.around(SshFleet.call)  # type: ignore[method-assign] # the same
+    SshFleet.call = hold.around(SshFleet.call)  # type: ignore[method-assign] # nor does anybody else call by it
     if skew := float(os.environ.get("SKEW_SECONDS", "0")):
         _skew(datetime.timedelta(seconds=skew))
     cli.main()
