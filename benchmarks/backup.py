@@ -3,9 +3,9 @@
 python -m benchmarks.backup [--rounds 5] [--mebibytes 1024] [--changed 256]
 
 Unchanged: the unit that the timer starts, and `restic backup` of the same files into a repository of its own, in turns.
-Meanwhile: each round writes new files that do not compress and new rows, and asks the app at a steady rate without a
-backup, then as long as one runs. The clients are on this machine, whose cores the host shares, and a container has no
-weights: see backup_machine.py for a host that has them.
+Meanwhile: each round writes new files that do not compress and a new table, and asks the app at a steady rate without a
+backup, then as long as one runs. In turns with it: the same unit in system.slice, where its weight counts against other
+services of the system alone. The clients are on this machine, whose cores the host shares.
 """
 
 from __future__ import annotations
@@ -13,9 +13,13 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from benchmarks.meanwhile import FILE_MEBIBYTES, FILES, UNIT, Round, measure, seconds
+from benchmarks.weights import lacking, weights
 from orchestrator.workflows import sandbox
 from tests.support.node_apps import bundle
 from tests.support.vps import Project, project_on_sandbox
@@ -30,6 +34,13 @@ SERVICES = "services: {postgresql: {memory: 256M}}"
 TIMES_LIMIT, P99_LIMIT = 1.3, 1.5
 """Most times of restic's own time; of the p99 without a backup (issue 5)."""
 
+OURS = "as the role writes it"
+VARIANTS = {OURS: "", "in system.slice": "Slice=system.slice\n"}
+DROP_IN = f"""\
+place=/run/systemd/system/{UNIT}.d; rm -rf $place; mkdir -p $place
+[ -z "$1" ] || printf '[Service]\\n%s' "$1" > $place/variant.conf
+systemctl daemon-reload
+"""
 BY_HAND = "export RESTIC_PASSWORD=x RESTIC_REPOSITORY=/mnt/by-hand;"
 
 
@@ -75,8 +86,24 @@ def _unchanged(mebibytes: int, rounds: int) -> None:
 
 
 def _meanwhile(address: str, mebibytes: int, rounds: int) -> None:
-    times, seen = measure(_on, (address, 80), Round(8, 0.02, 5, mebibytes), rounds)
-    print(f"{seen}\np99 {times:.2f} x (limit {P99_LIMIT} x)", flush=True)
+    with ExitStack() as stack:
+        again = stack.enter_context(weights(NAME, UNIT, _told)) if lacking() else _nothing
+        variants = {name: partial(_make, settings, again) for name, settings in VARIANTS.items()}
+        times = measure(_on, (address, 80), Round(8, 0.02, 5, mebibytes), rounds, variants)
+    print(f"p99 {times[OURS]:.2f} x (limit {P99_LIMIT} x)", flush=True)
+
+
+def _nothing() -> None:
+    """The kernel weighs units itself."""
+
+
+def _make(settings: str, again: Callable[[], None]) -> None:
+    _on(DROP_IN, settings)
+    again()
+
+
+def _told(script: str) -> str:
+    return sandbox.run(NAME, HOST, ["sh", "-euc", script]).stdout
 
 
 def _on(script: str, *words: str) -> None:

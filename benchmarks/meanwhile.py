@@ -6,7 +6,7 @@ import asyncio
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -18,11 +18,11 @@ from benchmarks.load.tally import Tally
 UNIT = "vpsdeploy-backup-shop.service"
 FILE_MEBIBYTES = 16
 FILES = """\
-cd /srv/shop/shared/uploads && mkdir "$1" && cd "$1"
+cd /srv/shop/shared/uploads && rm -rf "$1" && mkdir "$1" && cd "$1"
 for n in $(seq "$2"); do head -c "$3M" /dev/urandom > "$n"; done; chown -R shop:shop . && sync
 """
 _ROWS = """\
-cd / && runuser -u postgres -- psql -qX -d shop -c "CREATE TABLE IF NOT EXISTS t (n int, said text);
+cd / && runuser -u postgres -- psql -qX -d shop -c "DROP TABLE IF EXISTS t; CREATE TABLE t (n int, said text);
   INSERT INTO t SELECT n, repeat(md5(n::text), 8) FROM generate_series(1, $1) n"
 """
 
@@ -39,7 +39,7 @@ class Round:
         period_seconds: Long enough that waiting is the backup's doing.
         without_seconds: How long is asked without a backup, each round.
         mebibytes: Of new files that do not compress.
-        rows: New ones of a table.
+        rows: Of a table that is made anew.
     """
 
     clients: int
@@ -49,30 +49,56 @@ class Round:
     rows: int = 100_000
 
 
-def measure(on: On, address: tuple[str, int], each: Round, rounds: int) -> tuple[float, str]:
-    """One figure for all rounds: a p99 of one backup alone is a few requests.
+def measure(
+    on: On, address: tuple[str, int], each: Round, rounds: int, variants: Mapping[str, Callable[[], None]]
+) -> dict[str, float]:
+    """Print one line for each variant, and one without a backup.
+
+    In turns, beside one figure without: so whatever else the machine does meets all of them. One figure for all rounds,
+    as a p99 of one backup alone is a few requests; and each round has clients of its own, as two that happen to ask at
+    the same moment would do so to the end.
+
+    Args:
+        on: Runs scripts on the host.
+        address: Where it answers.
+        each: What a round is.
+        rounds: Of each variant (count).
+        variants: What makes it so, by its name.
 
     Returns:
-        How many times the p99 without a backup, and what was seen, in words.
+        How many times the p99 without a backup, by variant.
     """
-    tally, lasted = Tally(), list[float]()
-    with _asked(address, each, tally):
-        for _ in range(rounds):
-            tally.enter("between")
-            files = str(each.mebibytes // FILE_MEBIBYTES), str(FILE_MEBIBYTES)
-            on(FILES, f"new-{time.monotonic_ns()}", *files)
-            on(_ROWS, str(each.rows))
-            tally.enter("without")
-            time.sleep(each.without_seconds)
-            tally.enter("backup")
-            lasted.append(seconds(on, f"systemctl start {UNIT}"))
-    without, during = (tally.phases[name].summary() for name in ("without", "backup"))
-    if during["failed"] or without["failed"]:
-        raise SystemExit(f"requests failed: {without['failures']} {during['failures']}")
-    return during["p99_ms"] / without["p99_ms"], (
-        f"{rounds} x {each.mebibytes} MiB of new files and {each.rows:,} rows, {statistics.median(lasted):.1f} s each\n"
-        f"without {_shown(without)}\nmeanwhile {_shown(during)}"
-    )
+    tally, lasted = Tally(), {name: list[float]() for name in variants}
+    for _ in range(rounds):
+        for name, make in variants.items():
+            make()
+            with _asked(address, each, tally):
+                lasted[name].append(_round(on, each, tally, name))
+    seen = {name: tally.phases[name].summary() for name in ("without", *variants)}
+    if failed := {name: summary["failures"] for name, summary in seen.items() if summary["failed"]}:
+        raise SystemExit(f"requests failed: {failed}")
+    print(f"{rounds} x {each.mebibytes} MiB of new files and a table of {each.rows:,} rows")
+    print(f"without {_shown(seen['without'])}")
+    times = {name: seen[name]["p99_ms"] / seen["without"]["p99_ms"] for name in variants}
+    for name in variants:
+        print(
+            f"{name}, {statistics.median(lasted[name]):.1f} s each: {_shown(seen[name])}: {times[name]:.2f} x",
+            flush=True,
+        )
+    return times
+
+
+def _round(on: On, each: Round, tally: Tally, name: str) -> float:
+    """The same for each: what is new is as much, and what was new before is gone."""
+    tally.enter("between")
+    on(FILES, "new", str(each.mebibytes // FILE_MEBIBYTES), str(FILE_MEBIBYTES))
+    on(_ROWS, str(each.rows))
+    tally.enter("without")
+    time.sleep(each.without_seconds)
+    tally.enter(name)
+    lasted = seconds(on, f"systemctl start {UNIT}")
+    tally.enter("between")
+    return lasted
 
 
 def seconds(on: On, script: str) -> float:

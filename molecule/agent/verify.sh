@@ -7,6 +7,7 @@ same "and who is who among the app hosts" "web-1 web-1,web-2 4" \
   python3 -c 'import json; a = json.load(open("/etc/vpsdeploy/apps/shop.json")); print(a["name"], ",".join(a["hosts"]), a["instances_max"])'
 same "apps are started at boot" enabled systemctl is-enabled vpsdeploy-boot.service
 expect "the boot unit is right" systemd-analyze verify vpsdeploy-boot.service
+same "what waits has a slice of its own" "idle 10" sh -c "echo \$(systemctl show -P CPUWeight -P IOWeight vpsdeploy.slice)"
 same "nothing looks for troubles where nobody is told" disabled systemctl is-enabled vpsdeploy-alerts.timer
 expect "what would is right" systemd-analyze verify vpsdeploy-alerts.service vpsdeploy-alerts.timer
 systemctl start vpsdeploy-boot.service

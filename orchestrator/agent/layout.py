@@ -20,6 +20,7 @@ class Layout:
         self.os_release = root / "etc/os-release"
         self.nodes = root / NODES.lstrip("/")
         self.units = root / "etc/systemd/system"
+        self.slice_settings = root / "run/systemd/system.control"
         self.host_file = root / "etc/vpsdeploy/host.json"
         self.apps = root / "etc/vpsdeploy/apps"
         self.state = root / "var/lib/vpsdeploy"

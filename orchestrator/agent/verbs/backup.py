@@ -11,6 +11,7 @@ from orchestrator.agent import durable
 from orchestrator.agent.backup import drill as drills
 from orchestrator.agent.backup import fetch, restore, run, state, wal_base, wal_recover, wal_send, wal_state
 from orchestrator.agent.backup import settings as kept
+from orchestrator.agent.backup.giving_way import giving_way
 from orchestrator.agent.backup.restic import WAL, Repository
 from orchestrator.agent.backup.settings import Settings
 from orchestrator.agent.call import Call, timestamp
@@ -101,12 +102,15 @@ def _state(found: dict[str, Any], told: str) -> str:
 def by_unit(call: Call) -> dict[str, Any]:
     """What the backup's own unit calls."""
     call = run.asked(call)
-    return {"last": run.run(call)}
+    with giving_way(call):
+        return {"last": run.run(call)}
 
 
 def drill_by_unit(call: Call) -> dict[str, Any]:
     """What the drill's unit calls."""
-    return {"drill": drills.drill(run.asked(call))}
+    call = run.asked(call)
+    with giving_way(call):
+        return {"drill": drills.drill(call)}
 
 
 def wal_by_unit(call: Call) -> dict[str, Any]:

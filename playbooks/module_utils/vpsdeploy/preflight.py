@@ -18,7 +18,7 @@ PORT_SPAN = 200
 
 DEBIAN_RELEASES = ("12", "13")
 ARCHITECTURES = ("x86_64", "aarch64")
-RESERVED_SLICES = ("init", "machine", "system", "user")
+RESERVED_SLICES = ("init", "machine", "system", "user", "vpsdeploy")
 _SHARED = ("trusted_addresses", "trusted_proxies")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _LISTENING = "0A"
@@ -119,7 +119,7 @@ def _app_name(app: str, root: Path) -> list[str]:
             f"app {app!r}: begin with a letter, go on with a-z, 0-9 or dashes, at most 31: edit `app` in vpsdeploy.yml"
         ]
     if app.split("-")[0] in RESERVED_SLICES:
-        return [f"app {app!r}: {app.split('-')[0]}.slice belongs to systemd: edit `app` in vpsdeploy.yml"]
+        return [f"app {app!r}: {app.split('-')[0]}.slice belongs to the host: edit `app` in vpsdeploy.yml"]
     if (root / "etc/vpsdeploy/apps" / f"{app}.json").exists():
         return []
     found = []

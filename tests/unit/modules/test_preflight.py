@@ -69,10 +69,10 @@ def test_names_that_cannot_be_a_user_and_a_unit_are_refused(root: Path, app: str
     assert ("edit `app` in vpsdeploy.yml" in found(root, app=app)) == bool(app)
 
 
-@pytest.mark.parametrize("app", ["system", "user-portal", "machine"])
-def test_names_of_systemd_s_own_slices_are_refused(root: Path, app: str) -> None:
+@pytest.mark.parametrize("app", ["system", "user-portal", "machine", "vpsdeploy-shop"])
+def test_names_of_slices_that_are_there_are_refused(root: Path, app: str) -> None:
     """user-portal.slice would lie inside user.slice, with its limits."""
-    assert "belongs to systemd" in found(root, app=app)
+    assert "belongs to the host" in found(root, app=app)
 
 
 def test_unit_of_the_system_is_not_taken_over(root: Path) -> None:
