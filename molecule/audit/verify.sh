@@ -14,7 +14,7 @@ same "systemd says no to what a container cannot have" no systemctl show --prope
 has "the next boot of a VPS loads them" enabled systemctl is-enabled vpsdeploy-audit.service
 same "the nightly look waits" active systemctl is-active vpsdeploy-integrity.timer
 has "also after a boot" enabled systemctl is-enabled vpsdeploy-integrity.timer
-same "it goes last" "1 vpsdeploy.slice" sh -c "echo \$(systemctl show -P CPUWeight -P Slice vpsdeploy-integrity.service)"
+same "it goes last" "vpsdeploy.slice 1" sh -c "echo \$(systemctl show -P Slice -P CPUWeight vpsdeploy-integrity.service)"
 # In its place: the role agent brings it.
 [ -e /usr/local/bin/vpsdeploy-agent ] || install -m 0755 /bin/true /usr/local/bin/vpsdeploy-agent
 for unit in vpsdeploy-audit.service vpsdeploy-integrity.service vpsdeploy-integrity.timer; do

@@ -9,8 +9,8 @@ same "and so they are after a boot" "enabled enabled" \
   sh -c "echo \$(systemctl is-enabled $unit.timer vpsdeploy-backup-drill-my-shop.timer)"
 same "no log of a database is sent where nobody wants it" inactive systemctl is-active vpsdeploy-wal-my-shop.timer
 expect "systemd takes its units" systemd-analyze verify $unit.service $unit.timer
-same "a backup gives way" "10 10 15 vpsdeploy.slice" \
-  sh -c "echo \$(systemctl show -P CPUWeight -P IOWeight -P Nice -P Slice $unit.service)"
+same "a backup gives way" "vpsdeploy.slice 10 10 15" \
+  sh -c "echo \$(systemctl show -P Slice -P CPUWeight -P IOWeight -P Nice $unit.service)"
 same "and so does a drill" vpsdeploy.slice systemctl show -P Slice vpsdeploy-backup-drill-my-shop.service
 same "the settings are root's own" "600 root" stat -c '%a %U' /etc/vpsdeploy/backup/my-shop.json
 

@@ -98,6 +98,16 @@ def test_the_firewall_is_there(machine: virtual.Machine) -> None:
     assert "policy drop" in machine.on("nft list table inet vpsdeploy")
 
 
+def test_backups_make_way_at_once_until_they_hurry(machine: virtual.Machine) -> None:
+    """The slice's class is the kernel's business, and a container has none of it (agent/backup/giving_way.py)."""
+    shown = "/sys/fs/cgroup/vpsdeploy.slice/cpu.idle /sys/fs/cgroup/vpsdeploy.slice/cpu.weight"
+    asked = f"systemd-run --quiet --wait --pipe --slice=vpsdeploy.slice cat {shown}"
+    weigh = "systemctl set-property --runtime vpsdeploy.slice CPUWeight"
+    assert machine.on(asked).split()[0] == "1"
+    assert machine.on(f"{weigh}=10; {asked}").split() == ["0", "10"]
+    assert machine.on(f"{weigh}=idle; {asked}").split()[0] == "1"
+
+
 def test_the_app_answers_by_https(audited: Audited, machine: virtual.Machine) -> None:
     """From outside, with the certificate that it was given as a container."""
     context = ssl.create_default_context(cadata=audited.authority.root())
