@@ -14,7 +14,7 @@ import argparse
 import statistics
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -86,8 +86,7 @@ def _unchanged(mebibytes: int, rounds: int) -> None:
 
 
 def _meanwhile(address: str, mebibytes: int, rounds: int) -> None:
-    with ExitStack() as stack:
-        again = stack.enter_context(weights(NAME, UNIT, _told)) if lacking() else _nothing
+    with weights(NAME, UNIT, _on) if lacking() else nullcontext(_nothing) as again:
         variants = {name: partial(_make, settings, again) for name, settings in VARIANTS.items()}
         times = measure(_on, (address, 80), Round(8, 0.02, 5, mebibytes), rounds, variants)
     print(f"p99 {times[OURS]:.2f} x (limit {P99_LIMIT} x)", flush=True)
@@ -102,14 +101,11 @@ def _make(settings: str, again: Callable[[], None]) -> None:
     again()
 
 
-def _told(script: str) -> str:
-    return sandbox.run(NAME, HOST, ["sh", "-euc", script]).stdout
-
-
-def _on(script: str, *words: str) -> None:
+def _on(script: str, *words: str) -> str:
     done = sandbox.run(NAME, HOST, ["sh", "-euc", script, "sh", *words], timeout_seconds=600)
     if not done.ok:
         raise SystemExit(f"{script}\n{done.tail()}")
+    return done.stdout
 
 
 if __name__ == "__main__":

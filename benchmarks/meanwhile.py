@@ -26,7 +26,7 @@ cd / && runuser -u postgres -- psql -qX -d shop -c "DROP TABLE IF EXISTS t; CREA
   INSERT INTO t SELECT n, repeat(md5(n::text), 8) FROM generate_series(1, $1) n"
 """
 
-On = Callable[..., None]
+On = Callable[..., object]
 """Runs a shell's script as root on the host, with words for it; it has to succeed."""
 
 

@@ -8,10 +8,11 @@ its weight, and its processes are moved there. Clients stand for other machines:
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from tests.support.repeatedly import repeatedly
 
 CONTROLLER = Path("/sys/fs/cgroup/cpu")
 _UNITS = Path("/sys/fs/cgroup/unified/libpod_parent")
@@ -51,7 +52,7 @@ def weights(name: str, unit: str, ask: Ask) -> Iterator[Callable[[], None]]:
         for path in host.rglob("*.service"):
             if path.name != unit:
                 tree.take(path)
-        with _following(tree):
+        with repeatedly(tree.follow, _LOOK_SECONDS):
             yield tree.read
     finally:
         _undo(top)
@@ -74,8 +75,9 @@ class _Tree:
         )
         found = {block["Id"]: block for block in blocks}
         slice_ = found[self._unit]["Slice"]
-        shown = self._ask(f"systemctl show --value --property=CPUWeight {slice_}")
-        found.setdefault(slice_, {"CPUWeight": shown.strip()})
+        if slice_ not in found:  # not loaded, as nothing runs there
+            shown = self._ask(f"systemctl show --value --property=CPUWeight {slice_}")
+            found[slice_] = {"CPUWeight": shown.strip()}
         self._weights = {name: one["CPUWeight"] for name, one in found.items()}
         parts = [*_slices(slice_), self._unit]
         self._comes = self._host.joinpath(*parts), self._grown(parts)
@@ -85,7 +87,7 @@ class _Tree:
         _move(path, self._grown(list(path.relative_to(self._host).parts)))
 
     def follow(self) -> None:
-        """Move what has come into the service that comes and goes."""
+        """Move what has come into the service that comes and goes: in time, as what it starts is where it is."""
         with suppress(OSError):  # it has ended, or did not begin
             _move(*self._comes)
 
@@ -100,24 +102,6 @@ def _slices(name: str) -> list[str]:
     """A slice and those around it: system-postgresql.slice lies in system.slice."""
     words = name.removesuffix(".slice").split("-")
     return ["-".join(words[: count + 1]) + ".slice" for count in range(len(words))]
-
-
-@contextmanager
-def _following(tree: _Tree) -> Iterator[None]:
-    """What the service's first process starts is where that one is: so it has to be moved in time."""
-    ended = threading.Event()
-
-    def follow() -> None:
-        while not ended.wait(_LOOK_SECONDS):
-            tree.follow()
-
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _host() -> Path:

@@ -6,9 +6,10 @@ import base64
 import contextlib
 import hashlib
 import secrets
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from tests.support.repeatedly import repeatedly
 
 _PAUSE_SECONDS = 0.01
 _MOST_BYTES = 64 << 20
@@ -62,25 +63,18 @@ class Canaries:
         the app's own has them and nobody but it and root can read that.
         """
         seen: list[str] = []
-        done = threading.Event()
-        thread = threading.Thread(target=self._watch, args=(seen, done), daemon=True)
-        thread.start()
-        try:
+        with repeatedly(lambda: self._look(seen), _PAUSE_SECONDS):
             yield seen
-        finally:
-            done.set()
-            thread.join()
 
-    def _watch(self, seen: list[str], done: threading.Event) -> None:
-        while not done.wait(_PAUSE_SECONDS):
-            for process in Path("/proc").glob("[0-9]*"):
-                with contextlib.suppress(OSError):
-                    command = (process / "cmdline").read_bytes()
-                    if self.found_in(command):
-                        seen.append(command.decode(errors="replace"))
-                    inside = len(_pids(process)) > 1
-                    if not inside and self.found_in((process / "environ").read_bytes()):
-                        seen.append(f"environment of {command.decode(errors='replace')}")
+    def _look(self, seen: list[str]) -> None:
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                command = (process / "cmdline").read_bytes()
+                if self.found_in(command):
+                    seen.append(command.decode(errors="replace"))
+                inside = len(_pids(process)) > 1
+                if not inside and self.found_in((process / "environ").read_bytes()):
+                    seen.append(f"environment of {command.decode(errors='replace')}")
 
 
 def _pids(process: Path) -> list[str]:

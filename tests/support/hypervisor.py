@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -10,6 +9,7 @@ from orchestrator.errors import SandboxError
 from orchestrator.sandbox.lifecycle import Lifecycle
 from orchestrator.sandbox.machine import Machine
 from orchestrator.workflows import sandbox
+from tests.support.repeatedly import repeatedly
 
 _LOOK_SECONDS = 0.5
 _OFF = "stopped"
@@ -27,18 +27,12 @@ def _started(name: str, host: str) -> bool:
 @contextmanager
 def restarting(name: str) -> Iterator[list[str]]:
     """Start every host of a sandbox again that goes down meanwhile. Yields: their names, in order."""
-    over, started = threading.Event(), list[str]()
+    started = list[str]()
 
-    def watch() -> None:
-        while not over.wait(_LOOK_SECONDS):
-            for host in Lifecycle(Machine()).status(name).hosts:
-                if host.state == _OFF and _started(name, host.name):
-                    started.append(host.name)
+    def look() -> None:
+        for host in Lifecycle(Machine()).status(name).hosts:
+            if host.state == _OFF and _started(name, host.name):
+                started.append(host.name)
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
+    with repeatedly(look, _LOOK_SECONDS):
         yield started
-    finally:
-        over.set()
-        thread.join(60)
