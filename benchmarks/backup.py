@@ -2,8 +2,8 @@
 
 python -m benchmarks.backup [--rounds 5] [--mebibytes 1024] [--changed 256]
 
-Unchanged: the unit that the timer starts, and `restic backup` of the same files into a copy of its repository, in turns.
-A copy, as restic measures the machine when it makes a repository, and how long its key takes to derive is most of both.
+Unchanged: the unit that the timer starts, and `restic backup` of the same files into a copy of its repository, in
+turns. A copy, because most of both is the derivation of the repository's key, and restic sets its cost anew for each.
 Meanwhile: each round writes new files that do not compress and a new table, and asks the app at a steady rate without a
 backup, then as long as one runs. In turns with it: the same unit in system.slice, where its weight counts against other
 services of the system alone. The clients are on this machine, whose cores the host shares.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from benchmarks import weights
 
 SHOWN = """\
@@ -59,3 +61,14 @@ def test_a_slice_lies_in_those_that_its_name_tells(tmp_path: Path) -> None:
         "system.slice/system-postgresql.slice": "1024",
         "system.slice/system-postgresql.slice/backup.service": "102",
     }
+
+
+def test_a_killed_host_is_not_taken_for_the_one_that_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its group stays, empty."""
+    for name, populated in (("killed", 0), ("running", 1)):
+        (tmp_path / name / "system.slice" / "nginx.service").mkdir(parents=True)
+        (tmp_path / name / "cgroup.events").write_text(f"populated {populated}\nfrozen 0\n")
+    monkeypatch.setattr(weights, "_UNITS", tmp_path)
+    assert weights._host() == tmp_path / "running"
