@@ -6,7 +6,7 @@ import asyncio
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from benchmarks.load.checks import Ask
 from benchmarks.load.http1 import Http1Client
 from benchmarks.load.pace import Pace
 from benchmarks.load.tally import Tally
+from benchmarks.standing_shell import Shell, standing
 
 UNIT = "vpsdeploy-backup-shop.service"
 FILE_MEBIBYTES = 16
@@ -26,8 +27,27 @@ cd / && runuser -u postgres -- psql -qX -d shop -c "DROP TABLE IF EXISTS t; CREA
   INSERT INTO t SELECT n, repeat(md5(n::text), 8) FROM generate_series(1, $1) n"
 """
 
+_SETTLED_SECONDS = 1.0
+"""Until what wrote new files and rows has ended here as well."""
+
 On = Callable[..., object]
 """Runs a shell's script as root on the host, with words for it; it has to succeed."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """What is backed up, and asked meanwhile.
+
+    Attributes:
+        address: Where it answers.
+        on: Runs scripts there.
+        shell: The command that opens a shell there as root; with it a backup is begun, as a program that is started for
+            that alone costs the app more than the backup does.
+    """
+
+    address: tuple[str, int]
+    on: On
+    shell: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -50,7 +70,7 @@ class Round:
 
 
 def measure(
-    on: On, address: tuple[str, int], each: Round, rounds: int, variants: Mapping[str, Callable[[], None]]
+    server: Server, each: Round, rounds: int, variants: Mapping[str, Callable[[], None]]
 ) -> dict[str, float]:
     """Print one line for each variant, and one without a backup.
 
@@ -59,8 +79,7 @@ def measure(
     the same moment would do so to the end.
 
     Args:
-        on: Runs scripts on the host.
-        address: Where it answers.
+        server: The host.
         each: What a round is.
         rounds: Of each variant (count).
         variants: What makes it so, by its name.
@@ -69,11 +88,12 @@ def measure(
         How many times the p99 without a backup, by variant.
     """
     tally, lasted = Tally(), {name: list[float]() for name in variants}
-    for _ in range(rounds):
-        for name, make in variants.items():
-            make()
-            with _asked(address, each, tally):
-                lasted[name].append(_round(on, each, tally, name))
+    with standing(server.shell) as shell:
+        for _ in range(rounds):
+            for name, make in variants.items():
+                make()
+                with _asked(server.address, each, tally):
+                    lasted[name].append(_round(server.on, shell, each, tally, name))
     seen = {name: tally.phases[name].summary() for name in ("without", *variants)}
     if failed := {name: summary["failures"] for name, summary in seen.items() if summary["failed"]}:
         raise SystemExit(f"requests failed: {failed}")
@@ -88,15 +108,16 @@ def measure(
     return times
 
 
-def _round(on: On, each: Round, tally: Tally, name: str) -> float:
+def _round(on: On, shell: Shell, each: Round, tally: Tally, name: str) -> float:
     """The same for each: what is new is as much, and what was new before is gone."""
     tally.enter("between")
     on(FILES, "new", str(each.mebibytes // FILE_MEBIBYTES), str(FILE_MEBIBYTES))
     on(_ROWS, str(each.rows))
+    time.sleep(_SETTLED_SECONDS)
     tally.enter("without")
     time.sleep(each.without_seconds)
     tally.enter(name)
-    lasted = seconds(on, f"systemctl start {UNIT}")
+    lasted = seconds(shell.run, f"systemctl start {UNIT}")
     tally.enter("between")
     return lasted
 

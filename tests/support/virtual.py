@@ -46,13 +46,16 @@ class Machine:
     known_hosts: Path
     ports: dict[int, int]
 
+    @property
+    def shell(self) -> tuple[str, ...]:
+        """The command that opens a shell there as root."""
+        return root_shell(self.key, self.known_hosts, HERE, self.ports[22])
+
     def tried(self, script: str, timeout_seconds: float = _SSH_SECONDS) -> subprocess.CompletedProcess[str]:
         """Run a shell's script as root; how it ends is the caller's to judge."""
-        words = ("sudo", "-n", "sh", "-c", shlex.quote(script))
-        target = login(self.key, self.known_hosts, f"{ADMIN}@{HERE}", self.ports[22])
         return subprocess.run(
-            [*target, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=timeout_seconds,
+            [*self.shell, "-c", shlex.quote(script)], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            check=False, timeout=timeout_seconds,
         )  # fmt: skip
 
     def on(self, script: str) -> str:
@@ -88,6 +91,11 @@ def login(key: Path, known_hosts: Path, target: str, port: int = 22) -> tuple[st
     )
     settings = [part for option in options for part in ("-o", option)]
     return ("ssh", "-q", "-F", "none", "-i", str(key), "-p", str(port), *settings, target)
+
+
+def root_shell(key: Path, known_hosts: Path, address: str, port: int = 22) -> tuple[str, ...]:
+    """A shell as root on a host that has been provisioned."""
+    return (*login(key, known_hosts, f"{ADMIN}@{address}", port), "sudo", "-n", "sh")
 
 
 def accelerator() -> tuple[str, ...]:
