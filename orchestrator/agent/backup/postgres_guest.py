@@ -33,10 +33,14 @@ _ROLE = (
 )
 """Policies would hide rows from whoever counts them; which tables it may read at all is another matter."""
 
-_OWNED = "SELECT datname FROM pg_database WHERE pg_get_userbyid(datdba) = %L"
-_TOUCHED = """
-SELECT DISTINCT b.datname FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid
+_ADMITTED = "GRANT CONNECT ON DATABASE %I TO %I"
+_SENT_AWAY = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = %L"
+_LEFT = """
+SELECT 'role', rolname FROM pg_roles WHERE rolname = %L
+UNION ALL SELECT 'owned', datname FROM pg_database WHERE pg_get_userbyid(datdba) = %L
+UNION ALL SELECT DISTINCT 'touched', b.datname FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid
 WHERE d.refclassid = 'pg_authid'::regclass AND pg_get_userbyid(d.refobjid) = %L"""
+"""The guest, its databases, and those in which something is its own or it may do something."""
 
 
 class Guest(Cluster):
@@ -65,10 +69,10 @@ def guest(cluster: Cluster, reads: str = "") -> Iterator[Guest]:
     access.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
         durable.write(access, password.encode(), 0o600, sync=False)
-        cluster.ask("postgres", sql(_ROLE, GUEST, verifier(password, secrets.token_bytes(16))))
+        made = [sql(_ROLE, GUEST, verifier(password, secrets.token_bytes(16)))]
         if reads:
-            cluster.ask("postgres", sql("GRANT pg_read_all_data TO %I", GUEST))
-            admit(cluster, reads)
+            made += [sql("GRANT pg_read_all_data TO %I", GUEST), sql(_ADMITTED, reads, GUEST)]
+        cluster.ask("postgres", "; ".join(made))  # each call is a login, and a twentieth of a second
         yield Guest(cluster, access)
     except AgentError as error:
         if GUEST in error.why and "pg_hba.conf" in error.why:
@@ -81,28 +85,25 @@ def guest(cluster: Cluster, reads: str = "") -> Iterator[Guest]:
 
 def admit(cluster: Cluster, database: str) -> None:
     """Let the guest into a database."""
-    cluster.ask("postgres", sql("GRANT CONNECT ON DATABASE %I TO %I", database, GUEST))
+    cluster.ask("postgres", sql(_ADMITTED, database, GUEST))
 
 
 def hand_over(cluster: Cluster, database: str, owner: str) -> None:
     """Give what the guest has made in a database to somebody who is no superuser. Nothing of it is called."""
-    send_away(cluster)
+    cluster.ask("postgres", sql(_SENT_AWAY, GUEST))
     cluster.ask(database, sql("REASSIGN OWNED BY %I TO %I", GUEST, owner))
 
 
-def send_away(cluster: Cluster) -> None:
-    """End what the guest is at."""
-    ended = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = %L"
-    cluster.ask("postgres", sql(ended, GUEST))
-
-
 def forget(cluster: Cluster) -> None:
-    """Remove the guest and all that is its own."""
-    if not cluster.ask("postgres", sql("SELECT 1 FROM pg_roles WHERE rolname = %L", GUEST)):
+    """End what the guest is at, and remove it and all that is its own."""
+    found = cluster.ask("postgres", sql(f"{_SENT_AWAY};{_LEFT}", GUEST, GUEST, GUEST, GUEST))
+    left = [(row[0], row[1]) for row in found if len(row) > 1]  # the others: whether a connection was ended
+    if not left:
         return
-    send_away(cluster)
-    for (database,) in cluster.ask("postgres", sql(_OWNED, GUEST)):
+    owned = [name for kind, name in left if kind == "owned"]
+    for database in owned:
         cluster.ask("postgres", sql("DROP DATABASE IF EXISTS %I WITH (FORCE)", database))
-    for (database,) in cluster.ask("postgres", sql(_TOUCHED, GUEST)):
-        cluster.ask(database, sql("DROP OWNED BY %I", GUEST))
+    for kind, database in left:
+        if kind == "touched" and database not in owned:
+            cluster.ask(database, sql("DROP OWNED BY %I", GUEST))
     cluster.ask("postgres", sql("DROP OWNED BY %I; DROP ROLE %I", GUEST, GUEST))

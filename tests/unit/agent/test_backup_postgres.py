@@ -50,7 +50,7 @@ class Server:
     def __init__(self, made: str = MADE) -> None:
         self.made, self.said, self.written = made, list[tuple[str, str]](), list[str]()
         self.answers: dict[str, str] = {}
-        self.guest = False
+        self.guest, self.left = False, ""
 
     def __call__(self, words: Sequence[str]) -> Finished:
         """Stand in for both."""
@@ -61,8 +61,8 @@ class Server:
             return Finished(0, self.made, "")
         statement, database = words[-1], words[words.index("-d") + 1]
         self.said.append((database, statement))
-        if "FROM pg_roles WHERE rolname" in statement and "SELECT 1" in statement:
-            return Finished(0, "1\n" if self.guest else "", "")
+        if "SELECT 'role', rolname FROM pg_roles" in statement:
+            return Finished(0, f"t\nrole\x1fvpsdeploy_guest\n{self.left}" if self.guest else "", "")
         self.guest = (self.guest or statement.startswith("CREATE ROLE")) and "DROP ROLE" not in statement
         return Finished(0, next((told for part, told in self.answers.items() if part in statement), ""), "")
 
@@ -135,7 +135,7 @@ def test_a_guest_is_no_superuser_and_gone_afterwards_with_all_that_is_its_own(
 ) -> None:
     """Its password is no argument of a program; one that was left is removed before the next one comes."""
     server.guest = True
-    server.answers = {"datdba": "shop_restored_1\n", "pg_shdepend": "shop\n"}
+    server.left = "owned\x1fshop_restored_1\ntouched\x1fshop_restored_1\ntouched\x1fshop\n"
     with postgres_guest.guest(Cluster(call, 5432)) as me:
         access = call.layout.run / "vpsdeploy_guest"
         password = access.read_text()
@@ -148,10 +148,21 @@ def test_a_guest_is_no_superuser_and_gone_afterwards_with_all_that_is_its_own(
     (role,) = server.did("CREATE ROLE")
     assert " NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION " in role[1]
     assert password not in "".join(statement for _, statement in server.said)
-    gone = ('DROP DATABASE IF EXISTS "shop_restored_1" WITH (FORCE)', 'DROP OWNED BY "vpsdeploy_guest"')
-    for statement in gone:
-        assert len([one for one in server.said if one[1] == statement]) == 2
-    assert len(server.did("DROP ROLE")) == 2
+    gone = [
+        ("postgres", 'DROP DATABASE IF EXISTS "shop_restored_1" WITH (FORCE)'),
+        ("shop", 'DROP OWNED BY "vpsdeploy_guest"'),
+        ("postgres", 'DROP OWNED BY "vpsdeploy_guest"; DROP ROLE "vpsdeploy_guest"'),
+    ]
+    assert server.did("DROP ") == gone * 2
+
+
+def test_a_guest_that_reads_is_made_and_let_in_by_one_call(call: Call, server: Server) -> None:
+    """Each call is a login of its own, which an app feels."""
+    with postgres_guest.guest(Cluster(call, 5432), reads="shop"):
+        ((_, made),) = server.did("CREATE ROLE")
+        assert made.endswith(
+            '; GRANT pg_read_all_data TO "vpsdeploy_guest"; GRANT CONNECT ON DATABASE "shop" TO "vpsdeploy_guest"'
+        )
 
 
 def test_a_host_that_was_provisioned_before_there_were_guests_says_what_to_do(call: Call) -> None:
