@@ -19,8 +19,6 @@ from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
-import yaml
-
 from benchmarks.meanwhile import FILE_MEBIBYTES, FILES, UNIT, Round, Server, measure, seconds
 from benchmarks.weights import lacking, weights
 from orchestrator.workflows import sandbox
@@ -104,9 +102,8 @@ def _meanwhile(project: Project, mebibytes: int, rounds: int) -> None:
 
 def _server(project: Project) -> Server:
     address = sandbox.status(NAME).hosts[0].address
-    key = yaml.safe_load(project.inventory.read_text())["all"]["vars"]["ansible_ssh_private_key_file"]
     known_hosts = project.inventory.with_name("known_hosts")
-    return Server((address, 80), _on, virtual.root_shell(Path(key), known_hosts, address))
+    return Server((address, 80), _on, virtual.root_shell(project.key, known_hosts, address))
 
 
 def _nothing() -> None:

@@ -134,9 +134,8 @@ def twin(project: Project, host: str, builder: str, place: Path, *served: int) -
         served: Its ports that are to be reached here, beside SSH's.
     """
     copy = project.twin(place)
-    key = yaml.safe_load(copy.inventory.read_text())["all"]["vars"]["ansible_ssh_private_key_file"]
     ports = {port: free_port() for port in (22, *served)}
-    machine = Machine(place, Path(key), copy.inventory.with_name("known_hosts"), ports)
+    machine = Machine(place, copy.key, copy.inventory.with_name("known_hosts"), ports)
     addresses = {one.name: one.address for one in sandbox.status(project.name).hosts}
     _move(copy, host, addresses[host], ports[22])
     _make_disk(project, host, builder, addresses, machine)

@@ -69,6 +69,11 @@ class Project:
         """The stage's hosts.yml."""
         return self.path / "inventories" / self.name / "hosts.yml"
 
+    @property
+    def key(self) -> Path:
+        """The private key that logs in to its hosts."""
+        return Path(yaml.safe_load(self.inventory.read_text())["all"]["vars"]["ansible_ssh_private_key_file"])
+
     def edit_inventory(self, old: str, new: str) -> None:
         """Write something else where it says this."""
         text = self.inventory.read_text()
