@@ -14,7 +14,7 @@ from pathlib import Path
 
 from orchestrator.agent import durable
 from orchestrator.agent.backup.postgres import AS_POSTGRES, Cluster, sql
-from orchestrator.agent.failures import AgentError
+from orchestrator.agent.failures import AgentError, BackupFailed
 from orchestrator.agent.postgresql import verifier
 
 GUEST = "vpsdeploy_guest"
@@ -35,6 +35,15 @@ _ROLE = (
 
 _ADMITTED = "GRANT CONNECT ON DATABASE %I TO %I"
 _SENT_AWAY = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = %L"
+_GONE = """
+DO $$BEGIN
+IF EXISTS (SELECT FROM pg_roles WHERE rolname = %L) AND NOT EXISTS (
+  SELECT FROM pg_shdepend WHERE refclassid = 'pg_authid'::regclass AND pg_get_userbyid(refobjid) = %L
+  AND (dbid <> 0 OR (classid = 'pg_database'::regclass AND deptype = 'o')))
+THEN DROP OWNED BY %I; DROP ROLE %I; END IF;
+END$$"""
+"""Nothing of it is in any database, nor is one its own: as a dump leaves it, and one call is enough."""
+
 _LEFT = """
 SELECT 'role', rolname FROM pg_roles WHERE rolname = %L
 UNION ALL SELECT 'owned', datname FROM pg_database WHERE pg_get_userbyid(datdba) = %L
@@ -64,7 +73,6 @@ def guest(cluster: Cluster, reads: str = "") -> Iterator[Guest]:
         reads: A database, each row of which it may read.
     Raises: BackupFailed: it could not be made.
     """
-    forget(cluster)
     password, access = secrets.token_urlsafe(32), cluster.call.layout.run / GUEST
     access.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     try:
@@ -72,7 +80,7 @@ def guest(cluster: Cluster, reads: str = "") -> Iterator[Guest]:
         made = [sql(_ROLE, GUEST, verifier(password, secrets.token_bytes(16)))]
         if reads:
             made += [sql("GRANT pg_read_all_data TO %I", GUEST), sql(_ADMITTED, reads, GUEST)]
-        cluster.ask("postgres", "; ".join(made))  # each call is a login, and a twentieth of a second
+        _make(cluster, "; ".join(made))
         yield Guest(cluster, access)
     except AgentError as error:
         if GUEST in error.why and "pg_hba.conf" in error.why:
@@ -81,6 +89,15 @@ def guest(cluster: Cluster, reads: str = "") -> Iterator[Guest]:
     finally:
         access.unlink(missing_ok=True)
         forget(cluster)
+
+
+def _make(cluster: Cluster, statements: str) -> None:
+    # Each call is a login, and a twentieth of a second: one that something killed has left is the exception.
+    try:
+        cluster.ask("postgres", statements)
+    except BackupFailed:
+        forget(cluster)
+        cluster.ask("postgres", statements)
 
 
 def admit(cluster: Cluster, database: str) -> None:
@@ -96,7 +113,7 @@ def hand_over(cluster: Cluster, database: str, owner: str) -> None:
 
 def forget(cluster: Cluster) -> None:
     """End what the guest is at, and remove it and all that is its own."""
-    found = cluster.ask("postgres", sql(f"{_SENT_AWAY};{_LEFT}", GUEST, GUEST, GUEST, GUEST))
+    found = cluster.ask("postgres", sql(f"{_SENT_AWAY};{_GONE};{_LEFT}", *[GUEST] * 8))
     left = [(row[0], row[1]) for row in found if len(row) > 1]  # the others: whether a connection was ended
     if not left:
         return
