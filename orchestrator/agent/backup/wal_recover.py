@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -159,6 +158,8 @@ def _fetch_log(repository: Repository, found: Chain, pieces: list[Piece], place:
     """
     log = place / "wal"
     log.mkdir(mode=0o700)
+
+    from concurrent.futures import ThreadPoolExecutor  # late: every backup would import it (8 ms)
 
     def fetch(one: Piece) -> None:
         into = place / f"fetched-{one.snapshot}"
