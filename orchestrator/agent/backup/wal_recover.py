@@ -159,7 +159,7 @@ def _fetch_log(repository: Repository, found: Chain, pieces: list[Piece], place:
     log = place / "wal"
     log.mkdir(mode=0o700)
 
-    from concurrent.futures import ThreadPoolExecutor  # late: every backup would import it (8 ms)
+    from concurrent.futures import ThreadPoolExecutor  # late: every backup would import it
 
     def fetch(one: Piece) -> None:
         into = place / f"fetched-{one.snapshot}"

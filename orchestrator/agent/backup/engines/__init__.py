@@ -1,6 +1,7 @@
 """What can be done with the data of each kind of service: dumped, proven, put back.
 
-A kind's own modules are imported when it is asked for: all of them at once took a backup's start 40 ms.
+A kind's own modules are imported when it is asked for: all of them at once were two fifths
+of the processor time that a backup's start takes.
 """
 
 from __future__ import annotations
