@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from orchestrator.agent import space
 from orchestrator.agent.backup.postgres import Cluster, Moment, sql
-from orchestrator.agent.backup.postgres_guest import guest
+from orchestrator.agent.backup.postgres_guest import GUEST, forget, guest
 from orchestrator.agent.backup.services import POSTGRESQL, Dumped, Service
 from orchestrator.agent.call import Call
 from orchestrator.agent.failures import BackupFailed
@@ -45,7 +47,7 @@ def dump_from(call: Call, cluster: Cluster, name: str, directory: Path) -> Dumpe
     file = f"{POSTGRESQL}/{name}.dump"
     path = directory / file
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    with cluster.moment(name) as moment:
+    with _moment(cluster, name) as moment:
         about = _about(moment)
         space.require(directory, int(about["size_bytes"]), 16)
         program = [
@@ -61,6 +63,18 @@ def dump_from(call: Call, cluster: Cluster, name: str, directory: Path) -> Dumpe
     cluster.write(["pg_dumpall", "--globals-only"], directory / GLOBALS)
     verify(call, path, len(rows))
     return Dumped(POSTGRESQL, name, file, path.stat().st_size, digest(path), at, rows, about)
+
+
+@contextlib.contextmanager
+def _moment(cluster: Cluster, name: str) -> Iterator[Moment]:
+    """One moment of a database in which nothing is a guest's, as a killed restore of a table leaves it."""
+    with cluster.moment(name) as moment:
+        if not moment.ask(sql("SELECT 1 FROM pg_roles WHERE rolname = %L", GUEST)):
+            yield moment
+            return
+    forget(cluster)
+    with cluster.moment(name) as moment:
+        yield moment
 
 
 def _about(moment: Moment) -> dict[str, Any]:
