@@ -92,7 +92,8 @@ def guest(cluster: Cluster, reads: str = "") -> Iterator[Guest]:
 
 
 def _make(cluster: Cluster, statements: str) -> None:
-    # Each call is a login, and a twentieth of a second: one that something killed has left is the exception.
+    # Each call is a login, and a twentieth of a second: one that something killed has left is the exception. What else
+    # keeps it from being made does so twice, and is told.
     try:
         cluster.ask("postgres", statements)
     except BackupFailed:

@@ -172,7 +172,7 @@ def test_a_guest_that_reads_is_made_by_one_call_and_gone_by_another(call: Call, 
 
 
 def test_why_a_guest_cannot_be_made_is_told(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only one that was left is the reason for a second try."""
+    """Whatever the reason: a second try is no end of it."""
     full = Finished(1, "", "FATAL:  sorry, too many clients already\n")
     monkeypatch.setattr(call.systemd, "program", lambda *_, **__: full)
     with (
