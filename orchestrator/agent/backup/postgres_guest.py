@@ -28,10 +28,12 @@ _LOGGED_IN = 'PGPASSWORD=$(cat "$0") && export PGPASSWORD PGSSLMODE=disable && e
 """The password is no argument, which everybody could read."""
 
 _ROLE = (
-    "CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION BYPASSRLS CONNECTION LIMIT 10 "
-    "PASSWORD %L"
+    "SET log_min_error_statement = panic; CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION "
+    "BYPASSRLS CONNECTION LIMIT 10 PASSWORD %L"
 )
-"""Policies would hide rows from whoever counts them; which tables it may read at all is another matter."""
+"""Policies would hide rows from whoever counts them; which tables it may read at all is another matter.
+The statement holds a verifier of its password: if it is refused, the server does not log it.
+"""
 
 _ADMITTED = "GRANT CONNECT ON DATABASE %I TO %I"
 _SENT_AWAY = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = %L"

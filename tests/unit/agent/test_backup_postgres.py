@@ -64,9 +64,9 @@ class Server:
         if "SELECT 'role', rolname FROM pg_roles" in statement:
             self.guest = self.guest and bool(self.left)  # nothing else is its own: the same call drops it
             return Finished(0, f"t\nrole\x1fvpsdeploy_guest\n{self.left}" if self.guest else "", "")
-        if self.guest and statement.startswith("CREATE ROLE"):
+        if self.guest and "CREATE ROLE" in statement:
             return Finished(1, "", 'ERROR:  role "vpsdeploy_guest" already exists\n')
-        self.guest = (self.guest or statement.startswith("CREATE ROLE")) and "DROP ROLE" not in statement
+        self.guest = (self.guest or "CREATE ROLE" in statement) and "DROP ROLE" not in statement
         return Finished(0, next((told for part, told in self.answers.items() if part in statement), ""), "")
 
     def did(self, part: str) -> list[tuple[str, str]]:
@@ -150,6 +150,7 @@ def test_a_guest_is_no_superuser_and_gone_afterwards_with_all_that_is_its_own(
     assert not access.exists()
     refused, role = server.did("CREATE ROLE")
     assert role == refused
+    assert role[1].startswith("SET log_min_error_statement = panic; ")
     assert " NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION " in role[1]
     assert password not in "".join(statement for _, statement in server.said)
     gone = [
